@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the subcommands of `grain` share: exit codes, the one way to say an error, verbosity, colour.
+ * Results go to standard output, narration and progress to standard error.
+ */
+#ifndef GRAIN_BENCH_COMMAND_H
+#define GRAIN_BENCH_COMMAND_H
+
+#include <stdbool.h>
+
+enum exit_code {
+    EXIT_FINE = 0,
+    EXIT_RUNTIME = 1,     /* run-time error */
+    EXIT_USAGE = 2,       /* bad flag, bad input */
+    EXIT_WRONG = 3,       /* some backend gave a wrong result */
+    EXIT_REGRESSION = 4,
+    EXIT_INCOMPLETE = 5,  /* cells failed or timed out */
+    EXIT_MISSING = 77,    /* something needed is missing */
+    EXIT_INTERRUPTED = 130
+};
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is "grain NAME"; returns an exit_code */
+};
+
+int command_run(int argc, char **argv);
+int command_sweep(int argc, char **argv);
+int command_report(int argc, char **argv);
+int command_plot(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+
+/* One line on standard error: "grain sweep: TEXT". */
+void say_error(const char *program, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Narration; nothing under -q (say_quiet), extra under -v (level 1). */
+extern int say_verbosity; /* -1 quiet, 0 normal, 1 verbose */
+void say_note(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether to colour standard output: --color=auto|always|never, NO_COLOR, TERM=dumb, a terminal. */
+enum say_color { SAY_COLOR_AUTO, SAY_COLOR_ALWAYS, SAY_COLOR_NEVER };
+extern enum say_color say_color;
+bool say_coloured(void);
+
+#endif

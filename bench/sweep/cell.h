@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A cell: one point of a sweep, and its name. The name is the key everywhere: the benchmark's name in
+ * Google Benchmark, the filter that selects it, the key of the journal.
+ *
+ *   howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm[/wait:spin]
+ *
+ * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply.
+ * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), and
+ * the floor's `peak`.
+ */
+#ifndef GRAIN_BENCH_CELL_H
+#define GRAIN_BENCH_CELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CELL_NAME_MAX 192
+
+enum cell_data { CELL_DATA_SHARED, CELL_DATA_COPY };
+enum cell_start { CELL_START_WARM, CELL_START_COLD };
+enum cell_wait { CELL_WAIT_ADAPTIVE, CELL_WAIT_SPIN, CELL_WAIT_PARK };
+
+struct cell {
+    char kernel[32];   /* with its parameter: "compute:1000" */
+    char backend[24];  /* "fork", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython" */
+    char call[16];     /* "apply", "map", "map_chunks", "loop", "callback", "open", "peak" */
+    char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
+    uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
+    int workers;
+    uint64_t rows;     /* items of the data set; 0 for `open` */
+    enum cell_data data;
+    enum cell_start start;
+    enum cell_wait wait;
+};
+
+/* Writes the canonical name. Returns 0 or -ENAMETOOLONG. */
+int cell_name(const struct cell *cell, char name[CELL_NAME_MAX]);
+
+/* Reads a name; *problem (static text) says what is wrong with it. Returns 0 or -EINVAL. */
+int cell_parse(const char *name, struct cell *cell, const char **problem);
+
+/* The baselines that are measured in the same process as a cell, turn by turn. */
+void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
+
+/* CPython's rule for the default chunk: ceil(count / (4 * workers)). */
+uint64_t cell_python_chunk(uint64_t count, int workers);
+
+/* min(workers, usable CPUs); 1 for `apply`, `loop` and `callback`: calls with one task outstanding. */
+int cell_workers_used(const struct cell *cell, int usable_cpus);
+
+/* Names of the enumerators, as they stand in names and in summary.csv. */
+const char *cell_data_name(enum cell_data data);
+const char *cell_start_name(enum cell_start start);
+const char *cell_wait_name(enum cell_wait wait);
+
+#endif

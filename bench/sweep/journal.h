@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The journal of a sweep: samples.jsonl, one record a line, appended and fsynced when a cell has
+ * finished a round, never rewritten. A line cut off by a crash is ignored by the reader and stays where it is:
+ * the writer starts on a fresh line. No (cell, round) stands in it twice.
+ *
+ *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
+ *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "cpu_ns": .., "workers_cpu_ns": ..,
+ *    "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "message": ""}
+ *
+ * times_ns[i], loop_ns[i] and callback_ns[i] were taken turn by turn in one process; each is the wall
+ * time of one whole call, the baselines' over all `rows`.
+ */
+#ifndef GRAIN_BENCH_JOURNAL_H
+#define GRAIN_BENCH_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cell.h"
+
+#define JOURNAL_TIMES_MAX 32
+
+enum sample_status { SAMPLE_OK, SAMPLE_FAILED, SAMPLE_TIMEOUT, SAMPLE_WRONG, SAMPLE_MISSING };
+
+struct sample {
+    char cell[CELL_NAME_MAX];
+    int round;
+    enum sample_status status;     /* "ok", "failed", "timeout", "wrong", "missing" (a peer is not there) */
+    uint64_t iterations;           /* calls that one time is the mean of */
+    uint64_t tasks;                /* tasks one call ran (apply: a subset of the rows) */
+    int times;                     /* entries used in the arrays */
+    double times_ns[JOURNAL_TIMES_MAX];
+    double loop_ns[JOURNAL_TIMES_MAX];
+    double callback_ns[JOURNAL_TIMES_MAX];
+    double cpu_ns, workers_cpu_ns; /* CPU time a call: this process, live worker processes */
+    double handovers, steals;      /* a call */
+    double steal_pct;              /* CPU time taken by the host meanwhile, in percent */
+    double involuntary;            /* involuntary context switches of the process */
+    double load;                   /* load average (1 minute) at the start */
+    char message[160];
+};
+
+struct journal;
+
+/* Opens DIR/samples.jsonl for appending, creating it; locks it (a second sweep is -EBUSY). */
+int journal_open(struct journal **journal, const char *dir);
+
+/* Appends one record and fsyncs. -EEXIST when that (cell, round) is there already; else -errno. */
+int journal_append(struct journal *journal, const struct sample *sample);
+
+/* Whether (cell, round) is in it. */
+int journal_has(const struct journal *journal, const char *cell, int round);
+
+void journal_close(struct journal *journal);
+
+/* Reads all whole records; *cut counts lines that are not whole records. The caller frees *samples. */
+int journal_read(const char *dir, struct sample **samples, size_t *count, size_t *cut);
+
+#endif

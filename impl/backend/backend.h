@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract between the pool and a backend: one struct of at most seven hooks. To add a backend,
+ * copy null.c, fill the struct, and add a row to the table in registry.c (or, outside the library, call
+ * backend_register()). No atomics in here: C++ reads this header.
+ */
+#ifndef GRAIN_BACKEND_H
+#define GRAIN_BACKEND_H
+
+#include "job.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BACKEND_SCHEDULE(name) (1u << GRAIN_SCHEDULE_##name)
+
+enum backend_capability {
+    BACKEND_RUNS_TASKS = 1u << 0,    /* results are those of the kernel (all but `null`) */
+    BACKEND_IS_PARALLEL = 1u << 1,   /* workers other than the caller run the tasks */
+    BACKEND_SHARES_MEMORY = 1u << 2, /* tasks see the caller's memory as it is now */
+    BACKEND_BINDS = 1u << 3          /* honours grain_pool_options.bind */
+};
+
+/* What a backend sees of a pool. */
+struct backend_pool {
+    const struct grain_backend *backend;
+    void *state;               /* state_size zeroed bytes, the backend's own */
+    int workers;               /* >= 1 */
+    enum grain_wait wait;
+    enum grain_bind bind;
+    size_t memory_limit;       /* bytes, 0: none */
+    uint64_t grace_ns;
+    const volatile int *worker_pids; /* `workers` process ids, or NULL where workers are threads */
+    const volatile uint64_t *replaced; /* how many workers were replaced, or NULL */
+};
+
+struct grain_backend {
+    const char *name;     /* as in grain_pool_options.backend; lower case */
+    const char *summary;  /* one line for `grain list` */
+    unsigned schedules;   /* BACKEND_SCHEDULE(...) or'ed */
+    enum grain_schedule default_schedule;
+    unsigned capabilities;
+    size_t state_size;
+
+    /* Required. Caller's thread, once. Starts the workers. After a failure everything is undone and no
+     * other hook is called. Returns 0 or a negative errno value. */
+    int (*open)(struct backend_pool *pool);
+
+    /* Runs a job to its end; NULL means submit + wait. Any caller thread, several at once: a backend
+     * that cannot must serialise. Returns 0 when every task has ended (failed ones included: they are
+     * in job->outcome), -ECANCELED after cancel, -ENOMEM, -ENOTRECOVERABLE. */
+    int (*run)(struct backend_pool *pool, struct job *job);
+
+    /* Starts a job and returns a ticket for wait; may be NULL where run is not. Any caller thread,
+     * several at once. job stays the caller's until wait has returned. */
+    int (*submit)(struct backend_pool *pool, struct job *job, void **ticket);
+
+    /* Waits until a submitted job has ended and fills its outcome and results; the ticket is then gone.
+     * Returns as run. NULL exactly where submit is. */
+    int (*wait)(struct backend_pool *pool, struct job *job, void *ticket);
+
+    /* Required where calls can be outstanding. Any thread. Stops as soon as it can: queued work is
+     * dropped, waiting calls return -ECANCELED. Idempotent. May be NULL. */
+    void (*cancel)(struct backend_pool *pool);
+
+    /* Required. One thread, after the last call has returned. Ends the workers and undoes open. */
+    void (*close)(struct backend_pool *pool);
+
+    /* Memory that workers see without a copy: size > 0 gives zeroed memory, 64-byte aligned, in *memory;
+     * size 0 releases *memory. NULL: ordinary memory is good enough (workers are threads). Any caller
+     * thread. Returns 0 or -ENOMEM. */
+    int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
+};
+
+/* The index-th backend, NULL past the last; the one with that name, or NULL. */
+const struct grain_backend *backend_at(size_t index);
+const struct grain_backend *backend_find(const char *name);
+
+/* Adds a backend from outside the library. Not thread-safe: call it first thing in main.
+ * Returns 0, -EEXIST, -EINVAL (a required hook is missing), -ENOSPC. */
+int backend_register(const struct grain_backend *backend);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

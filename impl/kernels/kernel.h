@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Kernels: the functions under test. Each is a pure function of its item and its params, in a
+ * translation unit of its own (compiled without link-time optimisation, called through a pointer on
+ * every backend), and brings its serial loop and its oracle: a second, different way to compute it.
+ */
+#ifndef GRAIN_KERNEL_H
+#define GRAIN_KERNEL_H
+
+#include "grain.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What kind of items a kernel reads; the harness makes them. */
+enum kernel_items {
+    KERNEL_ITEMS_ROWS, /* rows of `columns` int32_t */
+    KERNEL_ITEMS_SEEDS /* one uint64_t a task */
+};
+
+/* The params of every kernel: what the harness can set. Copied to the workers with the call. */
+struct kernel_params {
+    int32_t columns;           /* howmany, empty: values in a row */
+    int32_t minimum, maximum;  /* howmany: inclusive */
+    uint64_t iterations;       /* compute: length of the multiply-add chain */
+};
+
+struct kernel {
+    const char *name;      /* `howmany`, ... */
+    const char *summary;   /* one line for `grain list` */
+    const char *parameter; /* what N in the cell name `kernel:N` sets, or NULL */
+    enum kernel_items items;
+    size_t result_size;    /* bytes a task, may be 0 */
+
+    /* One task; one chunk of tasks. params: struct kernel_params, through grain_context_params(). */
+    grain_task_fn task;
+    grain_chunk_fn chunk;
+
+    /* `serial loop`: the best serial code over count items, no call a row. */
+    void (*loop)(const void *items, void *results, size_t count, const struct kernel_params *params);
+
+    /* The oracle: the index of the first wrong result, or count when all are right. */
+    size_t (*check)(const void *items, const void *results, size_t count, const struct kernel_params *params);
+};
+
+/* The index-th kernel, NULL past the last; the one with that name (up to a colon), or NULL. */
+const struct kernel *kernel_at(size_t index);
+const struct kernel *kernel_find(const char *name);
+
+/* Bytes an item takes: columns int32_t or one uint64_t. */
+size_t kernel_item_size(const struct kernel *kernel, const struct kernel_params *params);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the machine offers to this process: usable CPUs (affinity mask, cgroup quota), and where to put
+ * workers. Topology comes from hwloc, which is loaded when binding is first asked for (it costs
+ * milliseconds); without it workers are bound in the order of the affinity mask.
+ */
+#ifndef GRAIN_MACHINE_H
+#define GRAIN_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CPUs in the affinity mask, >= 1. */
+int machine_affinity_count(void);
+
+/* The cgroup CPU quota in CPUs (v1 or v2; the tightest limit on the way to the root), 0 when there is
+ * none. root: where the cgroup file systems are mounted, NULL for /sys/fs/cgroup; self: the process's
+ * membership file, NULL for /proc/self/cgroup (tests pass their own trees). */
+double machine_cgroup_quota(const char *root, const char *self);
+
+/* min(affinity, quota rounded up), >= 1. */
+int machine_cpu_count(void);
+
+/* Fills cpus[0..workers) with a CPU number a worker: distinct cores first, then their hyperthreads,
+ * then round again. Returns 0 or -ENOMEM. Thread-safe; computed once per process and mask. */
+int machine_place(int workers, int *cpus);
+
+/* Binds the calling thread to one CPU. Async-signal-safe (a forked child may call it). 0 or -errno. */
+int machine_bind_self(int cpu);
+
+/* Hardware threads a core, >= 1 (1: no SMT in use), CPU model name; from hwloc, "unknown" without it. */
+int machine_threads_per_core(void);
+const char *machine_cpu_model(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
