@@ -40,6 +40,11 @@ int summary_write(const struct summary *summary, const char *dir);
 int summary_read(struct summary *summary, const char *dir);
 void summary_free(struct summary *summary);
 
+/* The schedule with which a backend's `map` is quickest: the lowest geometric mean of ns_per_row over the
+ * chunks that all its schedules were measured at. "" when nothing was measured. */
+const char *summary_best_schedule(const struct summary *summary, const char *kernel, const char *backend, int workers,
+                                  uint64_t rows);
+
 /* The row of one cell, or NULL. */
 const struct summary_row *summary_find(const struct summary *summary, const struct cell *cell);
 
