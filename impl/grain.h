@@ -49,10 +49,10 @@ enum grain_bind {
 /* What went wrong with one task. code: what the task returned, or a negative errno value. */
 struct grain_error {
     int code;
-    size_t index;     /* which task, counted from 0 */
-    int signo;        /* the signal that killed the worker, or 0 */
-    int exit_status;  /* what the worker exited with, if it did */
-    int pid;          /* the worker process, 0 where workers are threads */
+    size_t index;    /* which task, counted from 0 */
+    int signo;       /* the signal that killed the worker, or 0 */
+    int exit_status; /* what the worker exited with, if it did */
+    int pid;         /* the worker process, 0 where workers are threads */
     char message[232];
 };
 
@@ -206,7 +206,8 @@ const void *grain_context_params(const struct grain_context *ctx);
 
 /* Fails the running task with a message (at most 231 bytes are kept) and returns code, so that a task
  * can end with `return grain_context_fail(ctx, code, "...")`. A code of 0 becomes -EINVAL. In a chunk
- * task, grain_context_fail_at fails one item; index counts from the start of the whole input. */
+ * task, grain_context_fail_at fails one item; index counts from the start of the whole input, and the
+ * items of a chunk are failed in rising order: an index at or below one already failed is ignored. */
 int grain_context_fail(struct grain_context *ctx, int code, const char *text);
 int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text);
 

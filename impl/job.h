@@ -40,12 +40,18 @@ struct job {
     uint64_t handovers, steals;
 };
 
-/* The worker's side of a call; tasks see it as an opaque handle. One per worker, never shared. */
+/* The worker's side of a call; tasks see it as an opaque handle. One per worker, never shared. Whoever
+ * calls job_run() sets worker, pid and outcome; the rest is job_run()'s own. */
 struct grain_context {
     const struct job *job;
     struct job_outcome *outcome;
-    size_t index; /* the running task, or the first of the running chunk */
+    size_t index;       /* the running task, or the first of the running chunk */
+    size_t end;         /* one past the last task of this run */
+    size_t unfailed;    /* tasks below this are settled: a second failure of theirs is ignored */
+    size_t gap;         /* chunk form: the lowest task that has not failed */
+    size_t failed_here; /* chunk form: failures within this chunk */
     int worker;
+    int pid; /* the worker process, 0 where workers are threads */
 };
 
 /* Runs the tasks [begin, end) of job in the calling thread. Failures go to ctx->outcome and job->codes. */
@@ -57,8 +63,12 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
 /* Adds what one share has to tell to the whole. */
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from);
 
-/* True while the calling thread runs a task of any pool. */
-bool job_inside_task(void);
+/* Marks the calling thread as a worker of pool until job_leave(); returns what it was before. */
+const void *job_enter(const void *pool);
+void job_leave(const void *outer);
+
+/* The pool whose worker the calling thread is, or NULL. */
+const void *job_current_pool(void);
 
 #ifdef __cplusplus
 }

@@ -25,20 +25,20 @@ enum backend_capability {
 /* What a backend sees of a pool. */
 struct backend_pool {
     const struct grain_backend *backend;
-    void *state;               /* state_size zeroed bytes, the backend's own */
-    int workers;               /* >= 1 */
+    void *state; /* state_size zeroed bytes, the backend's own */
+    int workers; /* >= 1 */
     enum grain_wait wait;
     enum grain_bind bind;
-    size_t memory_limit;       /* bytes, 0: none */
+    size_t memory_limit; /* bytes, 0: none */
     uint64_t grace_ns;
-    const volatile int *worker_pids; /* `workers` process ids, or NULL where workers are threads */
+    const volatile int *worker_pids;   /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced; /* how many workers were replaced, or NULL */
 };
 
 struct grain_backend {
-    const char *name;     /* as in grain_pool_options.backend; lower case */
-    const char *summary;  /* one line for `grain list` */
-    unsigned schedules;   /* BACKEND_SCHEDULE(...) or'ed */
+    const char *name;    /* as in grain_pool_options.backend; lower case */
+    const char *summary; /* one line for `grain list` */
+    unsigned schedules;  /* BACKEND_SCHEDULE(...) or'ed */
     enum grain_schedule default_schedule;
     unsigned capabilities;
     size_t state_size;

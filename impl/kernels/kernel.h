@@ -21,9 +21,9 @@ enum kernel_items {
 
 /* The params of every kernel: what the harness can set. Copied to the workers with the call. */
 struct kernel_params {
-    int32_t columns;           /* howmany, empty: values in a row */
-    int32_t minimum, maximum;  /* howmany: inclusive */
-    uint64_t iterations;       /* compute: length of the multiply-add chain */
+    int32_t columns;          /* howmany, empty: values in a row */
+    int32_t minimum, maximum; /* howmany: inclusive */
+    uint64_t iterations;      /* compute: length of the multiply-add chain */
 };
 
 struct kernel {
@@ -31,7 +31,7 @@ struct kernel {
     const char *summary;   /* one line for `grain list` */
     const char *parameter; /* what N in the cell name `kernel:N` sets, or NULL */
     enum kernel_items items;
-    size_t result_size;    /* bytes a task, may be 0 */
+    size_t result_size; /* bytes a task, may be 0 */
 
     /* One task; one chunk of tasks. params: struct kernel_params, through grain_context_params(). */
     grain_task_fn task;

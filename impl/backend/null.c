@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The floor: says "done" without running anything, so that what is left is the cost of the call itself.
+ * It is also the template to copy: a backend needs open, run (or submit + wait) and close; the rest may
+ * be left out. What each hook must do stands in backend.h.
+ */
+#include "backend.h"
+#include "builtin.h"
+
+/* Start the workers here; on failure undo everything and return a negative errno value. */
+static int null_open(struct backend_pool *pool)
+{
+    (void)pool;
+    return 0;
+}
+
+/* Give [0, job->count) to the workers in claims of job->chunk, each through job_run(); return when
+ * every task has ended and job->outcome is merged. */
+static int null_run(struct backend_pool *pool, struct job *job)
+{
+    (void)pool;
+    (void)job;
+    return 0;
+}
+
+/* Stop the workers and give back what open took. */
+static void null_close(struct backend_pool *pool)
+{
+    (void)pool;
+}
+
+const struct grain_backend backend_null = {
+    .name = "null",
+    .summary = "runs nothing: the cost of a call itself, and the template for a new backend",
+    .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
+    .default_schedule = GRAIN_SCHEDULE_STATIC,
+    .capabilities = 0,
+    .open = null_open,
+    .run = null_run,
+    .close = null_close,
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Workers that are an OpenMP team, used as an OpenMP programmer would: `parallel for schedule(runtime)`
+ * over the chunks, `taskloop`. Regions run on a driver thread of the pool, never on the caller's: that
+ * keeps the caller fork-safe (GCC bug 60035: a region in a process's main thread, then a fork, then a
+ * region in the child hangs). A region exists only while a job runs.
+ */
+#include <errno.h>
+#include <omp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "backend/builtin.h"
+#include "machine/machine.h"
+#include "transport/wait.h"
+
+struct request {
+    struct request *next;
+    struct job *job;
+    _Atomic uint32_t is_done; /* futex */
+    int status;
+};
+
+/* One cache line an OpenMP thread, so that threads do not disturb each other. */
+struct openmp_worker {
+    _Alignas(64) struct grain_context ctx;
+    struct job_outcome outcome;
+    uint64_t claims;
+};
+
+struct openmp_state {
+    struct backend_pool *pool;
+    pthread_t driver;
+    pthread_mutex_t lock; /* guards the queue */
+    struct request *first, **last;
+    _Atomic uint32_t bell; /* futex; moved on by every push and by the end */
+    _Atomic int is_stopped, is_cancelled;
+    struct openmp_worker *workers;
+    int *cpus; /* NULL: not bound */
+    int usable_cpus;
+};
+
+/* ----------------------------------------------------------------------------------------- a region */
+
+/* Which pool this OpenMP thread is bound for. A runtime keeps its threads from region to region. */
+static _Thread_local const void *bound_for;
+
+static void thread_prepare(struct openmp_state *state)
+{
+    int id = omp_get_thread_num();
+    if (state->cpus && bound_for != state) {
+        machine_bind_self(state->cpus[id]);
+        bound_for = state;
+    }
+    struct openmp_worker *worker = &state->workers[id];
+    worker->outcome.failed = 0;
+    worker->claims = 0;
+    worker->ctx.outcome = &worker->outcome;
+    worker->ctx.worker = id;
+}
+
+static void unit_run(struct openmp_state *state, const struct job *job, long unit, size_t chunk)
+{
+    if (atomic_load_explicit(&state->is_cancelled, memory_order_relaxed))
+        return;
+    struct openmp_worker *worker = &state->workers[omp_get_thread_num()];
+    size_t begin = (size_t)unit * chunk, left = job->count - begin;
+    worker->claims++;
+    job_run(job, begin, left > chunk ? begin + chunk : job->count, &worker->ctx);
+}
+
+static void region_loop(struct openmp_state *state, const struct job *job, long units, size_t chunk)
+{
+    static const omp_sched_t kinds[GRAIN_SCHEDULE_COUNT] = {
+        [GRAIN_SCHEDULE_STATIC] = omp_sched_static,
+        [GRAIN_SCHEDULE_DYNAMIC] = omp_sched_dynamic,
+        [GRAIN_SCHEDULE_GUIDED] = omp_sched_guided,
+    };
+    omp_set_schedule(kinds[job->schedule], 1);
+#pragma omp parallel num_threads(state->pool->workers) default(none) shared(state, job, units, chunk)
+    {
+        thread_prepare(state);
+        const void *outer = job_enter(state->pool);
+#pragma omp for schedule(runtime)
+        for (long unit = 0; unit < units; unit++)
+            unit_run(state, job, unit, chunk);
+        job_leave(outer);
+    }
+}
+
+/* With one thread the tasks run undeferred: libgomp stalls for a scheduler slice otherwise. */
+static void region_taskloop(struct openmp_state *state, const struct job *job, long units, size_t chunk)
+{
+    int workers = state->pool->workers;
+#pragma omp parallel num_threads(workers) default(none) shared(state, job, units, chunk, workers)
+    {
+        thread_prepare(state);
+        const void *outer = job_enter(state->pool);
+#pragma omp barrier
+#pragma omp single
+#pragma omp taskloop grainsize(1) if (workers > 1) default(none) shared(state, job, units, chunk)
+        for (long unit = 0; unit < units; unit++)
+            unit_run(state, job, unit, chunk);
+        job_leave(outer);
+    }
+}
+
+static int job_do(struct openmp_state *state, struct job *job)
+{
+    size_t parts = (size_t)state->pool->workers;
+    size_t chunk = job->chunk ? job->chunk : (job->count + parts - 1) / parts;
+    long units = (long)((job->count + chunk - 1) / chunk);
+    if (job->schedule == GRAIN_SCHEDULE_TASKLOOP)
+        region_taskloop(state, job, units, chunk);
+    else
+        region_loop(state, job, units, chunk);
+    for (size_t i = 0; i < parts; i++) {
+        struct openmp_worker *worker = &state->workers[i];
+        job_outcome_merge(&job->outcome, &worker->outcome);
+        job->handovers += job->schedule == GRAIN_SCHEDULE_STATIC ? worker->claims > 0 : worker->claims;
+    }
+    return atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ? -ECANCELED : 0;
+}
+
+/* --------------------------------------------------------------------------------------- the driver */
+
+static struct request *request_pop(struct openmp_state *state)
+{
+    pthread_mutex_lock(&state->lock);
+    struct request *request = state->first;
+    if (request) {
+        state->first = request->next;
+        if (!state->first)
+            state->last = &state->first;
+    }
+    pthread_mutex_unlock(&state->lock);
+    return request;
+}
+
+/* Waits until *word differs from `seen`: spinning first where a CPU is free for it. The word is moved on
+ * before the wake, so no wake-up is lost. */
+static void word_await(struct openmp_state *state, _Atomic uint32_t *word, uint32_t seen, bool may_spin)
+{
+    enum grain_wait wait = state->pool->wait;
+    uint64_t until = 0;
+    for (unsigned turn = 0; may_spin || wait == GRAIN_WAIT_SPIN; turn++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != seen)
+            return;
+        if ((turn & 63) == 63 && wait != GRAIN_WAIT_SPIN) {
+            uint64_t now = wait_now_ns();
+            if (until == 0)
+                until = now + WAIT_SPIN_NS;
+            else if (now > until)
+                break;
+        }
+        wait_breathe(turn);
+    }
+    while (atomic_load_explicit(word, memory_order_acquire) == seen)
+        wait_sleep(word, seen, UINT64_MAX, false);
+}
+
+static void *driver_main(void *argument)
+{
+    struct openmp_state *state = argument;
+    bool may_spin = state->pool->wait != GRAIN_WAIT_PARK && state->usable_cpus > 1;
+    for (;;) {
+        uint32_t bell = atomic_load_explicit(&state->bell, memory_order_acquire);
+        struct request *request = request_pop(state);
+        if (request) {
+            request->status = job_do(state, request->job);
+            /* seq_cst and a wake each time: the request is the caller's stack, gone once it sees 1. The
+             * address alone is given to the kernel then; a wake there is at most superfluous. */
+            atomic_store_explicit(&request->is_done, 1, memory_order_seq_cst);
+            wait_wake(&request->is_done, 1, false);
+        } else if (atomic_load_explicit(&state->is_stopped, memory_order_acquire)) {
+            return NULL;
+        } else {
+            word_await(state, &state->bell, bell, may_spin);
+        }
+    }
+}
+
+static void bell_ring(struct openmp_state *state)
+{
+    atomic_fetch_add_explicit(&state->bell, 1, memory_order_release);
+    wait_wake(&state->bell, 1, false);
+}
+
+static int openmp_run(struct backend_pool *pool, struct job *job)
+{
+    struct openmp_state *state = pool->state;
+    struct request request = {.job = job};
+    pthread_mutex_lock(&state->lock);
+    *state->last = &request;
+    state->last = &request.next;
+    pthread_mutex_unlock(&state->lock);
+    bell_ring(state);
+    bool may_spin = pool->wait != GRAIN_WAIT_PARK && (job->count == 1 || pool->workers < state->usable_cpus) &&
+                    state->usable_cpus > 1;
+    word_await(state, &request.is_done, 0, may_spin);
+    return request.status;
+}
+
+static void openmp_cancel(struct backend_pool *pool)
+{
+    struct openmp_state *state = pool->state;
+    atomic_store_explicit(&state->is_cancelled, 1, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------------------------ open and close */
+
+static int driver_start(struct openmp_state *state)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = -pthread_create(&state->driver, NULL, driver_main, state);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+static void state_drop(struct openmp_state *state)
+{
+    pthread_mutex_destroy(&state->lock);
+    free(state->workers);
+    free(state->cpus);
+}
+
+static int openmp_open(struct backend_pool *pool)
+{
+    struct openmp_state *state = pool->state;
+    size_t count = (size_t)pool->workers;
+    state->pool = pool;
+    state->last = &state->first;
+    state->usable_cpus = machine_cpu_count();
+    pthread_mutex_init(&state->lock, NULL);
+    state->workers = aligned_alloc(64, count * sizeof *state->workers);
+    state->cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *state->cpus);
+    int status = !state->workers || (pool->bind != GRAIN_BIND_NONE && !state->cpus) ? -ENOMEM : 0;
+    for (size_t i = 0; status == 0 && i < count; i++)
+        state->workers[i] = (struct openmp_worker){.claims = 0};
+    if (status == 0 && state->cpus)
+        status = machine_place(pool->workers, state->cpus);
+    if (status == 0)
+        status = driver_start(state);
+    if (status)
+        state_drop(state);
+    return status;
+}
+
+static void openmp_close(struct backend_pool *pool)
+{
+    struct openmp_state *state = pool->state;
+    atomic_store_explicit(&state->is_stopped, 1, memory_order_release);
+    bell_ring(state);
+    pthread_join(state->driver, NULL);
+    state_drop(state);
+}
+
+const struct grain_backend backend_openmp = {
+    .name = "openmp",
+    .summary = "OpenMP's own loops and tasks, on a thread of the pool",
+    .schedules =
+        BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(TASKLOOP),
+    .default_schedule = GRAIN_SCHEDULE_DYNAMIC,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS,
+    .state_size = sizeof(struct openmp_state),
+    .open = openmp_open,
+    .run = openmp_run,
+    .cancel = openmp_cancel,
+    .close = openmp_close,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Workers that are POSIX threads: a team in ordinary memory. Tasks see the caller's memory as it is, so
+ * nothing is copied. Threads block every signal: the host's handlers run on the host's threads.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/builtin.h"
+#include "backend/team.h"
+#include "machine/machine.h"
+
+struct pthread_worker {
+    struct pthread_state *pool;
+    pthread_t thread;
+    int id, cpu; /* cpu -1: not bound */
+};
+
+struct pthread_state {
+    struct team_front front;
+    struct team *team;
+    struct pthread_worker *workers;
+    const void *mark; /* what job_current_pool() says in the workers */
+    int started;
+};
+
+static void *worker_main(void *argument)
+{
+    struct pthread_worker *worker = argument;
+    if (worker->cpu >= 0)
+        machine_bind_self(worker->cpu);
+    const void *outer = job_enter(worker->pool->mark);
+    team_work(worker->pool->team, worker->id, 0);
+    job_leave(outer);
+    return NULL;
+}
+
+static int workers_start(struct pthread_state *state, int count, const int *cpus)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = 0;
+    for (int i = 0; i < count && status == 0; i++) {
+        struct pthread_worker *worker = &state->workers[i];
+        *worker = (struct pthread_worker){.pool = state, .id = i, .cpu = cpus ? cpus[i] : -1};
+        status = -pthread_create(&worker->thread, NULL, worker_main, worker);
+        if (status == 0)
+            state->started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+static void pthread_close(struct backend_pool *pool)
+{
+    struct pthread_state *state = pool->state;
+    team_set_phase(state->team, TEAM_QUIT);
+    for (int i = 0; i < state->started; i++)
+        pthread_join(state->workers[i].thread, NULL);
+    team_front_drop(&state->front);
+    free(state->workers);
+    free(state->team);
+}
+
+static int pthread_open(struct backend_pool *pool)
+{
+    struct pthread_state *state = pool->state;
+    size_t count = (size_t)pool->workers;
+    int *cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *cpus);
+    state->mark = pool;
+    state->workers = calloc(count, sizeof *state->workers);
+    state->team = aligned_alloc(64, team_size(pool->workers));
+    int status = 0;
+    if (!state->workers || !state->team || (pool->bind != GRAIN_BIND_NONE && !cpus))
+        status = -ENOMEM;
+    if (status == 0 && cpus)
+        status = machine_place(pool->workers, cpus);
+    if (status) {
+        free(state->team);
+        free(state->workers);
+        free(cpus);
+        return status;
+    }
+    memset(state->team, 0, team_size(pool->workers));
+    team_init(state->team, pool->workers, machine_cpu_count(), pool->wait, false);
+    team_front_init(&state->front, state->team);
+    status = workers_start(state, pool->workers, cpus);
+    free(cpus);
+    if (status)
+        pthread_close(pool);
+    return status;
+}
+
+static int pthread_run(struct backend_pool *pool, struct job *job)
+{
+    struct pthread_state *state = pool->state;
+    struct team_job *place = team_job_take(&state->front);
+    place->job = *job;
+    team_submit(&state->front, place);
+    int status = team_wait(&state->front, place);
+    job->outcome = place->job.outcome;
+    job->handovers = place->job.handovers;
+    team_job_return(&state->front, place);
+    return status;
+}
+
+static void pthread_cancel_all(struct backend_pool *pool)
+{
+    struct pthread_state *state = pool->state;
+    team_set_phase(state->team, TEAM_STOP);
+}
+
+const struct grain_backend backend_pthread = {
+    .name = "pthread",
+    .summary = "POSIX threads; tasks share the caller's memory",
+    .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
+    .default_schedule = GRAIN_SCHEDULE_DYNAMIC,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS,
+    .state_size = sizeof(struct pthread_state),
+    .open = pthread_open,
+    .run = pthread_run,
+    .cancel = pthread_cancel_all,
+    .close = pthread_close,
+};

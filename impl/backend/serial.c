@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The oracle among the backends: one range, one call of job_run(), in the caller's thread. It is also
+ * the baseline `serial callback`: the same loop object code that every worker runs, and nothing else.
+ */
+#include "backend.h"
+#include "builtin.h"
+
+static int serial_open(struct backend_pool *pool)
+{
+    pool->workers = 1;
+    return 0;
+}
+
+static int serial_run(struct backend_pool *pool, struct job *job)
+{
+    struct grain_context ctx = {.outcome = &job->outcome};
+    const void *outer = job_enter(pool);
+    job_run(job, 0, job->count, &ctx);
+    job_leave(outer);
+    return 0;
+}
+
+static void serial_close(struct backend_pool *pool)
+{
+    (void)pool;
+}
+
+const struct grain_backend backend_serial = {
+    .name = "serial",
+    .summary = "the caller runs every task itself: the oracle and the baseline",
+    .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
+    .default_schedule = GRAIN_SCHEDULE_STATIC,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_SHARES_MEMORY,
+    .open = serial_open,
+    .run = serial_run,
+    .close = serial_close,
+};

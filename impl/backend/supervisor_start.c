@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The caller's side of the supervisor: forked from a short-lived helper thread with all signals blocked,
+ * so that no handler of the host runs in the child and the caller's own thread keeps nothing of it. What
+ * the supervisor then does: supervisor.c.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/supervisor.h"
+#include "transport/wait.h"
+
+struct start {
+    struct supervisor *supervisor;
+    const sigset_t *mask; /* the opener's, for the workers */
+    int caller_fd;
+    pid_t caller;
+    int status;
+};
+
+static void *start_main(void *argument)
+{
+    struct start *start = argument;
+    struct supervisor *supervisor = start->supervisor;
+    pid_t pid = fork();
+    if (pid == 0)
+        supervisor_main(supervisor->crew, supervisor->command_fd, start->caller_fd, start->caller, start->mask);
+    start->status = pid < 0 ? -errno : 0;
+    supervisor->pid = pid;
+    return NULL;
+}
+
+static int start_in_thread(struct start *start)
+{
+    sigset_t all, mask;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    start->mask = &mask;
+    pthread_t thread;
+    int status = -pthread_create(&thread, NULL, start_main, start);
+    if (status == 0) {
+        pthread_join(thread, NULL);
+        status = start->status;
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return status;
+}
+
+int supervisor_start(struct supervisor *supervisor, struct crew *crew)
+{
+    /* Text that waits in these two would be printed by every child that ends through exit(). All other
+     * streams are left alone: flushing one that another thread reads from blocks for ever. */
+    fflush(stdout);
+    fflush(stderr);
+    *supervisor = (struct supervisor){.crew = crew, .command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (supervisor->command_fd < 0)
+        return -errno;
+    struct start start = {.supervisor = supervisor, .caller = getpid()};
+    start.caller_fd = (int)syscall(SYS_pidfd_open, start.caller, 0);
+    int status = start_in_thread(&start);
+    if (start.caller_fd >= 0)
+        close(start.caller_fd);
+    if (status) {
+        close(supervisor->command_fd);
+        return status;
+    }
+    while (atomic_load_explicit(&crew->is_ready, memory_order_acquire) == 0 && supervisor_is_alive(supervisor))
+        wait_sleep(&crew->is_ready, 0, 100000000u, true);
+    bool is_ready = atomic_load_explicit(&crew->is_ready, memory_order_acquire) == 1;
+    status = is_ready ? crew->start_status : -EAGAIN;
+    if (status)
+        supervisor_join(supervisor);
+    return status;
+}
+
+void supervisor_notify(const struct supervisor *supervisor)
+{
+    uint64_t one = 1;
+    if (write(supervisor->command_fd, &one, sizeof one) < 0)
+        return; /* full: it is awake already */
+}
+
+/* waitid() with WNOWAIT leaves the status to whoever reaps. ECHILD: the host has reaped it, or ignores
+ * SIGCHLD; either way it is gone. */
+bool supervisor_is_alive(const struct supervisor *supervisor)
+{
+    siginfo_t info = {0};
+    int status = waitid(P_PID, (id_t)supervisor->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    return status == 0 && info.si_pid == 0;
+}
+
+void supervisor_join(struct supervisor *supervisor)
+{
+    while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    close(supervisor->command_fd);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A team: the workers of a pool and the queue they live on, the same code for processes (fork.c) and
+ * threads (pthread.c). The memory of a team is one block that all its workers see.
+ *
+ * A job becomes tickets, one a part (as many parts as workers, fewer when there are fewer chunks). A
+ * ticket says "take part in this job until no claim is left". Ticket k goes into the ring of worker k;
+ * an idle worker takes tickets from any ring, so that a long task blocks nothing queued behind it. The
+ * job is complete when every ticket has been worked off: each worker reports once a ticket, not once a
+ * chunk.
+ *
+ * How a map of 200000 rows flows:
+ *
+ *   caller                    rings          workers                      job
+ *   ------                    -----          -------                      ---
+ *   fill a team_job ------->  ticket 0 ----> worker 0: claim, job_run ..  next (shared counter)
+ *   ring the bell             ticket 1 ----> worker 1: claim, job_run ..  units[u] = 1 a chunk run
+ *   wait on `finished`                       part done: its bit in `done`
+ *   merge outcomes  <-----------------------  the last bit: finished = 1
+ *
+ * The kill rule (processes only; a thread is never killed): every hand-over takes work away from the
+ * giver before the taker records it, so a kill at any instruction may orphan tasks but never runs one
+ * twice. What a worker holds stands in its slot: the ticket (announced as tentative before it is taken
+ * from the ring), and the cursor [begin, end) of the unit it runs. The replacement inherits the slot and
+ * calls team_inherit() first:
+ *   killed before the swap in the ring    the ticket is still there; nothing to do
+ *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted
+ *   between two claims                    goes on claiming
+ *   after a claim, before the cursor      the unit is nobody's: found when all parts are done (its byte
+ *                                         in `units` is 0) and run by whoever completes the job
+ *   inside a unit                         its tasks fail with -EOWNERDEAD; goes on claiming
+ *   after the unit, before its byte       the same: reported dead although it had finished
+ *   after the last bit, before `finished` sets the bit again, sees that all are set, completes the job
+ */
+#ifndef GRAIN_BACKEND_TEAM_H
+#define GRAIN_BACKEND_TEAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backend/backend.h"
+#include "schedule/claim.h"
+#include "transport/ring.h"
+
+#define TEAM_JOBS   64  /* calls in progress at once; more wait for a free place */
+#define TEAM_INLINE 512 /* bytes of a small call's data that travel inside the job */
+#define TEAM_WORDS  16  /* 64 parts each */
+
+enum team_phase {
+    TEAM_RUN,
+    TEAM_QUIT,  /* finish what is queued, then leave */
+    TEAM_STOP,  /* drop what is queued */
+    TEAM_BROKEN /* the workers are gone and will not come back */
+};
+
+/* One part of a job: written by the worker that holds its ticket, read by the caller afterwards. */
+struct team_part {
+    struct job_outcome outcome;
+    uint64_t handovers;
+};
+
+struct team_job {
+    struct job job;                                 /* caller, before the tickets are pushed */
+    uint32_t parts;                                 /* caller */
+    _Atomic uint32_t generation;                    /* caller: tickets of an older one are void */
+    _Atomic uint8_t *units;                         /* a byte a claim unit, 1 = settled; NULL for threads */
+    struct claim_shared claims;                     /* workers */
+    _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
+    _Atomic uint64_t words_done;                    /* workers: generation << 32, and a bit a full word of done */
+    _Atomic uint32_t deaths;                        /* replacements: how many workers died in this job */
+    _Atomic uint32_t dropped;                       /* workers: tasks were left out because of TEAM_STOP */
+    _Alignas(64) _Atomic uint32_t finished;         /* futex; see ticket.h: running, done, or who completes it */
+    _Atomic uint32_t is_awaited;                    /* caller: about to sleep on finished */
+    _Alignas(64) unsigned char small[TEAM_INLINE];
+};
+
+struct team_slot {
+    /* Written by the slot's worker alone. */
+    _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
+    _Atomic uint64_t begin, end;          /* the unit it runs; begin == end: none */
+    _Atomic uint64_t units_run;           /* progress, for the supervisor's patience */
+    /* Written by the supervisor before it forks a replacement. */
+    int dead_pid, dead_signo, dead_status;
+    struct ring ring;
+};
+
+struct team {
+    int workers, usable_cpus;
+    enum grain_wait wait;
+    bool is_shared; /* workers are processes */
+    struct team_slot *slots;
+    struct team_part *parts; /* TEAM_JOBS rows of `workers` */
+
+    _Alignas(64) _Atomic uint32_t phase;
+    _Atomic uint32_t sleepers;             /* workers: how many sleep or are about to; may stay too high */
+    _Alignas(64) _Atomic uint32_t bell;    /* futex; moved on when somebody sleeps */
+    _Alignas(64) _Atomic uint32_t pushed;  /* caller: moved on after every push */
+    _Alignas(64) _Atomic uint32_t spinner; /* 1 + id of the one idle worker that may spin, or 0 */
+    struct team_job jobs[TEAM_JOBS];
+};
+
+/* The caller's side: private to the process that opened the pool. */
+struct team_front {
+    struct team *team;
+    pthread_mutex_t lock; /* serialises producers; guards the fields below */
+    uint16_t free_jobs[TEAM_JOBS];
+    int free_count;
+    uint32_t turn; /* where the next single ticket goes */
+    /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
+    bool (*is_alive)(void *user);
+    void *user;
+};
+
+/* Bytes of a team; its memory must be zeroed and aligned to 64. */
+size_t team_size(int workers);
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
+void team_front_init(struct team_front *front, struct team *team);
+void team_front_drop(struct team_front *front);
+
+/* Caller: a free job descriptor (waits for one), and its return. */
+struct team_job *team_job_take(struct team_front *front);
+void team_job_return(struct team_front *front, struct team_job *job);
+
+/* How many bytes of `units` a job needs: one a claim unit. */
+size_t team_units(const struct job *job, int workers);
+
+/* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
+ * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */
+void team_submit(struct team_front *front, struct team_job *job);
+int team_wait(struct team_front *front, struct team_job *job);
+
+/* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
+void team_set_phase(struct team *team, enum team_phase phase);
+
+/* Worker: works until the phase says otherwise. pid: 0 in a thread. */
+void team_work(struct team *team, int id, int pid);
+
+/* Replacement worker: settles what the dead one held. Before team_work(). */
+void team_inherit(struct team *team, int id, int pid);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running the tasks of a job, and keeping what failed. job_run() is the only place where user code is
+ * called. Its fast path is one indirect call and one test a task; everything about failures is out of
+ * line.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "job.h"
+
+static _Thread_local const void *current_pool;
+
+const void *job_enter(const void *pool)
+{
+    const void *outer = current_pool;
+    current_pool = pool;
+    return outer;
+}
+
+void job_leave(const void *outer)
+{
+    current_pool = outer;
+}
+
+const void *job_current_pool(void)
+{
+    return current_pool;
+}
+
+void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
+{
+    if (outcome->failed == 0 || error->index < outcome->first.index)
+        outcome->first = *error;
+    outcome->failed++;
+    if (job->codes)
+        job->codes[error->index] = error->code;
+}
+
+void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from)
+{
+    if (from->failed && (into->failed == 0 || from->first.index < into->first.index))
+        into->first = from->first;
+    into->failed += from->failed;
+}
+
+static void fail_one(struct grain_context *ctx, size_t index, int code, const char *text)
+{
+    struct grain_error error = {.code = code, .index = index, .pid = ctx->pid};
+    if (text) {
+        size_t length = strnlen(text, sizeof error.message - 1);
+        memcpy(error.message, text, length);
+        error.message[length] = '\0';
+    }
+    job_fail(ctx->job, ctx->outcome, &error);
+}
+
+int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text)
+{
+    if (code == 0)
+        code = -EINVAL;
+    if (index < ctx->unfailed || index >= ctx->end)
+        return code;
+    if (index == ctx->gap)
+        ctx->gap = index + 1;
+    ctx->unfailed = index + 1;
+    ctx->failed_here++;
+    fail_one(ctx, index, code, text);
+    return code;
+}
+
+int grain_context_fail(struct grain_context *ctx, int code, const char *text)
+{
+    return grain_context_fail_at(ctx, ctx->index, code, text);
+}
+
+/* A chunk task returned non-zero: all its items that have not failed yet fail with that code. */
+static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int code)
+{
+    size_t rest = end - begin - ctx->failed_here;
+    if (rest == 0)
+        return;
+    fail_one(ctx, ctx->gap, code, NULL);
+    ctx->outcome->failed += rest - 1;
+    if (!ctx->job->codes)
+        return;
+    for (size_t i = ctx->gap; i < end; i++)
+        if (ctx->job->codes[i] == 0)
+            ctx->job->codes[i] = code;
+}
+
+static void run_chunk(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
+    const char *items = (const char *)job->items + begin * job->item_size;
+    char *results = (char *)job->results + begin * job->result_size;
+    ctx->index = begin;
+    ctx->gap = begin;
+    ctx->failed_here = 0;
+    int code = job->chunk_task(items, results, end - begin, ctx);
+    if (code)
+        fail_rest(ctx, begin, end, code);
+}
+
+void job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
+    ctx->job = job;
+    ctx->unfailed = begin;
+    ctx->end = end;
+    if (job->form == JOB_CHUNK) {
+        run_chunk(job, begin, end, ctx);
+        return;
+    }
+    grain_task_fn task = job->task;
+    size_t item_size = job->item_size, result_size = job->result_size;
+    const char *item = (const char *)job->items + begin * item_size;
+    char *result = (char *)job->results + begin * result_size;
+    for (size_t i = begin; i < end; i++, item += item_size, result += result_size) {
+        ctx->index = i;
+        int code = task(item, result, ctx);
+        if (__builtin_expect(code != 0, 0) && ctx->unfailed <= i)
+            grain_context_fail_at(ctx, i, code, NULL);
+    }
+}
+
+int grain_context_worker(const struct grain_context *ctx)
+{
+    return ctx->worker;
+}
+
+size_t grain_context_index(const struct grain_context *ctx)
+{
+    return ctx->index;
+}
+
+const void *grain_context_params(const struct grain_context *ctx)
+{
+    return ctx->job->params;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Claims of [begin, end) from a job of `count` tasks: static, dynamic, guided. Pure: knows no backend and
+ * runs no task. One claim_shared a job, in memory that all its workers see; one claim_share a worker and
+ * job, private. Inline, because at chunk 1 a claim is all there is.
+ */
+#ifndef GRAIN_SCHEDULE_CLAIM_H
+#define GRAIN_SCHEDULE_CLAIM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "grain.h"
+
+struct claim_shared {
+    _Alignas(64) _Atomic uint64_t next; /* first task not claimed yet; may run past count */
+};
+
+/* What a worker needs to claim: the job's figures, and its own place in a static plan. */
+struct claim_share {
+    struct claim_shared *shared;
+    uint64_t count, chunk;
+    uint64_t next, stride; /* static: where its next chunk begins, and how far apart they lie */
+    uint64_t parts;
+    enum grain_schedule schedule;
+};
+
+/* Part `part` of `parts`; chunk 0 with static: one contiguous share each. */
+void claim_start(struct claim_share *share, struct claim_shared *shared, enum grain_schedule schedule, uint64_t count,
+                 uint64_t chunk, uint64_t part, uint64_t parts);
+
+/* Guided self-scheduling: the next claim is ceil(remaining / parts), rounded up to whole chunks.
+ * source: Polychronopoulos and Kuck, IEEE Transactions on Computers 36(12), 1987. */
+bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end);
+
+/* The next claim of this share: false when there is none. [*begin, *end) is never empty. */
+static inline bool claim_next(struct claim_share *share, uint64_t *begin, uint64_t *end)
+{
+    uint64_t first;
+    if (share->schedule == GRAIN_SCHEDULE_DYNAMIC) {
+        /* relaxed: the counter hands out numbers; what they stand for was published with the ticket */
+        first = atomic_fetch_add_explicit(&share->shared->next, share->chunk, memory_order_relaxed);
+    } else if (share->schedule == GRAIN_SCHEDULE_STATIC) {
+        first = share->next;
+        share->next += share->stride;
+    } else {
+        return claim_guided(share, begin, end);
+    }
+    if (first >= share->count)
+        return false;
+    *begin = first;
+    *end = share->count - first > share->chunk ? first + share->chunk : share->count;
+    return true;
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory that a fork pool shares: one unnamed memfd behind an address range that is reserved before
+ * the fork, so that every process has it at the same address, now and after it has grown. Pages are
+ * added with fallocate: shortage is -ENOMEM here and never SIGBUS in a worker. Freed pages are kept and
+ * reused: fresh ones cost more than most work. Only the process that made the arena allocates; its
+ * bookkeeping is its own memory, out of the workers' reach.
+ */
+#ifndef GRAIN_TRANSPORT_ARENA_H
+#define GRAIN_TRANSPORT_ARENA_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+    char *base;
+    size_t reserved; /* bytes of address range */
+    size_t backed;   /* bytes that have pages */
+    size_t limit;    /* most bytes to back */
+    int fd;
+    pthread_mutex_t lock;       /* private to the process; guards the list and backed */
+    struct arena_block *blocks; /* in the order of addresses; without a gap up to `used` */
+    size_t used;
+};
+
+/* limit 0: none but the range. Returns 0 or -errno. */
+int arena_open(struct arena *arena, size_t limit);
+void arena_close(struct arena *arena);
+
+/* 64-byte aligned; contents are whatever was there. Returns 0 or -ENOMEM. */
+int arena_alloc(struct arena *arena, size_t size, void **memory);
+
+/* Gives a block back; a pointer that arena_alloc never returned is ignored. NULL is fine. */
+void arena_release(struct arena *arena, void *memory);
+
+/* Whether size bytes at memory lie in the arena. */
+bool arena_contains(const struct arena *arena, const void *memory, size_t size);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiting: spin briefly, then sleep on a futex. A futex word lives in memory that waiter and waker
+ * share (shared = true: also between processes). No wake-up is ever counted on: every waiter re-reads
+ * its condition, and whoever is killed asleep leaves nothing behind but a superfluous wake.
+ */
+#ifndef GRAIN_TRANSPORT_WAIT_H
+#define GRAIN_TRANSPORT_WAIT_H
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How long a waiter spins before it sleeps. A wake-up across CPUs of a virtual machine costs 25-65 us:
+ * spinning about as long is at most twice as dear as knowing the future (the ski-rental bound). */
+#define WAIT_SPIN_NS 50000u
+
+/* Sleeps while *word == expected, at most timeout_ns (UINT64_MAX: for ever). Returns 0 when woken or
+ * when the value differs, -ETIMEDOUT, -EINTR. */
+int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared);
+
+/* Wakes up to count sleepers. */
+void wait_wake(_Atomic uint32_t *word, int count, bool shared);
+
+/* CLOCK_MONOTONIC. */
+uint64_t wait_now_ns(void);
+
+/* One breath of a spinning loop. Every 64th yields the CPU, so that a waiter never starves the very
+ * thread it waits for when both were put on one CPU. */
+static inline void wait_breathe(unsigned turn)
+{
+    if ((turn & 63) == 63) {
+        sched_yield();
+        return;
+    }
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+#endif
