@@ -340,6 +340,9 @@ static void ticket_settle(struct worker *worker, uint64_t ticket)
     struct team_job *job = ticket_job(worker->team, ticket);
     atomic_store_explicit(&worker->slot->ticket, ticket, memory_order_release);
     if (is_part_done(job, ticket_part_index(ticket))) {
+        uint32_t mine = state_make(ticket_generation(ticket), 2 + (uint32_t)worker->id);
+        if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
+            cursor_settle(worker, job, ticket); /* it died while it ran orphans */
         report_settle(worker, job, ticket);
         return;
     }
