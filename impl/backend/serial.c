@@ -15,8 +15,11 @@ static int serial_open(struct backend_pool *pool)
 static int serial_run(struct backend_pool *pool, struct job *job)
 {
     struct grain_context ctx = {.outcome = &job->outcome};
+    /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
+    size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;
     const void *outer = job_enter(pool);
-    job_run(job, 0, job->count, &ctx);
+    for (size_t begin = 0; begin < job->count; begin += step)
+        job_run(job, begin, job->count - begin > step ? begin + step : job->count, &ctx);
     job_leave(outer);
     return 0;
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of kernels: the one place that names them all. Next: howmany.c, the function of the tutorial.
+ */
+#include <string.h>
+
+#include "builtin.h"
+
+static const struct kernel *const kernels[] = {&kernel_howmany, &kernel_compute, &kernel_empty};
+
+const struct kernel *kernel_at(size_t index)
+{
+    return index < sizeof kernels / sizeof kernels[0] ? kernels[index] : NULL;
+}
+
+const struct kernel *kernel_find(const char *name)
+{
+    size_t length = name ? strcspn(name, ":") : 0;
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+        if (strlen(kernels[i]->name) == length && memcmp(kernels[i]->name, name, length) == 0)
+            return kernels[i];
+    return NULL;
+}
+
+size_t kernel_item_size(const struct kernel *kernel, const struct kernel_params *params)
+{
+    if (kernel->items == KERNEL_ITEMS_SEEDS)
+        return sizeof(uint64_t);
+    return params->columns > 0 ? (size_t)params->columns * sizeof(int32_t) : 0;
+}

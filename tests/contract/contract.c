@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shared part of the contract programs; see contract.h.
+ */
+#include "contract.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cannot.h"
+
+const char *backend = "pthread";
+
+struct grain_pool *pool_with(int workers)
+{
+    struct grain_pool *pool = NULL;
+    struct grain_pool_options options = {.backend = backend, .workers = workers};
+    assert_int_equal(grain_pool_open(&pool, &options), 0);
+    assert_non_null(pool);
+    return pool;
+}
+
+void needs(const char *behaviour)
+{
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (strcmp(limits[i].backend, backend) == 0 && strcmp(limits[i].behaviour, behaviour) == 0) {
+            print_message("skipped on %s: %s\n", backend, limits[i].reason);
+            skip();
+        }
+}
+
+bool is_fork(void)
+{
+    return strcmp(backend, "fork") == 0;
+}
+
+uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void contract_start(int argc, char **argv)
+{
+    if (argc > 1)
+        backend = argv[1];
+    if (!grain_backend_summary(backend)) {
+        printf("backend %s is not built in\n", backend);
+        exit(77);
+    }
+    printf("%-8s %-16s %s\n", "backend", "cannot", "because");
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        printf("%-8s %-16s %s\n", limits[i].backend, limits[i].behaviour, limits[i].reason);
+    fflush(stdout);
+}

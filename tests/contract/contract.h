@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the contract programs share: every test runs against the backend named on the command line, and
+ * on grain.h alone. What a backend cannot do is a row of cannot.h; such a test prints the row and skips.
+ */
+#ifndef GRAIN_TESTS_CONTRACT_H
+#define GRAIN_TESTS_CONTRACT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "grain.h"
+
+extern const char *backend;
+
+/* Opens a pool of the backend under test; fails the test when that fails. */
+struct grain_pool *pool_with(int workers);
+
+/* Skips the test, with the reason, when the backend is listed for this behaviour in cannot.h. */
+void needs(const char *behaviour);
+
+/* Whether workers are processes. */
+bool is_fork(void);
+
+uint64_t now_ns(void);
+
+/* Set-up of main(): the backend from argv, and the table of limits on standard output. */
+void contract_start(int argc, char **argv);
+
+#endif

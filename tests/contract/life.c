@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Contract: the life of a pool. Opening, closing, terminating, what is left behind, who may call what
+ * from where.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "contract.h"
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static int twice(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    *(int *)result = 2 * *(const int *)arg;
+    return 0;
+}
+
+static int apply_twice(struct grain_pool *pool, int value)
+{
+    int result = -1;
+    int status = grain_apply(pool, twice, &value, sizeof value, &result, sizeof result, NULL);
+    return status ? status : result;
+}
+
+static void nonsense_is_refused(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = (struct grain_pool *)&pool;
+    struct grain_pool_options options = {.backend = backend, .workers = -1};
+    assert_int_equal(grain_pool_open(&pool, &options), -EINVAL);
+    assert_null(pool);
+    assert_int_equal(grain_pool_open(NULL, &options), -EINVAL);
+    options = (struct grain_pool_options){.backend = "no such backend"};
+    assert_int_equal(grain_pool_open(&pool, &options), -EINVAL);
+    options = (struct grain_pool_options){.backend = backend, .struct_size = 1};
+    assert_int_equal(grain_pool_open(&pool, &options), -EINVAL);
+    assert_int_equal(grain_pool_close(NULL), -EINVAL);
+    assert_int_equal(grain_pool_terminate(NULL), -EINVAL);
+    assert_int_equal(grain_pool_join(NULL), -EINVAL);
+    grain_pool_free(NULL);
+}
+
+static int who(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    sleep_ms(100);
+    *(int *)result = grain_context_worker(ctx);
+    return 0;
+}
+
+static void three_workers_have_three_ids(void **state)
+{
+    (void)state;
+    needs("parallel");
+    struct grain_pool *pool = pool_with(3);
+    int ids[3], seen = 0;
+    struct grain_call_options options = {.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
+    assert_int_equal(
+        grain_map(pool, who, (struct grain_in){NULL, 3, 0}, (struct grain_out){ids, sizeof ids[0]}, &options), 0);
+    for (int i = 0; i < 3; i++)
+        seen |= 1 << ids[i];
+    assert_int_equal(seen, 7);
+    grain_pool_free(pool);
+}
+
+static void every_call_after_close_is_refused(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = pool_with(2);
+    void *memory;
+    assert_int_equal(grain_pool_join(pool), -EINVAL);
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(apply_twice(pool, 1), -ESHUTDOWN);
+    assert_int_equal(grain_alloc(pool, 8, &memory), -ESHUTDOWN);
+    assert_int_equal(grain_pool_join(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0);
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    assert_int_equal(apply_twice(pool, 1), -ECANCELED);
+    grain_pool_free(pool);
+}
+
+static int descriptors(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static int mappings(void)
+{
+    int count = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "memfd:") != NULL;
+    fclose(maps);
+    return count;
+}
+
+static int shm_entries(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/dev/shm");
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static void a_hundred_pools_leave_nothing(void **state)
+{
+    (void)state;
+    grain_pool_free(pool_with(2)); /* what is loaded once is loaded now */
+    int fds = descriptors(), shm = shm_entries();
+    for (int i = 0; i < 100; i++) {
+        struct grain_pool *pool = pool_with(2);
+        if (i % 2) {
+            assert_int_equal(apply_twice(pool, i), strcmp(backend, "null") ? 2 * i : -1);
+            assert_int_equal(grain_pool_close(pool), 0);
+            assert_int_equal(grain_pool_join(pool), 0);
+        }
+        grain_pool_free(pool);
+    }
+    assert_int_equal(descriptors(), fds);
+    assert_int_equal(shm_entries(), shm);
+    assert_int_equal(mappings(), 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+static void a_handle_in_a_forked_child_is_refused(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = pool_with(2);
+    pid_t child = fork();
+    if (child == 0) {
+        struct grain_pool_stats stats;
+        void *memory;
+        bool is_refused = apply_twice(pool, 1) == -EPERM && grain_pool_close(pool) == -EPERM &&
+                          grain_pool_terminate(pool) == -EPERM && grain_pool_join(pool) == -EPERM &&
+                          grain_alloc(pool, 8, &memory) == -EPERM && grain_pool_stats(pool, &stats) == -EPERM;
+        grain_pool_free(pool);
+        _exit(is_refused ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(apply_twice(pool, 21), strcmp(backend, "null") ? 42 : -1);
+    grain_pool_free(pool);
+}
+
+static int opens_a_pool(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    struct grain_pool *inner = NULL;
+    struct grain_pool_options options = {.backend = "serial", .allow_nested = *(const int *)arg};
+    int status = grain_pool_open(&inner, &options);
+    *(int *)result = status ? status : apply_twice(inner, 4);
+    grain_pool_free(inner);
+    return 0;
+}
+
+static void a_pool_in_a_worker_needs_to_be_allowed(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *pool = pool_with(2);
+    int allowed[] = {0, 1}, results[2];
+    struct grain_in in = {allowed, 2, sizeof allowed[0]};
+    assert_int_equal(grain_map(pool, opens_a_pool, in, (struct grain_out){results, sizeof results[0]}, NULL), 0);
+    assert_int_equal(results[0], -EDEADLK);
+    assert_int_equal(results[1], 8);
+    grain_pool_free(pool);
+}
+
+static struct grain_pool *own_pool;
+
+static int calls_its_own_pool(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)ctx;
+    int *results = result;
+    results[0] = apply_twice(own_pool, 1);
+    results[1] = grain_pool_join(own_pool);
+    grain_pool_free(own_pool);
+    return 0;
+}
+
+static void a_task_cannot_wait_for_its_own_pool(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    own_pool = pool_with(2);
+    /* A forked worker has the handle only when it was there before the pool; give it that. */
+    int results[2] = {1, 1};
+    int status = grain_apply(own_pool, calls_its_own_pool, NULL, 0, results, sizeof results, NULL);
+    assert_int_equal(status, 0);
+    int expected = is_fork() ? -EINVAL : -EDEADLK; /* fork: its copy of own_pool is still NULL */
+    assert_int_equal(results[0], expected);
+    assert_int_equal(results[1], expected);
+    assert_int_equal(apply_twice(own_pool, 5), 10);
+    grain_pool_free(own_pool);
+    own_pool = NULL;
+}
+
+static void *many_calls(void *argument)
+{
+    struct grain_pool *pool = argument;
+    intptr_t wrong = 0;
+    for (int i = 0; i < 200; i++) {
+        int in[50], out[50];
+        for (int k = 0; k < 50; k++)
+            in[k] = i * k;
+        struct grain_call_options options = {.chunk = 1 + i % 7};
+        wrong += grain_map(pool, twice, (struct grain_in){in, 50, sizeof in[0]}, (struct grain_out){out, sizeof out[0]},
+                           &options) != 0;
+        for (int k = 0; k < 50; k++)
+            wrong += out[k] != 2 * i * k;
+        wrong += apply_twice(pool, i) != 2 * i;
+    }
+    return (void *)wrong;
+}
+
+static void sixteen_callers_share_one_pool(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *pool = pool_with(3);
+    pthread_t callers[16];
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(pthread_create(&callers[i], NULL, many_calls, pool), 0);
+    for (int i = 0; i < 16; i++) {
+        void *wrong;
+        pthread_join(callers[i], &wrong);
+        assert_null(wrong);
+    }
+    grain_pool_free(pool);
+}
+
+static void two_pools_of_different_backends_work_at_once(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *one = pool_with(2), *other;
+    struct grain_pool_options options = {.backend = is_fork() ? "pthread" : "fork", .workers = 2};
+    assert_int_equal(grain_pool_open(&other, &options), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(apply_twice(one, i), 2 * i);
+        assert_int_equal(apply_twice(other, i), 2 * i);
+    }
+    grain_pool_free(one);
+    grain_pool_free(other);
+}
+
+static int naps(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    (void)ctx;
+    sleep_ms(20);
+    return 0;
+}
+
+static void *map_of_naps(void *argument)
+{
+    struct grain_call_options options = {.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
+    int status = grain_map(argument, naps, (struct grain_in){NULL, 10000, 0}, (struct grain_out){NULL, 0}, &options);
+    return (void *)(intptr_t)status;
+}
+
+static void terminate_is_prompt_with_ten_thousand_naps_queued(void **state)
+{
+    (void)state;
+    needs("cancel");
+    struct grain_pool *pool = pool_with(2);
+    pthread_t caller;
+    assert_int_equal(pthread_create(&caller, NULL, map_of_naps, pool), 0);
+    sleep_ms(100);
+    uint64_t start = now_ns();
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    void *status;
+    pthread_join(caller, &status);
+    assert_int_equal((intptr_t)status, -ECANCELED);
+    assert_int_equal(grain_pool_join(pool), 0);
+    assert_true(now_ns() - start < 5000000000u); /* 10000 naps on two workers take 100 s */
+    grain_pool_free(pool);
+}
+
+static int nap_and_count(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    sleep_ms(20);
+    *(int *)result = 1 + (int)grain_context_index(ctx);
+    return 0;
+}
+
+struct delivery {
+    struct grain_pool *pool;
+    int results[20];
+    int status;
+};
+
+static void *map_of_twenty(void *argument)
+{
+    struct delivery *delivery = argument;
+    struct grain_call_options options = {.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
+    delivery->status = grain_map(delivery->pool, nap_and_count, (struct grain_in){NULL, 20, 0},
+                                 (struct grain_out){delivery->results, sizeof(int)}, &options);
+    return NULL;
+}
+
+static void early_close_and_join_deliver_everything(void **state)
+{
+    (void)state;
+    needs("cancel");
+    struct delivery delivery = {.pool = pool_with(2), .status = 1};
+    pthread_t caller;
+    assert_int_equal(pthread_create(&caller, NULL, map_of_twenty, &delivery), 0);
+    sleep_ms(50); /* the map is running: it takes 200 ms */
+    assert_int_equal(grain_pool_close(delivery.pool), 0);
+    assert_int_equal(apply_twice(delivery.pool, 1), -ESHUTDOWN);
+    assert_int_equal(grain_pool_join(delivery.pool), 0);
+    pthread_join(caller, NULL);
+    assert_int_equal(delivery.status, 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(delivery.results[i], i + 1);
+    grain_pool_free(delivery.pool);
+}
+
+static int table_value = 1;
+
+static int reads_the_table(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)ctx;
+    *(int *)result = table_value;
+    return 0;
+}
+
+static void memory_changed_after_open_is_seen_by_threads_only(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    table_value = 1;
+    struct grain_pool *pool = pool_with(2);
+    table_value = 2;
+    int seen = 0;
+    assert_int_equal(grain_apply(pool, reads_the_table, NULL, 0, &seen, sizeof seen, NULL), 0);
+    assert_int_equal(seen, is_fork() ? 1 : 2);
+    grain_pool_free(pool);
+}
+
+static double cpu_seconds(struct grain_pool *pool)
+{
+    struct timespec own;
+    struct grain_pool_stats stats;
+    assert_int_equal(grain_pool_stats(pool, &stats), 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+    return (double)own.tv_sec + 1e-9 * (double)own.tv_nsec + 1e-9 * (double)stats.cpu_ns;
+}
+
+static void an_idle_pool_uses_no_cpu(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = pool_with(2);
+    apply_twice(pool, 1);
+    sleep_ms(300); /* libgomp's threads spin for a while */
+    double before = cpu_seconds(pool);
+    sleep_ms(1000);
+    assert_true(cpu_seconds(pool) - before < 0.05);
+    grain_pool_free(pool);
+}
+
+static void a_program_that_exits_with_a_live_pool_exits_at_once(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct grain_pool *pool = NULL;
+        struct grain_pool_options options = {.backend = backend, .workers = 2};
+        close(ends[0]);
+        int status = grain_pool_open(&pool, &options);
+        apply_twice(pool, 1);
+        exit(status ? 1 : 0);
+    }
+    close(ends[1]);
+    int status;
+    char byte;
+    uint64_t start = now_ns();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    /* The pipe's write end is inherited by every process of the pool: end of file says all are gone. */
+    assert_int_equal(read(ends[0], &byte, 1), 0);
+    assert_true(now_ns() - start < 5000000000u);
+    close(ends[0]);
+}
+
+static void stats_count_workers_and_handovers(void **state)
+{
+    (void)state;
+    needs("parallel");
+    struct grain_pool *pool = pool_with(2);
+    struct grain_pool_stats before, after;
+    int values[64] = {0}, results[64];
+    struct grain_call_options options = {.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
+    assert_int_equal(grain_pool_stats(pool, &before), 0);
+    assert_int_equal(before.workers, 2);
+    assert_int_equal(before.replaced, 0);
+    assert_int_equal(grain_map(pool, twice, (struct grain_in){values, 64, sizeof values[0]},
+                               (struct grain_out){results, sizeof results[0]}, &options),
+                     0);
+    assert_int_equal(grain_pool_stats(pool, &after), 0);
+    assert_in_range(after.handovers - before.handovers, 64, 66); /* a claim a chunk, and the tickets */
+    grain_pool_free(pool);
+}
+
+int main(int argc, char **argv)
+{
+    contract_start(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(three_workers_have_three_ids),
+        cmocka_unit_test(every_call_after_close_is_refused),
+        cmocka_unit_test(a_hundred_pools_leave_nothing),
+        cmocka_unit_test(a_handle_in_a_forked_child_is_refused),
+        cmocka_unit_test(a_pool_in_a_worker_needs_to_be_allowed),
+        cmocka_unit_test(a_task_cannot_wait_for_its_own_pool),
+        cmocka_unit_test(sixteen_callers_share_one_pool),
+        cmocka_unit_test(two_pools_of_different_backends_work_at_once),
+        cmocka_unit_test(terminate_is_prompt_with_ten_thousand_naps_queued),
+        cmocka_unit_test(early_close_and_join_deliver_everything),
+        cmocka_unit_test(memory_changed_after_open_is_seen_by_threads_only),
+        cmocka_unit_test(an_idle_pool_uses_no_cpu),
+        cmocka_unit_test(a_program_that_exits_with_a_live_pool_exits_at_once),
+        cmocka_unit_test(stats_count_workers_and_handovers),
+    };
+    return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
+}
