@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * compute: a chain of `iterations` multiply-adds on the task's seed, x = x * a + c modulo 2^64, each
- * waiting for the one before: about 1 ns an iteration, so tasks of 1 ns to 10 ms as `compute:N` likes. It
- * touches no memory. The oracle jumps to the end of the chain in O(log iterations) steps.
+ * waiting for the one before: about 1 ns an iteration, so tasks of 1 ns to 10 ms as `compute:N` likes
+ * (the CPU overlaps the ends of short chains, in the loop and in tasks alike). It touches no memory. The
+ * oracle jumps to the end of the chain in O(log iterations) steps.
  */
 #include "builtin.h"
 
