@@ -10,12 +10,12 @@
 
 enum exit_code {
     EXIT_FINE = 0,
-    EXIT_RUNTIME = 1,     /* run-time error */
-    EXIT_USAGE = 2,       /* bad flag, bad input */
-    EXIT_WRONG = 3,       /* some backend gave a wrong result */
+    EXIT_RUNTIME = 1, /* run-time error */
+    EXIT_USAGE = 2,   /* bad flag, bad input */
+    EXIT_WRONG = 3,   /* some backend gave a wrong result */
     EXIT_REGRESSION = 4,
-    EXIT_INCOMPLETE = 5,  /* cells failed or timed out */
-    EXIT_MISSING = 77,    /* something needed is missing */
+    EXIT_INCOMPLETE = 5, /* cells failed or timed out */
+    EXIT_MISSING = 77,   /* something needed is missing */
     EXIT_INTERRUPTED = 130
 };
 
@@ -35,7 +35,7 @@ int command_doctor(int argc, char **argv);
 /* One line on standard error: "grain sweep: TEXT". */
 void say_error(const char *program, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Narration; nothing under -q (say_quiet), extra under -v (level 1). */
+/* Narration on standard error; nothing under -q, extra under -v (level 1). */
 extern int say_verbosity; /* -1 quiet, 0 normal, 1 verbose */
 void say_note(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -43,5 +43,18 @@ void say_note(int level, const char *format, ...) __attribute__((format(printf, 
 enum say_color { SAY_COLOR_AUTO, SAY_COLOR_ALWAYS, SAY_COLOR_NEVER };
 extern enum say_color say_color;
 bool say_coloured(void);
+
+/* The options that every subcommand has: -q, -v, --color. A child parser:
+ *     static const struct argp_child children[] = {{&say_argp, 0, NULL, 0}, {0}}; */
+struct argp;
+extern const struct argp say_argp;
+
+/* A piece of standard output in a colour, plain where colour is off. */
+enum say_paint { SAY_BOLD, SAY_DIM, SAY_GREEN, SAY_YELLOW, SAY_RED };
+void say_painted(enum say_paint paint, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The whole command: global options, `help`, and the subcommand of the table (ended by a NULL name). Returns an
+ * exit_code. */
+int command_dispatch(const struct command *table, int argc, char **argv);
 
 #endif
