@@ -24,6 +24,7 @@ struct worker {
 
 /* --------------------------------------------------------------------------------- completing a job */
 
+/* All bits of a word of `done`. */
 static uint64_t full_word(uint32_t parts, uint32_t word)
 {
     uint32_t rest = parts - word * 64;
@@ -32,9 +33,9 @@ static uint64_t full_word(uint32_t parts, uint32_t word)
 
 /* Sets the bit of a full word; true when it was the last one. The generation in the same word keeps a
  * replacement that comes late from marking the job that took this one's place. */
-static bool word_finish(struct team_job *job, uint32_t generation, uint32_t word)
+static bool word_finish(struct team_job *job, uint32_t generation, uint32_t parts, uint32_t word)
 {
-    uint32_t all = (UINT32_C(1) << (job->parts + 63) / 64) - 1;
+    uint32_t all = (UINT32_C(1) << (parts + 63) / 64) - 1;
     uint64_t now = atomic_load_explicit(&job->words_done, memory_order_acquire), next;
     do {
         if (now >> 32 != generation)
@@ -46,13 +47,15 @@ static bool word_finish(struct team_job *job, uint32_t generation, uint32_t word
 }
 
 /* Sets the bit of a part; true when it was the last one of the job. acq_rel: the last setter sees what
- * all parts wrote. */
+ * all parts wrote. Once the bit is set the job may end and its descriptor change hands: whatever is
+ * needed of it is read before. */
 static bool part_finish(struct team_job *job, uint64_t ticket)
 {
+    uint32_t parts = job->parts;
     uint32_t part = ticket_part_index(ticket), word = part / 64;
     uint64_t bit = UINT64_C(1) << (part % 64);
     uint64_t bits = atomic_fetch_or_explicit(&job->done[word], bit, memory_order_acq_rel) | bit;
-    return bits == full_word(job->parts, word) && word_finish(job, ticket_generation(ticket), word);
+    return bits == full_word(parts, word) && word_finish(job, ticket_generation(ticket), parts, word);
 }
 
 /* The cursor comes before the run, the unit's byte after it: between the two the unit counts as running.
@@ -329,9 +332,9 @@ static void cursor_settle(struct worker *worker, struct team_job *job, uint64_t 
 /* The dead worker had reported its part, but perhaps not yet what follows from it. */
 static void report_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
-    uint32_t word = ticket_part_index(ticket) / 64;
-    bool is_full = atomic_load_explicit(&job->done[word], memory_order_acquire) == full_word(job->parts, word);
-    if (is_full && word_finish(job, ticket_generation(ticket), word))
+    uint32_t word = ticket_part_index(ticket) / 64, parts = job->parts;
+    bool is_full = atomic_load_explicit(&job->done[word], memory_order_acquire) == full_word(parts, word);
+    if (is_full && word_finish(job, ticket_generation(ticket), parts, word))
         job_complete(worker, job, ticket_generation(ticket));
 }
 

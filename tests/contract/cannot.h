@@ -8,10 +8,6 @@ static const struct limit {
     {"null", "runs tasks", "it says done without running anything: the floor"},
     {"serial", "parallel", "the caller runs every task itself"},
     {"null", "parallel", "there are no workers"},
-    {"pthread", "separate memory", "threads share the caller's memory"},
-    {"openmp", "separate memory", "threads share the caller's memory"},
-    {"serial", "separate memory", "tasks run in the caller"},
-    {"null", "separate memory", "nothing runs"},
     {"serial", "cancel", "a call runs in the caller's thread: there is nothing to wait for"},
     {"null", "cancel", "a call takes no time"},
 };

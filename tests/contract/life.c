@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -373,6 +373,58 @@ static void memory_changed_after_open_is_seen_by_threads_only(void **state)
     grain_pool_free(pool);
 }
 
+static _Atomic int alarms;
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+    alarms++;
+}
+
+static void signals_with_handlers_do_not_break_a_wait(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *pool = pool_with(2);
+    struct sigaction action = {.sa_handler = on_alarm}, before; /* no SA_RESTART: waits are interrupted */
+    struct itimerval every = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &every, NULL);
+    struct grain_call_options options = {.chunk = 1};
+    for (int i = 0; i < 5; i++) {
+        int results[20] = {0};
+        assert_int_equal(grain_map(pool, nap_and_count, (struct grain_in){NULL, 20, 0},
+                                   (struct grain_out){results, sizeof results[0]}, &options),
+                         0);
+        for (int k = 0; k < 20; k++)
+            assert_int_equal(results[k], k + 1);
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_true(alarms > 10);
+    grain_pool_free(pool);
+}
+
+static void a_pool_works_with_standard_streams_closed(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        close(0);
+        close(1);
+        close(2);
+        struct grain_pool *pool = NULL;
+        struct grain_pool_options options = {.backend = backend, .workers = 2};
+        int status = grain_pool_open(&pool, &options);
+        int result = status ? -1 : apply_twice(pool, 4);
+        grain_pool_free(pool);
+        _exit(result == (strcmp(backend, "null") ? 8 : -1) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static double cpu_seconds(struct grain_pool *pool)
 {
     struct timespec own;
@@ -455,6 +507,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(terminate_is_prompt_with_ten_thousand_naps_queued),
         cmocka_unit_test(early_close_and_join_deliver_everything),
         cmocka_unit_test(memory_changed_after_open_is_seen_by_threads_only),
+        cmocka_unit_test(signals_with_handlers_do_not_break_a_wait),
+        cmocka_unit_test(a_pool_works_with_standard_streams_closed),
         cmocka_unit_test(an_idle_pool_uses_no_cpu),
         cmocka_unit_test(a_program_that_exits_with_a_live_pool_exits_at_once),
         cmocka_unit_test(stats_count_workers_and_handovers),
