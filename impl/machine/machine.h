@@ -15,6 +15,10 @@
 extern "C" {
 #endif
 
+/* The CPU numbers in the calling thread's affinity mask, rising, in *cpus, which the caller frees; when
+ * the kernel does not tell, those of all CPUs online. Returns how many, >= 1, or -ENOMEM. */
+int machine_affinity_cpus(int **cpus);
+
 /* CPUs in the affinity mask, >= 1. */
 int machine_affinity_count(void);
 
@@ -26,9 +30,15 @@ double machine_cgroup_quota(const char *root, const char *self);
 /* min(affinity, quota rounded up), >= 1. */
 int machine_cpu_count(void);
 
-/* Fills cpus[0..workers) with a CPU number a worker: distinct cores first, then their hyperthreads,
- * then round again. Returns 0 or -ENOMEM. Thread-safe; computed once per process and mask. */
+/* Fills cpus[0..workers) with a CPU number a worker, out of the calling thread's affinity mask: distinct
+ * cores first, then their hyperthreads, then round again. Returns 0 or -ENOMEM. Thread-safe; the topology
+ * is read once a process. */
 int machine_place(int workers, int *cpus);
+
+/* The rule behind machine_place, a pure function: fills order with the indices [0, count), one hardware
+ * thread of every core first, then the second ones; core[i] names the core of the i-th CPU. Returns 0 or
+ * -ENOMEM. */
+int machine_order(int count, const int *core, int *order);
 
 /* Binds the calling thread to one CPU. Async-signal-safe (a forked child may call it). 0 or -errno. */
 int machine_bind_self(int cpu);
