@@ -14,21 +14,21 @@
 
 struct summary_row {
     struct cell cell;
-    uint64_t tasks;              /* tasks a call; less than the rows where a subset was run */
-    int samples;                 /* rounds that count */
-    double median_ns;            /* of a call: median over the rounds (each the median of its own times) */
-    double ci_low_ns, ci_high_ns; /* 95 % bootstrap interval of that median */
-    double ns_per_row;           /* median / tasks */
-    double overhead_ns_per_task; /* (P_used * wall - W) / tasks */
+    uint64_t tasks;                        /* tasks a call; less than the rows where a subset was run */
+    int samples;                           /* rounds that count */
+    double median_ns;                      /* of a call: median over the rounds (each the median of its own times) */
+    double ci_low_ns, ci_high_ns;          /* 95 % bootstrap interval of that median */
+    double ns_per_row;                     /* median / tasks */
+    double overhead_ns_per_task;           /* (P_used * wall - W) / tasks */
     double speedup_loop, speedup_callback; /* medians of paired ratios, per task */
-    double efficiency;           /* W / (P_used * wall) */
-    double efficiency_peak;      /* efficiency / that of floor/peak at the same kernel, rows and P_used */
-    double handovers, steals;    /* a call */
-    char quality[16];            /* "ok", "noisy", "scaled" (subset), "incomplete", "missing" */
+    double efficiency;                     /* W / (P_used * wall) */
+    double efficiency_peak;                /* efficiency / that of floor/peak at the same kernel, rows and P_used */
+    double handovers, steals;              /* a call */
+    char quality[16];                      /* "ok", "noisy", "scaled" (subset), "incomplete", "missing" */
 };
 
 struct summary {
-    struct summary_row *rows; /* in the order of the plan: as first seen in the journal */
+    struct summary_row *rows; /* sorted: kernel, rows, backend, call, schedule, workers, chunk */
     size_t count;
 };
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Answers the claims of claims_table.c from a study. claim_judge() is the one place where a ratio becomes a verdict.
+ */
+#include "analysis/claims.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two rounds can be far apart by chance; statistics.h says from how many on there is an interval. */
+static void claim_not_shown(struct claim *claim, const char *reason)
+{
+    claim->outcome = CLAIM_NOT_SHOWN;
+    snprintf(claim->verdict, sizeof claim->verdict, "not shown: %s", reason);
+}
+
+static void claim_judge(struct claim *claim, const struct claim_kind *kind)
+{
+    const struct estimate *ratio = &claim->ratio;
+    char reason[80];
+
+    if (isnan(ratio->median)) {
+        claim_not_shown(claim, "not measured");
+    } else if (isnan(ratio->low)) {
+        snprintf(reason, sizeof reason, "%zu %s, an interval needs %d", ratio->values,
+                 ratio->values == 1 ? "round" : "rounds", STATISTICS_VALUES_MIN);
+        claim_not_shown(claim, reason);
+    } else if (kind->at_least ? ratio->low >= kind->limit : ratio->low > kind->limit) {
+        claim->outcome = CLAIM_HOLDS;
+        strcpy(claim->verdict, "holds");
+    } else if (kind->at_least ? ratio->high < kind->limit : ratio->high <= kind->limit) {
+        claim->outcome = CLAIM_FAILS;
+        strcpy(claim->verdict, "does not hold");
+    } else {
+        snprintf(reason, sizeof reason, "the interval spans %g", kind->limit);
+        claim_not_shown(claim, reason);
+    }
+}
+
+/* Names the cells a claim rests on, and says so when one of them is noisy. */
+static void claim_rest(struct claim *claim, const struct study *study, const struct series *series,
+                       const struct series *other)
+{
+    const struct series *cells[2] = {series, other};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (cells[i] == NULL)
+            continue;
+        strcpy(claim->cells[i], cells[i]->name);
+        if (strcmp(study_row(study, cells[i])->quality, "noisy") == 0)
+            strcpy(claim->note, "rests on a noisy cell");
+    }
+}
+
+static int claim_ratio(struct claim *claim, const struct claim_kind *kind, const struct study *study,
+                       const char *backend)
+{
+    const struct series *series = study_pick(study, backend, &kind->cell);
+    const struct series *other = NULL;
+    bool between_cells = kind->form == CLAIM_OVER_CELL || kind->form == CLAIM_SHARE_OF_PEAK;
+    int status = 0;
+
+    if (kind->form == CLAIM_OVER_CELL)
+        other = study_pick(study, backend, &kind->other);
+    else if (kind->form == CLAIM_SHARE_OF_PEAK && series != NULL)
+        other = study_peak(study, series);
+    if (series != NULL && (other != NULL || !between_cells)) {
+        if (kind->form == CLAIM_OVER_CELL)
+            status = study_compare(series, other, &claim->ratio);
+        else if (kind->form == CLAIM_SHARE_OF_PEAK)
+            status = study_compare(other, series, &claim->ratio);
+        else
+            status =
+                study_slowdown(series, kind->form == CLAIM_OVER_LOOP ? SERIES_LOOP : SERIES_CALLBACK, &claim->ratio);
+        claim_rest(claim, study, series, other);
+    }
+    claim_judge(claim, kind);
+    return status;
+}
+
+/* Chunks from large to small, from CPython's rule on, for as long as the whole interval is below 1. The ratio shown
+ * is that of the break-even chunk; without one, that of the largest chunk, which did not win. */
+static int claim_break_even(struct claim *claim, const struct claim_kind *kind, const struct study *study,
+                            const char *backend)
+{
+    enum series_base base = kind->form == CLAIM_BREAK_EVEN_LOOP ? SERIES_LOOP : SERIES_CALLBACK;
+    const struct series *series = study_pick_below(study, backend, &kind->cell, study_python_chunk(study) + 1);
+
+    for (; series != NULL; series = study_pick_below(study, backend, &kind->cell, series->cell.chunk)) {
+        struct estimate ratio;
+
+        if (study_slowdown(series, base, &ratio) != 0)
+            return -ENOMEM;
+        if (claim->chunk > 0 && !(ratio.high < kind->limit))
+            break;
+        claim->ratio = ratio;
+        claim_rest(claim, study, series, NULL);
+        if (!(ratio.high < kind->limit))
+            break;
+        claim->chunk = series->cell.chunk;
+    }
+    if (claim->chunk > 0) {
+        claim->outcome = CLAIM_HOLDS;
+        strcpy(claim->verdict, "holds");
+        snprintf(claim->answer, sizeof claim->answer, "from chunk %llu on", (unsigned long long)claim->chunk);
+    } else if (isnan(claim->ratio.median)) {
+        claim_not_shown(claim, "not measured");
+    } else if (isnan(claim->ratio.low)) {
+        claim_judge(claim, kind); /* too few rounds: says so */
+    } else {
+        claim->outcome = CLAIM_FAILS;
+        strcpy(claim->verdict, "does not hold");
+        strcpy(claim->answer, "none measured");
+    }
+    return 0;
+}
+
+static int claim_make(struct claim *claim, const struct claim_kind *kind, const struct study *study,
+                      const char *backend)
+{
+    bool break_even = kind->form == CLAIM_BREAK_EVEN_LOOP || kind->form == CLAIM_BREAK_EVEN_CALLBACK;
+    const char *name = strcmp(backend, "cpython") == 0 ? "CPython" : backend;
+    int status;
+
+    *claim = (struct claim){.limit = kind->limit, .ratio = {.median = NAN, .low = NAN, .high = NAN}};
+    snprintf(claim->id, sizeof claim->id, "%s-%s", backend, kind->id);
+    snprintf(claim->text, sizeof claim->text, kind->text, name);
+    status = break_even ? claim_break_even(claim, kind, study, backend) : claim_ratio(claim, kind, study, backend);
+    if (kind->needs_cpus && study->usable_cpus == 1) {
+        claim_not_shown(claim, "1 usable CPU");
+        claim->answer[0] = '\0';
+        claim->chunk = 0;
+    }
+    return status;
+}
+
+int claims_make(struct claims *claims, const struct study *study)
+{
+    int status = 0;
+
+    *claims = (struct claims){.claims = calloc(claim_kind_count * CLAIM_BACKENDS_MAX, sizeof *claims->claims)};
+    if (claims->claims == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < claim_kind_count && status == 0; i++)
+        for (size_t k = 0; k < CLAIM_BACKENDS_MAX && claim_kinds[i].backends[k] != NULL && status == 0; k++)
+            status = claim_make(&claims->claims[claims->count++], &claim_kinds[i], study, claim_kinds[i].backends[k]);
+    if (status != 0)
+        claims_free(claims);
+    return status;
+}
+
+void claims_free(struct claims *claims)
+{
+    free(claims->claims);
+    *claims = (struct claims){0};
+}
+
+const struct claim *claims_find(const struct claims *claims, const char *id)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (strcmp(claims->claims[i].id, id) == 0)
+            return &claims->claims[i];
+    return NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The few statistics that the analysis needs, on top of GSL: median, its 95 % bootstrap percentile interval,
+ * coefficient of variation. NAN stands for "not known" and is left out of every figure. The resampling starts from
+ * the same seed each time: the same samples always give the same bytes.
+ */
+#ifndef GRAIN_BENCH_STATISTICS_H
+#define GRAIN_BENCH_STATISTICS_H
+
+#include <stddef.h>
+
+#define STATISTICS_RESAMPLES 2000
+
+/* With fewer values than this the interval is not computed: resampling one or two values says nothing. */
+#define STATISTICS_VALUES_MIN 3
+
+struct estimate {
+    double median;
+    double low, high; /* 95 % interval of the median; NAN with fewer than STATISTICS_VALUES_MIN values */
+    size_t values;    /* how many values were known */
+};
+
+/* NAN when no value is known (or memory is out). */
+double statistics_median(const double *values, size_t count);
+
+/* Standard deviation over mean; NAN with fewer than two known values or a mean of 0. */
+double statistics_variation(const double *values, size_t count);
+
+/* Median and interval. Returns 0 or -ENOMEM. */
+int statistics_estimate(const double *values, size_t count, struct estimate *estimate);
+
+#endif
