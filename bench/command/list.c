@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `grain list`: what there is to choose from. Names come from where they are defined; what a backend can do is
+ * found by asking it (probe.h), so that the list cannot promise more than the build keeps.
+ */
+#include <argp.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "grain.h"
+#include "kernels/kernel.h"
+#include "probe.h"
+
+#define PROGRAM  "grain list"
+#define KEY_JSON 0x100
+
+struct entry {
+    const char *name, *summary;
+};
+
+static const struct entry calls[] = {
+    {"apply", "one task a call; the caller waits for each"},
+    {"map", "all tasks in one call, claimed chunk by chunk"},
+    {"map_chunks", "as map, but the function is called once a chunk"},
+    {"open", "no tasks: start a pool and end it (sweep only)"},
+    {"loop", "backend serial: the best serial code, no call a row (sweep only)"},
+    {"callback", "backend serial: one call a row, as workers do it (sweep only)"},
+    {NULL, NULL},
+};
+
+static const struct entry schedules[GRAIN_SCHEDULE_COUNT] = {
+    [GRAIN_SCHEDULE_DEFAULT] = {"default", "the backend's own choice"},
+    [GRAIN_SCHEDULE_STATIC] = {"static", "chunks are dealt out beforehand"},
+    [GRAIN_SCHEDULE_DYNAMIC] = {"dynamic", "one shared counter, one chunk a claim"},
+    [GRAIN_SCHEDULE_GUIDED] = {"guided", "claims shrink towards the chunk"},
+    [GRAIN_SCHEDULE_STEAL] = {"steal", "own range first, then halves of others'"},
+    [GRAIN_SCHEDULE_TASKLOOP] = {"taskloop", "OpenMP's taskloop, grainsize = chunk"},
+};
+
+static const struct entry profiles[] = {
+    {"quick", "a look in seconds; never to be published"},
+    {"default", "the whole picture in minutes"},
+    {"full", "every chunk size, more rounds, more rows; as long as it takes"},
+    {NULL, NULL},
+};
+
+static const struct entry floors[] = {
+    {"peak", "independent copies of the kernel: what the CPUs can really do"},
+    {NULL, NULL},
+};
+
+/* Some backend of this build offers it. */
+static bool is_offered(enum grain_schedule schedule)
+{
+    const char *name;
+    for (size_t i = 0; (name = grain_backend_name(i)); i++)
+        if (grain_backend_has_schedule(name, schedule))
+            return true;
+    return false;
+}
+
+/* "a, b, c": a backend's schedules, by number or by name. */
+static void schedules_text(const char *backend, char *text, size_t size)
+{
+    FILE *stream = fmemopen(text, size, "w");
+    const char *separator = "";
+    for (int s = GRAIN_SCHEDULE_DEFAULT + 1; stream && s < GRAIN_SCHEDULE_COUNT; s++)
+        if (grain_backend_has_schedule(backend, (enum grain_schedule)s)) {
+            fprintf(stream, "%s%s", separator, grain_schedule_name((enum grain_schedule)s));
+            separator = ", ";
+        }
+    if (stream)
+        fclose(stream);
+}
+
+/* ------------------------------------------------------------------------------------------- text */
+
+static void heading(const char *text)
+{
+    say_painted(SAY_BOLD, "%s", text);
+    putchar('\n');
+}
+
+static void print_entries(const char *title, const struct entry *entries)
+{
+    putchar('\n');
+    heading(title);
+    for (; entries->name; entries++)
+        printf("  %-11s %s\n", entries->name, entries->summary);
+}
+
+static void print_backend(const char *name)
+{
+    char text[80] = "";
+    struct probe probe;
+    printf("  %-11s %s\n", name, grain_backend_summary(name));
+    schedules_text(name, text, sizeof text);
+    printf("  %-11s   schedules: %s\n", "", text);
+    probe_backend(name, &probe);
+    if (probe.status)
+        printf("  %-11s   cannot be opened here: %s\n", "", grain_strerror(probe.status));
+    else if (!probe.runs_tasks)
+        printf("  %-11s   runs no tasks\n", "");
+    else
+        printf("  %-11s   workers: %s; %s later changes of the caller; %s\n", "", probe.workers,
+               probe.sees_later_changes ? "sees" : "does not see", probe.binds ? "bound to CPUs" : "not bound");
+}
+
+static void print_all(void)
+{
+    const char *name;
+    const struct kernel *kernel;
+    heading("Backends (--backend)");
+    for (size_t i = 0; (name = grain_backend_name(i)); i++)
+        print_backend(name);
+    print_entries("Calls (--call)", calls);
+    putchar('\n');
+    heading("Schedules (--schedule)");
+    for (int s = 0; s < GRAIN_SCHEDULE_COUNT; s++)
+        if (is_offered((enum grain_schedule)s))
+            printf("  %-11s %s\n", schedules[s].name, schedules[s].summary);
+    putchar('\n');
+    heading("Kernels (sweep --kernels)");
+    for (size_t i = 0; (kernel = kernel_at(i)); i++) {
+        char shown[48];
+        snprintf(shown, sizeof shown, kernel->parameter ? "%s:N" : "%s", kernel->name);
+        printf("  %-11s %s\n", shown, kernel->summary);
+        if (kernel->parameter)
+            printf("  %-11s   N: %s\n", "", kernel->parameter);
+    }
+    print_entries("Profiles (sweep --profile)", profiles);
+    print_entries("Floor: the machine's own limits (sweep)", floors);
+}
+
+/* ------------------------------------------------------------------------------------------- JSON */
+
+static json_t *json_entries(const struct entry *entries)
+{
+    json_t *out = json_array();
+    for (; entries->name; entries++)
+        json_array_append_new(out, json_pack("{s:s, s:s}", "name", entries->name, "summary", entries->summary));
+    return out;
+}
+
+static json_t *json_backend(const char *name)
+{
+    struct probe probe;
+    json_t *offered = json_array();
+    for (int s = GRAIN_SCHEDULE_DEFAULT + 1; s < GRAIN_SCHEDULE_COUNT; s++)
+        if (grain_backend_has_schedule(name, (enum grain_schedule)s))
+            json_array_append_new(offered, json_string(grain_schedule_name((enum grain_schedule)s)));
+    probe_backend(name, &probe);
+    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:s, s:b, s:b}", "name", name, "summary", grain_backend_summary(name),
+                     "schedules", offered, "opens", probe.status == 0, "runs_tasks", (int)probe.runs_tasks, "workers",
+                     probe.workers, "sees_later_changes", (int)probe.sees_later_changes, "binds", (int)probe.binds);
+}
+
+static json_t *json_all(void)
+{
+    const char *name;
+    const struct kernel *kernel;
+    json_t *backends = json_array(), *kernels = json_array(), *offered = json_array();
+    for (size_t i = 0; (name = grain_backend_name(i)); i++)
+        json_array_append_new(backends, json_backend(name));
+    for (size_t i = 0; (kernel = kernel_at(i)); i++)
+        json_array_append_new(kernels, json_pack("{s:s, s:s, s:s?}", "name", kernel->name, "summary", kernel->summary,
+                                                 "parameter", kernel->parameter));
+    for (int s = 0; s < GRAIN_SCHEDULE_COUNT; s++)
+        if (is_offered((enum grain_schedule)s))
+            json_array_append_new(offered,
+                                  json_pack("{s:s, s:s}", "name", schedules[s].name, "summary", schedules[s].summary));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "backends", backends, "calls", json_entries(calls), "schedules",
+                     offered, "kernels", kernels, "profiles", json_entries(profiles), "floor", json_entries(floors));
+}
+
+/* ---------------------------------------------------------------------------------- the subcommand */
+
+static const struct argp_option options[] = {
+    {"json", KEY_JSON, NULL, 0, "Print one JSON object", 1},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case KEY_JSON:
+        *(bool *)state->input = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "`%s' is one word too many", arg);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&say_argp, 0, "Everywhere:", 90}, {0}};
+static const struct argp parser = {
+    options,
+    parse,
+    NULL,
+    "List what there is to choose from: backends and what they can do, calls, schedules, kernels, profiles."
+    "\v"
+    "What a backend can do is found by opening a pool of one worker and asking it.",
+    children,
+    NULL,
+    NULL,
+};
+
+int command_list(int argc, char **argv)
+{
+    bool json = false;
+    argp_parse(&parser, argc, argv, 0, NULL, &json);
+    if (!json) {
+        print_all();
+        return EXIT_FINE;
+    }
+    json_t *all = json_all();
+    int failed = !all || json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+    if (failed)
+        say_error(PROGRAM, "cannot write the JSON object");
+    return failed ? EXIT_RUNTIME : EXIT_FINE;
+}
