@@ -254,6 +254,8 @@ static int chunk_resolve(struct job *job, int64_t chunk, int workers)
         return -EINVAL;
     else if (chunk > 0)
         share = (size_t)chunk;
+    else if (job->schedule == GRAIN_SCHEDULE_STEAL && job->form == JOB_TASK)
+        share = 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
     else if (job->schedule != GRAIN_SCHEDULE_STATIC)
         /* Nothing is known of the tasks: 32 claims a worker keep the tail below 1/32 of the run, and
          * their cost below a few microseconds. */

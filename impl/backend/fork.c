@@ -140,9 +140,10 @@ static int cargo_copy_in(struct cargo *cargo, const void *data, size_t size, con
 static int cargo_load(struct cargo *cargo, struct team_job *place, const struct job *job, int workers)
 {
     struct job *inside = &place->job;
-    size_t results = job->count * job->result_size, units = team_units(job, workers);
     void *memory;
     *inside = *job;
+    team_fit(inside);
+    size_t results = job->count * job->result_size, units = team_units(inside, workers);
     int status = cargo_copy_in(cargo, job->items, job->count * job->item_size, &inside->items);
     if (status == 0)
         status = cargo_copy_in(cargo, job->params, job->params_size, &inside->params);
@@ -174,6 +175,7 @@ static void cargo_unload(const struct team_job *place, struct job *job)
         memcpy(job->codes, place->job.codes, job->count * sizeof *job->codes);
     job->outcome = place->job.outcome;
     job->handovers = place->job.handovers;
+    job->steals = place->job.steals;
 }
 
 static int fork_run(struct backend_pool *pool, struct job *job)
@@ -211,8 +213,9 @@ static int fork_alloc(struct backend_pool *pool, size_t size, void **memory)
 const struct grain_backend backend_fork = {
     .name = "fork",
     .summary = "processes under a supervisor; a killed worker is replaced, its task reported",
-    .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
-    .default_schedule = GRAIN_SCHEDULE_DYNAMIC,
+    .schedules =
+        BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
+    .default_schedule = GRAIN_SCHEDULE_STEAL,
     .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS,
     .state_size = sizeof(struct fork_state),
     .open = fork_open,

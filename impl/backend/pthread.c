@@ -100,10 +100,12 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
     struct pthread_state *state = pool->state;
     struct team_job *place = team_job_take(&state->front);
     place->job = *job;
+    team_fit(&place->job);
     team_submit(&state->front, place);
     int status = team_wait(&state->front, place);
     job->outcome = place->job.outcome;
     job->handovers = place->job.handovers;
+    job->steals = place->job.steals;
     team_job_return(&state->front, place);
     return status;
 }
@@ -117,8 +119,9 @@ static void pthread_cancel_all(struct backend_pool *pool)
 const struct grain_backend backend_pthread = {
     .name = "pthread",
     .summary = "POSIX threads; tasks share the caller's memory",
-    .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
-    .default_schedule = GRAIN_SCHEDULE_DYNAMIC,
+    .schedules =
+        BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
+    .default_schedule = GRAIN_SCHEDULE_STEAL,
     .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS,
     .state_size = sizeof(struct pthread_state),
     .open = pthread_open,

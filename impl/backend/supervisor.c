@@ -29,7 +29,7 @@ struct boss {
     uint64_t ending_since_ns;
     bool was_killed; /* SIGKILL has been sent */
     int deaths_in_a_row;
-    uint64_t progress; /* units run when the last worker died */
+    uint64_t progress; /* pieces run when the last worker died */
 };
 
 /* Handlers point into code that must not run here; the terminal's signals are the caller's business. */
@@ -100,7 +100,7 @@ static uint64_t progress_of(const struct team *team)
 {
     uint64_t sum = 0;
     for (int i = 0; i < team->workers; i++)
-        sum += atomic_load_explicit(&team->slots[i].units_run, memory_order_relaxed);
+        sum += atomic_load_explicit(&team->slots[i].pieces_run, memory_order_relaxed);
     return sum;
 }
 

@@ -14,23 +14,25 @@
  *   caller                    rings          workers                      job
  *   ------                    -----          -------                      ---
  *   fill a team_job ------->  ticket 0 ----> worker 0: claim, job_run ..  next (shared counter)
- *   ring the bell             ticket 1 ----> worker 1: claim, job_run ..  units[u] = 1 a chunk run
+ *   ring the bell             ticket 1 ----> worker 1: claim, job_run ..  units[u] = 1 a unit run
  *   wait on `finished`                       part done: its bit in `done`
  *   merge outcomes  <-----------------------  the last bit: finished = 1
  *
  * The kill rule (processes only; a thread is never killed): every hand-over takes work away from the
  * giver before the taker records it, so a kill at any instruction may orphan tasks but never runs one
  * twice. What a worker holds stands in its slot: the ticket (announced as tentative before it is taken
- * from the ring), and the cursor [begin, end) of the unit it runs. The replacement inherits the slot and
+ * from the ring), the piece [begin, end) it runs, and the task it is in. The replacement inherits the slot and
  * calls team_inherit() first:
  *   killed before the swap in the ring    the ticket is still there; nothing to do
  *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted
- *   between two claims                    goes on claiming
- *   after a claim, before the cursor      the unit is nobody's: found when all parts are done (its byte
- *                                         in `units` is 0) and run by whoever completes the job
- *   inside a unit                         its tasks fail with -EOWNERDEAD; goes on claiming
- *   after the unit, before its byte       the same: reported dead although it had finished
- *   after the last bit, before `finished` sets the bit again, sees that all are set, completes the job
+ *   between two pieces                    goes on claiming
+ *   after a claim, before the cursor      the units are nobody's: found when all parts are done (their
+ *                                         bytes in `units` are 0) and run by whoever completes the job
+ *   inside a task                         that task fails with -EOWNERDEAD; the rest of the piece is run
+ *   after the last task, before the bytes the same: that task is reported dead although it had finished
+ *   after the last bit, before `finished` sees that all bits are set, completes the job
+ * The cursor of the running task costs nothing: it is the index that job_run() keeps in the context, and
+ * the context lies in the slot.
  */
 #ifndef GRAIN_BACKEND_TEAM_H
 #define GRAIN_BACKEND_TEAM_H
@@ -40,6 +42,7 @@
 
 #include "backend/backend.h"
 #include "schedule/claim.h"
+#include "schedule/steal.h"
 #include "transport/ring.h"
 
 #define TEAM_JOBS   64  /* calls in progress at once; more wait for a free place */
@@ -55,8 +58,9 @@ enum team_phase {
 
 /* One part of a job: written by the worker that holds its ticket, read by the caller afterwards. */
 struct team_part {
+    struct steal_range range; /* under `steal`: the units that are this part's own */
     struct job_outcome outcome;
-    uint64_t handovers;
+    uint64_t handovers, steals;
 };
 
 struct team_job {
@@ -77,8 +81,9 @@ struct team_job {
 struct team_slot {
     /* Written by the slot's worker alone. */
     _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
-    _Atomic uint64_t begin, end;          /* the unit it runs; begin == end: none */
-    _Atomic uint64_t units_run;           /* progress, for the supervisor's patience */
+    _Atomic uint64_t begin, end;          /* the piece it runs; begin == end: none */
+    _Atomic uint64_t pieces_run;          /* progress, for the supervisor's patience */
+    struct grain_context ctx;             /* ctx.index: the task it is in */
     /* Written by the supervisor before it forks a replacement. */
     int dead_pid, dead_signo, dead_status;
     struct ring ring;
@@ -123,6 +128,9 @@ void team_job_return(struct team_front *front, struct team_job *job);
 
 /* How many bytes of `units` a job needs: one a claim unit. */
 size_t team_units(const struct job *job, int workers);
+
+/* Adapts a job to what a team can count: under `steal` a part counts its units in 32 bits. */
+void team_fit(struct job *job);
 
 /* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
  * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */

@@ -102,9 +102,27 @@ static uint32_t parts_of(const struct job *job, int workers)
     return chunks < (size_t)workers ? (uint32_t)chunks : (uint32_t)workers;
 }
 
+void team_fit(struct job *job)
+{
+    if (job->schedule != GRAIN_SCHEDULE_STEAL)
+        return;
+    size_t least = job->count / STEAL_UNITS_MAX + 1;
+    if (job->chunk < least)
+        job->chunk = least;
+}
+
 size_t team_units(const struct job *job, int workers)
 {
     return job->chunk ? (job->count + job->chunk - 1) / job->chunk : parts_of(job, workers);
+}
+
+/* Every part gets an equal run of units. */
+static void ranges_deal(struct team *team, struct team_job *job, uint32_t index)
+{
+    uint64_t units = team_units(&job->job, team->workers);
+    for (uint32_t i = 0; i < job->parts; i++)
+        steal_put(&team_part(team, index, i)->range,
+                  (struct steal_piece){(uint32_t)(units * i / job->parts), (uint32_t)(units * (i + 1) / job->parts)});
 }
 
 /* Everything that workers read is written before the first ticket is pushed (release in ring_push). */
@@ -121,7 +139,10 @@ static void job_reset(struct team *team, struct team_job *job)
         struct team_part *part = team_part(team, index, i);
         part->outcome.failed = 0;
         part->handovers = 0;
+        part->steals = 0;
     }
+    if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
+        ranges_deal(team, job, index);
     atomic_store_explicit(&job->claims.next, 0, memory_order_relaxed);
     atomic_store_explicit(&job->words_done, (uint64_t)generation << 32, memory_order_relaxed);
     atomic_store_explicit(&job->deaths, 0, memory_order_relaxed);
@@ -223,10 +244,12 @@ int team_wait(struct team_front *front, struct team_job *job)
         return status;
     job->job.outcome = (struct job_outcome){0};
     job->job.handovers = 0;
+    job->job.steals = 0;
     for (uint32_t i = 0; i < job->parts; i++) {
         const struct team_part *part = team_part(team, (uint32_t)(job - team->jobs), i);
         job_outcome_merge(&job->job.outcome, &part->outcome);
         job->job.handovers += part->handovers;
+        job->job.steals += part->steals;
     }
     return atomic_load_explicit(&job->dropped, memory_order_relaxed) ? -ECANCELED : 0;
 }

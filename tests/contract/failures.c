@@ -27,8 +27,9 @@ static void a_failing_task_ends_only_itself(void **state)
     needs("runs tasks");
     struct grain_pool *pool = pool_with(3);
     static const enum grain_schedule schedules[] = {GRAIN_SCHEDULE_STATIC, GRAIN_SCHEDULE_DYNAMIC,
-                                                    GRAIN_SCHEDULE_GUIDED, GRAIN_SCHEDULE_TASKLOOP};
-    for (size_t s = 0; s < 4; s++) {
+                                                    GRAIN_SCHEDULE_GUIDED, GRAIN_SCHEDULE_TASKLOOP,
+                                                    GRAIN_SCHEDULE_STEAL};
+    for (size_t s = 0; s < sizeof schedules / sizeof schedules[0]; s++) {
         if (!grain_backend_has_schedule(backend, schedules[s]))
             continue;
         for (int64_t chunk = 1; chunk <= 64; chunk *= 8) {

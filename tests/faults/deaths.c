@@ -42,6 +42,10 @@ static struct grain_pool *fork_pool(int workers)
     return pool;
 }
 
+static const enum grain_schedule schedules[] = {GRAIN_SCHEDULE_STATIC, GRAIN_SCHEDULE_DYNAMIC, GRAIN_SCHEDULE_GUIDED,
+                                                GRAIN_SCHEDULE_STEAL};
+#define SCHEDULES (sizeof schedules / sizeof schedules[0])
+
 #define COUNT 2000
 static int codes[COUNT];
 static unsigned char *visits; /* in the pool's memory */
@@ -62,8 +66,6 @@ static int ends_as_told(const void *arg, void *result, struct grain_context *ctx
 static void only_the_task_that_killed_its_worker_is_lost(void **state)
 {
     (void)state;
-    static const enum grain_schedule schedules[] = {GRAIN_SCHEDULE_STATIC, GRAIN_SCHEDULE_DYNAMIC,
-                                                    GRAIN_SCHEDULE_GUIDED};
     static const int ends[] = {SIGKILL, SIGSEGV, SIGABRT, -3, -1};
     int *how = calloc(COUNT, sizeof *how);
     for (int i = 0, k = 0; i < COUNT; i += 97, k++)
@@ -71,10 +73,11 @@ static void only_the_task_that_killed_its_worker_is_lost(void **state)
     for (int workers = 1; workers <= 4; workers++) {
         struct grain_pool *pool = fork_pool(workers);
         assert_int_equal(grain_alloc(pool, COUNT, (void **)&visits), 0);
-        for (size_t s = 0; s < 3; s++) {
+        for (size_t s = 0; s < 2 * SCHEDULES; s++) {
             memset(visits, 0, COUNT);
             struct grain_report report = {.codes = codes};
-            struct grain_call_options options = {.chunk = 1, .schedule = schedules[s], .report = &report};
+            struct grain_call_options options = {
+                .chunk = s < SCHEDULES ? 1 : 50, .schedule = schedules[s % SCHEDULES], .report = &report};
             struct grain_in in = {how, COUNT, sizeof how[0]};
             assert_int_equal(grain_map(pool, ends_as_told, in, (struct grain_out){visits, 1}, &options),
                              GRAIN_TASK_FAILED);
@@ -90,7 +93,7 @@ static void only_the_task_that_killed_its_worker_is_lost(void **state)
         }
         struct grain_pool_stats stats;
         assert_int_equal(grain_pool_stats(pool, &stats), 0);
-        assert_int_equal(stats.replaced, 3 * ((COUNT + 96) / 97));
+        assert_int_equal(stats.replaced, 2 * SCHEDULES * ((COUNT + 96) / 97));
         grain_pool_free(pool);
     }
     free(how);
@@ -332,8 +335,6 @@ static void *storm_main(void *argument)
 static void a_storm_of_kills_loses_nothing_and_runs_nothing_twice(void **state)
 {
     (void)state;
-    static const enum grain_schedule schedules[] = {GRAIN_SCHEDULE_STATIC, GRAIN_SCHEDULE_DYNAMIC,
-                                                    GRAIN_SCHEDULE_GUIDED};
     size_t count = 100000, lost = 0, rounds = 0;
     struct grain_pool *pool = fork_pool(4);
     pid_t *pids, **args;
@@ -350,7 +351,7 @@ static void a_storm_of_kills_loses_nothing_and_runs_nothing_twice(void **state)
         memset(visits, 0, count);
         struct grain_report report = {.codes = all_codes};
         struct grain_call_options options = {
-            .chunk = 1 + (int64_t)(rounds % 2) * 7, .schedule = schedules[rounds % 3], .report = &report};
+            .chunk = 1 + (int64_t)(rounds % 2) * 7, .schedule = schedules[rounds % SCHEDULES], .report = &report};
         struct grain_in in = {args, count, sizeof *args};
         int status = grain_map(pool, registers, in, (struct grain_out){visits, 1}, &options);
         assert_true(status == 0 || status == GRAIN_TASK_FAILED);

@@ -1,4 +1,5 @@
 # The library's own parts, seen from inside.
 grain_unit(claim LIBS)
+grain_unit(steal LIBS)
 grain_unit(ring LIBS)
 grain_unit(arena LIBS)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a replacement worker does before anything else: settle what the dead one held. It runs in a fresh
+ * process that nobody waits for by name, so it may take its time. The cases: team.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "backend/team_worker.h"
+#include "transport/wait.h"
+
+static bool is_in_a_ring(const struct team *team, uint64_t ticket)
+{
+    for (int i = 0; i < team->workers; i++)
+        if (ring_holds(&team->slots[i].ring, ticket))
+            return true;
+    return false;
+}
+
+/* Whether another worker holds a ticket. One that is just about to take it is waited for: it takes a
+ * few instructions, or dies and is settled by its own replacement, which is forked after this one. */
+static bool is_held(const struct team *team, int but, uint64_t ticket)
+{
+    for (int i = 0; i < team->workers; i++) {
+        if (i == but)
+            continue;
+        const _Atomic uint64_t *held = &team->slots[i].ticket;
+        for (unsigned turn = 0; turn < 1000000; turn++) {
+            if (atomic_load_explicit(held, memory_order_acquire) != (ticket | TICKET_TENTATIVE))
+                break;
+            wait_breathe(turn);
+        }
+        if (atomic_load_explicit(held, memory_order_acquire) == ticket)
+            return true;
+    }
+    return false;
+}
+
+static bool is_part_done(const struct team_job *job, uint32_t part)
+{
+    return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
+}
+
+/* Whether the dead worker had taken the ticket that it had announced. */
+static bool was_taken(struct team *team, int id, uint64_t ticket)
+{
+    return !is_in_a_ring(team, ticket) && !is_held(team, id, ticket) &&
+           !is_part_done(ticket_job(team, ticket), ticket_part_index(ticket));
+}
+
+static void error_describe(struct grain_error *error, const struct team_slot *slot)
+{
+    *error = (struct grain_error){
+        .code = -EOWNERDEAD, .pid = slot->dead_pid, .signo = slot->dead_signo, .exit_status = slot->dead_status};
+    if (error->signo)
+        snprintf(error->message, sizeof error->message, "the worker (process %d) was killed by signal %d", error->pid,
+                 error->signo);
+    else
+        snprintf(error->message, sizeof error->message, "the worker (process %d) exited with status %d", error->pid,
+                 error->exit_status);
+}
+
+/* The task it died in fails (in chunk form: the chunk it was called with); the rest of its piece is run.
+ * Every step can be repeated by the next replacement, should this one die too: the cursor moves on only
+ * when what lies before it is settled. */
+static void piece_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    struct team_slot *slot = worker->slot;
+    uint32_t part = ticket_part_index(ticket);
+    uint64_t begin = atomic_load_explicit(&slot->begin, memory_order_relaxed);
+    uint64_t end = atomic_load_explicit(&slot->end, memory_order_relaxed);
+    if (begin >= end)
+        return;
+    uint64_t at = slot->ctx.index;
+    if (at >= begin && at < end) {
+        uint64_t after = job->job.form == JOB_TASK ? at + 1 : slot->ctx.end;
+        struct grain_error error;
+        error_describe(&error, slot);
+        for (error.index = at; error.index < after; error.index++)
+            job_fail(&job->job, &ticket_part(worker->team, ticket)->outcome, &error);
+        units_settle(job, part, begin, after);
+        if (at > begin) /* the dead one got something done: that counts for the supervisor's patience */
+            atomic_fetch_add_explicit(&slot->pieces_run, 1, memory_order_relaxed);
+        begin = after;
+    }
+    if (begin < end)
+        piece_run(worker, job, part, begin, end);
+    atomic_store_explicit(&slot->begin, end, memory_order_relaxed);
+}
+
+static void ticket_settle(struct worker *worker, uint64_t ticket)
+{
+    struct team_job *job = ticket_job(worker->team, ticket);
+    atomic_store_explicit(&worker->slot->ticket, ticket, memory_order_release);
+    worker->slot->ctx.outcome = &ticket_part(worker->team, ticket)->outcome;
+    if (is_part_done(job, ticket_part_index(ticket))) {
+        uint32_t mine = state_make(ticket_generation(ticket), 2 + (uint32_t)worker->id);
+        if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
+            piece_settle(worker, job, ticket); /* it died while it ran orphans */
+        report_repeat(worker, job, ticket);
+        return;
+    }
+    /* The part is not reported: the job cannot end, and its descriptor not change hands, before we do. */
+    atomic_fetch_add_explicit(&job->deaths, 1, memory_order_acq_rel);
+    piece_settle(worker, job, ticket);
+    ticket_work(worker, ticket);
+}
+
+void team_inherit(struct team *team, int id, int pid)
+{
+    struct worker worker = worker_make(team, id, pid);
+    struct team_slot *slot = worker.slot;
+    uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_acquire);
+    if (ticket & TICKET_TENTATIVE) {
+        ticket &= ~TICKET_TENTATIVE;
+        if (!ticket_is_current(team, ticket) || !was_taken(team, id, ticket))
+            ticket = 0;
+    }
+    if (ticket && ticket_is_current(team, ticket))
+        ticket_settle(&worker, ticket);
+    atomic_store_explicit(&slot->begin, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->end, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->ticket, 0, memory_order_release);
+}

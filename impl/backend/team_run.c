@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a ticket makes a worker do: claim pieces by the job's schedule, run them, report the part, and,
+ * as the last one to report, complete the job. The order of the stores is the kill rule of team.h.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "backend/team_worker.h"
+#include "transport/wait.h"
+
+/* ----------------------------------------------------------------------------------------- a piece */
+
+void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
+{
+    uint64_t chunk = job->job.chunk, first = part, last = part;
+    if (!job->units)
+        return;
+    if (chunk) { /* at chunk 1 two divisions would be noticed */
+        first = chunk == 1 ? begin : begin / chunk;
+        last = chunk == 1 ? end - 1 : (end - 1) / chunk;
+    }
+    if (first == last)
+        job->units[first] = 1;
+    else
+        memset(job->units + first, 1, last - first + 1);
+}
+
+/* A chunk task is called once a claim; under `steal` a piece is several claims' worth. */
+static void tasks_run(const struct job *job, uint64_t begin, uint64_t end, struct grain_context *ctx)
+{
+    bool is_whole = job->form == JOB_TASK || job->schedule != GRAIN_SCHEDULE_STEAL;
+    uint64_t step = is_whole ? end - begin : job->chunk;
+    for (uint64_t at = begin; at < end; at += step)
+        job_run(job, at, end - at > step ? at + step : end, ctx);
+}
+
+/* The piece stands in the slot before its first task begins, and its units are settled before it
+ * disappears from there. relaxed: read only after this worker is dead, by a process forked later; the
+ * fences keep the compiler from moving what a kill could fall between. */
+void piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
+{
+    struct team_slot *slot = worker->slot;
+    slot->ctx.index = NO_TASK;
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&slot->end, end, memory_order_relaxed);
+    atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    tasks_run(&job->job, begin, end, &slot->ctx);
+    units_settle(job, part, begin, end);
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&slot->begin, end, memory_order_relaxed);
+    uint64_t pieces = atomic_load_explicit(&slot->pieces_run, memory_order_relaxed);
+    atomic_store_explicit(&slot->pieces_run, pieces + 1, memory_order_relaxed);
+}
+
+/* Whether work is to be dropped; then says so in the job. */
+static bool is_stopped(struct worker *worker, struct team_job *job)
+{
+    if (__builtin_expect(atomic_load_explicit(&worker->team->phase, memory_order_relaxed) < TEAM_STOP, 1))
+        return false;
+    atomic_store_explicit(&job->dropped, 1, memory_order_relaxed);
+    return true;
+}
+
+/* --------------------------------------------------------------- static, dynamic, guided: schedule/claim */
+
+static void claims_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    struct team_part *part = ticket_part(worker->team, ticket);
+    const struct job *plain = &job->job;
+    uint32_t index = ticket_part_index(ticket);
+    bool is_static = plain->schedule == GRAIN_SCHEDULE_STATIC;
+    struct claim_share share;
+    uint64_t begin, end, claims = 0;
+    claim_start(&share, &job->claims, plain->schedule, plain->count, plain->chunk, index, job->parts);
+    while (claim_next(&share, &begin, &end) && !is_stopped(worker, job)) {
+        claims++;
+        /* A replacement goes over its predecessor's static share again. */
+        if (is_static && job->units && job->units[plain->chunk ? begin / plain->chunk : index])
+            continue;
+        piece_run(worker, job, index, begin, end);
+    }
+    part->handovers += is_static ? 0 : claims;
+}
+
+/* ------------------------------------------------------------------------------ steal: schedule/steal */
+
+/* Looks at every other part, the next one first; what it gets becomes the range of its own part, where
+ * others can take from it again. A second look catches a range that was just changing hands. */
+static bool range_refill(struct worker *worker, uint64_t ticket, uint32_t parts)
+{
+    struct team *team = worker->team;
+    uint32_t own = ticket_part_index(ticket), job = ticket_job_index(ticket);
+    for (int look = 0; look < 2; look++) {
+        for (uint32_t i = 1; i < parts; i++) {
+            struct steal_piece piece;
+            if (!steal_take_half(&team_part(team, job, (own + i) % parts)->range, &piece))
+                continue;
+            steal_put(&team_part(team, job, own)->range, piece);
+            return true;
+        }
+        wait_breathe(0);
+    }
+    return false;
+}
+
+static void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    struct team_part *part = ticket_part(worker->team, ticket);
+    uint64_t count = job->job.count, chunk = job->job.chunk, before = wait_now_ns();
+    struct steal_pace pace = {.units = 1};
+    struct steal_piece piece;
+    uint64_t steals = 0;
+    do {
+        while (steal_take_front(&part->range, pace.units, &piece)) {
+            if (is_stopped(worker, job))
+                return;
+            uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
+            piece_run(worker, job, ticket_part_index(ticket), begin, end);
+            uint64_t now = wait_now_ns();
+            steal_pace_learn(&pace, piece.end - piece.begin, now - before);
+            before = now;
+        }
+    } while (range_refill(worker, ticket, job->parts) && ++steals);
+    part->handovers += steals;
+    part->steals += steals;
+}
+
+/* --------------------------------------------------------------------------------- completing a job */
+
+/* All bits of a word of `done`. */
+static uint64_t full_word(uint32_t parts, uint32_t word)
+{
+    uint32_t rest = parts - word * 64;
+    return rest >= 64 ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
+}
+
+/* Sets the bit of a full word; true when it was the last one. The generation in the same word keeps a
+ * replacement that comes late from marking the job that took this one's place. */
+static bool word_finish(struct team_job *job, uint32_t generation, uint32_t parts, uint32_t word)
+{
+    uint32_t all = (UINT32_C(1) << (parts + 63) / 64) - 1;
+    uint64_t now = atomic_load_explicit(&job->words_done, memory_order_acquire), next;
+    do {
+        if (now >> 32 != generation)
+            return false;
+        next = now | UINT64_C(1) << word;
+    } while (!atomic_compare_exchange_weak_explicit(&job->words_done, &now, next, memory_order_acq_rel,
+                                                    memory_order_acquire));
+    return (uint32_t)next == all;
+}
+
+/* Sets the bit of a part; true when it was the last one of the job. acq_rel: the last setter sees what
+ * all parts wrote. Once the bit is set the job may end and its descriptor change hands: whatever is
+ * needed of it is read before. */
+static bool part_finish(struct team_job *job, uint64_t ticket)
+{
+    uint32_t parts = job->parts;
+    uint32_t part = ticket_part_index(ticket), word = part / 64;
+    uint64_t bit = UINT64_C(1) << (part % 64);
+    uint64_t bits = atomic_fetch_or_explicit(&job->done[word], bit, memory_order_acq_rel) | bit;
+    return bits == full_word(parts, word) && word_finish(job, ticket_generation(ticket), parts, word);
+}
+
+/* Runs the units that were claimed by a worker which died before it could say so. Only the one worker
+ * whose id stands in the job's state is here, and every part is done: nobody else runs tasks of this job. */
+static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint64_t count = job->job.count, chunk = job->job.chunk;
+    if (!job->units || chunk == 0)
+        return;
+    for (uint64_t begin = 0; begin < count; begin += chunk) {
+        if (job->units[begin / chunk])
+            continue;
+        if (is_stopped(worker, job))
+            return;
+        piece_run(worker, job, ticket_part_index(ticket), begin, count - begin > chunk ? begin + chunk : count);
+    }
+}
+
+static void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint32_t generation = ticket_generation(ticket);
+    uint32_t mine = state_make(generation, 2 + (uint32_t)worker->id), seen = state_make(generation, STATE_RUNNING);
+    /* A second completer exists only when a replacement repeats its predecessor's last step. */
+    if (!atomic_compare_exchange_strong_explicit(&job->finished, &seen, mine, memory_order_acq_rel,
+                                                 memory_order_acquire) &&
+        seen != mine)
+        return;
+    if (atomic_load_explicit(&job->deaths, memory_order_acquire))
+        orphans_run(worker, job, ticket);
+    /* seq_cst: pairs with is_awaited in team_wait: either it sees this, or we see that it sleeps */
+    atomic_store_explicit(&job->finished, state_make(generation, STATE_DONE), memory_order_seq_cst);
+    if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
+        wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
+}
+
+void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint32_t word = ticket_part_index(ticket) / 64, parts = job->parts;
+    bool is_full = atomic_load_explicit(&job->done[word], memory_order_acquire) == full_word(parts, word);
+    if (is_full && word_finish(job, ticket_generation(ticket), parts, word))
+        job_complete(worker, job, ticket);
+}
+
+void ticket_work(struct worker *worker, uint64_t ticket)
+{
+    struct team_job *job = ticket_job(worker->team, ticket);
+    struct team_part *part = ticket_part(worker->team, ticket);
+    worker->slot->ctx.outcome = &part->outcome;
+    part->handovers++;
+    if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
+        steal_run(worker, job, ticket);
+    else
+        claims_run(worker, job, ticket);
+    if (part_finish(job, ticket))
+        job_complete(worker, job, ticket);
+    atomic_store_explicit(&worker->slot->ticket, 0, memory_order_release);
+}
