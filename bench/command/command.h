@@ -53,6 +53,10 @@ extern const struct argp say_argp;
 enum say_paint { SAY_BOLD, SAY_DIM, SAY_GREEN, SAY_YELLOW, SAY_RED };
 void say_painted(enum say_paint paint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Text on standard output, broken between words at 79 columns; the line stands at column `indent`, and so do the
+ * lines that follow. Ends the line. */
+void say_wrapped(int indent, const char *text);
+
 /* The whole command: global options, `help`, and the subcommand of the table (ended by a NULL name). Returns an
  * exit_code. */
 int command_dispatch(const struct command *table, int argc, char **argv);

@@ -15,7 +15,6 @@
 
 #define PROGRAM  "grain doctor"
 #define KEY_JSON 0x100
-#define WIDTH    79
 #define INDENT   9
 
 static const struct {
@@ -58,35 +57,15 @@ int doctor_read(const char *path, char *line, int size)
 
 /* --------------------------------------------------------------------------------------- printing */
 
-/* "         why: text", broken between words. */
-static void print_wrapped(const char *title, const char *text)
-{
-    int column = printf("%*s%-5s", INDENT, "", title);
-    const int start = column;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (column > start && column + 1 + length > WIDTH) {
-            printf("\n%*s", start, "");
-            column = start;
-        }
-        if (column > start)
-            column += printf(" ");
-        column += printf("%.*s", length, text);
-        text += length;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
 static void print_finding(const struct check *check, const struct finding *finding)
 {
     say_painted(verdicts[finding->verdict].paint, "%-*s", INDENT, verdicts[finding->verdict].word);
     printf("%-17s %s\n", check->name, finding->value);
     if (finding->verdict == DOCTOR_OK && say_verbosity < 1)
         return;
-    print_wrapped("why:", check->why);
+    say_wrapped(printf("%*swhy: ", INDENT, ""), check->why);
     if (finding->remedy)
-        print_wrapped("do:", finding->remedy);
+        say_wrapped(printf("%*sdo:  ", INDENT, ""), finding->remedy);
 }
 
 static void print_summary(const int counts[])
@@ -129,7 +108,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&say_argp, 0, "Everywhere:", 90}, {0}};
+static const struct argp_child children[] = {{&say_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
     options,
     parse,

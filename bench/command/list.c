@@ -83,19 +83,24 @@ static void heading(const char *text)
     putchar('\n');
 }
 
+static void print_entry(const char *name, const char *summary)
+{
+    say_wrapped(printf("  %-11s ", name), summary);
+}
+
 static void print_entries(const char *title, const struct entry *entries)
 {
     putchar('\n');
     heading(title);
     for (; entries->name; entries++)
-        printf("  %-11s %s\n", entries->name, entries->summary);
+        print_entry(entries->name, entries->summary);
 }
 
 static void print_backend(const char *name)
 {
     char text[80] = "";
     struct probe probe;
-    printf("  %-11s %s\n", name, grain_backend_summary(name));
+    print_entry(name, grain_backend_summary(name));
     schedules_text(name, text, sizeof text);
     printf("  %-11s   schedules: %s\n", "", text);
     probe_backend(name, &probe);
@@ -103,9 +108,12 @@ static void print_backend(const char *name)
         printf("  %-11s   cannot be opened here: %s\n", "", grain_strerror(probe.status));
     else if (!probe.runs_tasks)
         printf("  %-11s   runs no tasks\n", "");
-    else
-        printf("  %-11s   workers: %s; %s later changes of the caller; %s\n", "", probe.workers,
-               probe.sees_later_changes ? "sees" : "does not see", probe.binds ? "bound to CPUs" : "not bound");
+    else {
+        char text[160];
+        snprintf(text, sizeof text, "workers: %s; %s what the caller changes later; %s", probe.workers,
+                 probe.sees_later_changes ? "sees" : "does not see", probe.binds ? "bound to CPUs" : "not bound");
+        say_wrapped(printf("  %-11s   ", ""), text);
+    }
 }
 
 static void print_all(void)
@@ -120,13 +128,13 @@ static void print_all(void)
     heading("Schedules (--schedule)");
     for (int s = 0; s < GRAIN_SCHEDULE_COUNT; s++)
         if (is_offered((enum grain_schedule)s))
-            printf("  %-11s %s\n", schedules[s].name, schedules[s].summary);
+            print_entry(schedules[s].name, schedules[s].summary);
     putchar('\n');
     heading("Kernels (sweep --kernels)");
     for (size_t i = 0; (kernel = kernel_at(i)); i++) {
         char shown[48];
         snprintf(shown, sizeof shown, kernel->parameter ? "%s:N" : "%s", kernel->name);
-        printf("  %-11s %s\n", shown, kernel->summary);
+        print_entry(shown, kernel->summary);
         if (kernel->parameter)
             printf("  %-11s   N: %s\n", "", kernel->parameter);
     }
@@ -196,7 +204,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&say_argp, 0, "Everywhere:", 90}, {0}};
+static const struct argp_child children[] = {{&say_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
     options,
     parse,

@@ -41,14 +41,15 @@ static const struct argp_option options[] = {
      "Rows a worker claims at a time: a number, auto (default: the pool chooses) or python (CPython's rule, "
      "rows / 4P rounded up)",
      2},
-    {"schedule", KEY_SCHEDULE, "NAME", 0, "How chunks are claimed: static, dynamic, guided, taskloop (OpenMP)", 2},
+    {"schedule", KEY_SCHEDULE, "NAME", 0,
+     "How chunks are claimed: static, dynamic, guided, steal, taskloop: as the backend offers", 2},
     {NULL, 0, NULL, 0, "The data, and what is counted:", 3},
     {"rows", KEY_ROWS, "N", 0, "Rows to make up (default 200000)", 3},
     {"cols", KEY_COLS, "K", 0, "Values in a row (default 5)", 3},
     {"seed", KEY_SEED, "S", 0, "Seed of numpy's RandomState(S).randint(0, 10) (default 100)", 3},
     {"input", KEY_INPUT, "FILE", 0, "Read the rows from a .npy or .csv file instead", 3},
-    {"min", KEY_MIN, "A", 0, "Count values from A (default 4) ...", 3},
-    {"max", KEY_MAX, "B", 0, "... to B (default 8), both included", 3},
+    {"min", KEY_MIN, "A", 0, "The smallest value that counts (default 4)", 3},
+    {"max", KEY_MAX, "B", 0, "The largest value that counts (default 8)", 3},
     {NULL, 0, NULL, 0, "How it is shown:", 4},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object", 4},
     {0},
@@ -170,7 +171,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&say_argp, 0, "Everywhere:", 90}, {0}};
+static const struct argp_child children[] = {{&say_argp, 0, NULL, 0}, {0}};
 const struct argp run_argp = {
     options,
     parse,

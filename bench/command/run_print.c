@@ -97,13 +97,13 @@ static void print_found(const struct run_asked *asked, const struct run_measured
 {
     const struct matrix *data = &measured->data;
     for (uint64_t i = 0; i < least(data->rows, ROWS_SHOWN); i++) {
-        label(i ? "" : "First rows");
+        label(i ? "" : data->rows < ROWS_SHOWN ? "All rows" : "First five rows");
         int column = INDENT;
         for (int32_t k = 0; k < data->columns; k++)
             column = wrapped(column, data->values[i * (uint64_t)data->columns + (uint64_t)k]);
         putchar('\n');
     }
-    label("First counts");
+    label(data->rows < COUNTS_SHOWN ? "All counts" : "First ten counts");
     int column = INDENT;
     for (uint64_t i = 0; i < least(data->rows, COUNTS_SHOWN); i++)
         column = wrapped(column, measured->counts[i]);
@@ -123,11 +123,14 @@ static void print_found(const struct run_asked *asked, const struct run_measured
     putchar('\n');
 }
 
-static void print_cpu(const char *who, const struct run_cpu *cpu)
+static void print_cpu(const struct run_cpu *cpu, const char *whose)
 {
-    label(who);
-    printf("user %.2f ms, sys: %.2f ms, total: %.2f ms\n", (double)cpu->user_us / 1e3, (double)cpu->sys_us / 1e3,
-           (double)(cpu->user_us + cpu->sys_us) / 1e3);
+    char text[80];
+    snprintf(text, sizeof text, "user %.2f ms, sys: %.2f ms, total: %.2f ms", (double)cpu->user_us / 1e3,
+             (double)cpu->sys_us / 1e3, (double)(cpu->user_us + cpu->sys_us) / 1e3);
+    printf("CPU times: %-50s  ", text);
+    say_painted(SAY_DIM, "%s", whose);
+    putchar('\n');
 }
 
 void run_print_text(const struct run_asked *asked, const struct run_measured *measured)
@@ -146,9 +149,8 @@ void run_print_text(const struct run_asked *asked, const struct run_measured *me
     }
     label("total");
     printf("%12.3f ms\n\n", (double)measured->wall_ns / 1e6);
-    printf("CPU times\n");
-    print_cpu("  caller", &measured->caller);
-    print_cpu("  caller + workers", &measured->everyone);
+    print_cpu(&measured->caller, "caller");
+    print_cpu(&measured->everyone, "caller + workers");
     printf("Wall time: %.2f ms\n", (double)measured->wall_ns / 1e6);
 }
 

@@ -12,6 +12,8 @@
 
 #include "command.h"
 
+#define SAY_WIDTH 79
+
 int say_verbosity = 0;
 enum say_color say_color = SAY_COLOR_AUTO;
 
@@ -66,11 +68,30 @@ void say_painted(enum say_paint paint, const char *format, ...)
     va_end(args);
 }
 
+void say_wrapped(int indent, const char *text)
+{
+    int column = indent;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > SAY_WIDTH) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        if (column > indent)
+            column += printf(" ");
+        column += printf("%.*s", length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
 /* ------------------------------------------------------------------------------ the shared options */
 
 #define KEY_COLOR 0x7001
 
 static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "Everywhere:", 90},
     {"quiet", 'q', NULL, 0, "Say nothing but results and errors", 90},
     {"verbose", 'v', NULL, 0, "Say more about what is done", 90},
     {"color", KEY_COLOR, "WHEN", 0, "Colour: auto (default: on a terminal without NO_COLOR), always, never", 90},
