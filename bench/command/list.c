@@ -110,8 +110,8 @@ static void print_backend(const char *name)
         printf("  %-11s   runs no tasks\n", "");
     else {
         char text[160];
-        snprintf(text, sizeof text, "workers: %s; %s what the caller changes later; %s", probe.workers,
-                 probe.sees_later_changes ? "sees" : "does not see", probe.binds ? "bound to CPUs" : "not bound");
+        snprintf(text, sizeof text, "workers: %s, %s; changes after open: %s", probe.workers,
+                 probe.binds ? "bound" : "not bound", probe.sees_later_changes ? "seen" : "not seen");
         say_wrapped(printf("  %-11s   ", ""), text);
     }
 }
