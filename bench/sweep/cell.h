@@ -29,7 +29,7 @@ struct cell {
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
-    uint64_t rows;     /* items of the data set; 0 for `open` */
+    uint64_t rows; /* items of the data set; 0 for `open` */
     enum cell_data data;
     enum cell_start start;
     enum cell_wait wait;

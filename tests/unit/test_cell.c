@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names of cells: every enumerator survives the way to a name and back, and whatever is not exactly a name
+ * is refused with a reason.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sweep/cell.h"
+
+#define GOOD "howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm"
+
+static void same(const struct cell *a, const struct cell *b)
+{
+    assert_string_equal(a->kernel, b->kernel);
+    assert_string_equal(a->backend, b->backend);
+    assert_string_equal(a->call, b->call);
+    assert_string_equal(a->schedule, b->schedule);
+    assert_int_equal(a->chunk, b->chunk);
+    assert_int_equal(a->workers, b->workers);
+    assert_int_equal(a->rows, b->rows);
+    assert_int_equal(a->data, b->data);
+    assert_int_equal(a->start, b->start);
+    assert_int_equal(a->wait, b->wait);
+}
+
+static void test_one_name(void **state)
+{
+    (void)state;
+    struct cell cell;
+    const char *problem = NULL;
+    assert_int_equal(cell_parse(GOOD, &cell, &problem), 0);
+    same(&cell, &(struct cell){"howmany", "fork", "map", "dynamic", 64, 2, 200000, CELL_DATA_SHARED, CELL_START_WARM,
+                               CELL_WAIT_ADAPTIVE});
+    char name[CELL_NAME_MAX];
+    assert_int_equal(cell_name(&cell, name), 0);
+    assert_string_equal(name, GOOD);
+
+    assert_int_equal(cell_parse("compute:1000/openmp-as-shipped/map_chunks/-/chunk:0/workers:1/rows:0/data:copy/"
+                                "start:cold/wait:spin",
+                                &cell, NULL),
+                     0);
+    same(&cell, &(struct cell){"compute:1000", "openmp-as-shipped", "map_chunks", "-", 0, 1, 0, CELL_DATA_COPY,
+                               CELL_START_COLD, CELL_WAIT_SPIN});
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    static const uint64_t chunks[] = {0, 1, 25000, INT64_MAX};
+    int names = 0;
+    for (int data = CELL_DATA_SHARED; data <= CELL_DATA_COPY; data++)
+        for (int start = CELL_START_WARM; start <= CELL_START_COLD; start++)
+            for (int wait = CELL_WAIT_ADAPTIVE; wait <= CELL_WAIT_PARK; wait++)
+                for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+                    struct cell cell = {"compute:18446744073709551615",
+                                        "openmp-as-shipped",
+                                        "map_chunks",
+                                        "taskloop",
+                                        chunks[i],
+                                        2147483647,
+                                        INT64_MAX,
+                                        (enum cell_data)data,
+                                        (enum cell_start)start,
+                                        (enum cell_wait)wait};
+                    struct cell back;
+                    char name[CELL_NAME_MAX];
+                    const char *problem = "none";
+                    assert_int_equal(cell_name(&cell, name), 0);
+                    assert_int_equal(cell_parse(name, &back, &problem), 0);
+                    same(&cell, &back);
+                    names++;
+                }
+    assert_int_equal(names, 48);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "",
+        "howmany",
+        "howmany/fork/map/dynamic",
+        "howmany//map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "/howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        GOOD "/",
+        GOOD " ",
+        GOOD "/colour:red",    /* unknown key */
+        GOOD "/wait",          /* no value */
+        GOOD "/wait:",         /* an empty one */
+        GOOD "/wait:adaptive", /* the default is not written */
+        GOOD "/start:warm",    /* twice */
+        GOOD "/real_time",     /* Google Benchmark's suffix is no part of a name */
+        GOOD "/wait:spin/wait:spin",
+        "howmany/fork/map/dynamic/chunk:/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:6x/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:-1/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:+1/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk: 1/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:064/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:0x4/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:1e3/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:9223372036854775808/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:99999999999999999999999/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:python/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:64/workers:0/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:64/workers:-2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:64/workers:2147483648/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:64/workers:2/rows:2e5/data:shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:Shared/start:warm",
+        "howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:hot",
+        "howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared",
+        "howmany/fork/map/dynamic/chunk:64/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/dynamic/workers:2/chunk:64/rows:200000/data:shared/start:warm", /* out of order */
+        "compute:/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "compute:x/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "compute:1:2/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        ":1/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "how many/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fo:rk/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "a23456789012345678901234567890123/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/a23456789012345678901234/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/a234567890123456/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/map/a23456789012/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct cell cell = {.workers = 77};
+        const char *problem = NULL;
+        if (cell_parse(names[i], &cell, &problem) != -EINVAL)
+            fail_msg("accepted: %s", names[i]);
+        assert_non_null(problem);
+        assert_int_equal(cell.workers, 77); /* untouched */
+    }
+    char endless[CELL_NAME_MAX + 20];
+    memset(endless, 'a', sizeof endless - 1);
+    endless[sizeof endless - 1] = '\0';
+    struct cell cell;
+    assert_int_equal(cell_parse(endless, &cell, NULL), -EINVAL);
+}
+
+/* Parts of full length and the largest numbers fit into a name. */
+static void test_longest(void **state)
+{
+    (void)state;
+    struct cell cell = {.chunk = INT64_MAX, .rows = INT64_MAX, .workers = 2147483647, .wait = CELL_WAIT_SPIN};
+    memset(cell.kernel, 'k', sizeof cell.kernel - 1);
+    memset(cell.backend, 'b', sizeof cell.backend - 1);
+    memset(cell.call, 'c', sizeof cell.call - 1);
+    memset(cell.schedule, 's', sizeof cell.schedule - 1);
+    char name[CELL_NAME_MAX];
+    struct cell back;
+    assert_int_equal(cell_name(&cell, name), 0);
+    assert_int_equal(cell_parse(name, &back, NULL), 0);
+    same(&cell, &back);
+}
+
+static void test_baseline(void **state)
+{
+    (void)state;
+    struct cell cell, baseline;
+    char name[CELL_NAME_MAX];
+    assert_int_equal(
+        cell_parse("compute:1000/fork/map/dynamic/chunk:64/workers:2/rows:2000/data:copy/start:cold/wait:park", &cell,
+                   NULL),
+        0);
+    cell_baseline(&cell, "callback", &baseline);
+    assert_int_equal(cell_name(&baseline, name), 0);
+    assert_string_equal(name, "compute:1000/serial/callback/-/chunk:0/workers:1/rows:2000/data:shared/start:warm");
+    cell_baseline(&cell, "loop", &cell); /* in place */
+    assert_int_equal(cell_name(&cell, name), 0);
+    assert_string_equal(name, "compute:1000/serial/loop/-/chunk:0/workers:1/rows:2000/data:shared/start:warm");
+}
+
+/* The figures that CPython gives at two workers. */
+static void test_python_chunk(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t count;
+        int workers;
+        uint64_t chunk;
+    } expected[] = {{0, 2, 0},          {1, 2, 1},          {8, 2, 1},
+                    {9, 2, 2},          {17, 2, 3},         {100, 2, 13},
+                    {200000, 2, 25000}, {200000, 3, 16667}, {UINT64_MAX, 1, UINT64_MAX / 4 + 1}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(cell_python_chunk(expected[i].count, expected[i].workers), expected[i].chunk);
+}
+
+static void test_workers_used(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *call;
+        int workers, usable, used;
+    } expected[] = {{"map", 2, 8, 2},      {"map", 16, 8, 8}, {"map_chunks", 4, 2, 2}, {"apply", 4, 8, 1},
+                    {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct cell cell = {.workers = expected[i].workers};
+        strcpy(cell.call, expected[i].call);
+        assert_int_equal(cell_workers_used(&cell, expected[i].usable), expected[i].used);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_name),     cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_longest),      cmocka_unit_test(test_baseline),   cmocka_unit_test(test_python_chunk),
+        cmocka_unit_test(test_workers_used),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
