@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Draws figures: reads summary.csv and env.json, lets figure_*.c write the sheet, runs gnuplot on it. gnuplot is
+ * started without a shell, in DIR/figures/, with nothing but fixed names on its command line; every text that
+ * comes from the data stands in the sheet, where it cannot run anything.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "figure.h"
+#include "figures.h"
+
+#define PATH_MAX_BYTES 4096
+#define COMMIT_DIGITS  12
+#define CPU_COLUMNS    50 /* what fits into a line of the narrow figure */
+#define EXIT_NOT_FOUND 127
+
+static const struct figure {
+    const char *name;
+    void (*make)(struct sheet *sheet, const struct figure_source *source);
+    const char *needs;
+} figures[] = {
+    {"fig_chunk", figure_chunk, "no `howmany` map cell was measured"},
+    {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured"},
+    {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`"},
+};
+#define FIGURES (sizeof figures / sizeof figures[0])
+
+const char *figures_name(size_t index)
+{
+    return index < FIGURES ? figures[index].name : NULL;
+}
+
+static int failed(int status, char error[FIGURES_ERROR_MAX], const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int failed(int status, char error[FIGURES_ERROR_MAX], const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(error, FIGURES_ERROR_MAX, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* At most `columns` characters of a UTF-8 text. gnuplot reads a backslash as the start of an escape. */
+static void clean(char to[FIGURE_TEXT_MAX], const char *from, int columns)
+{
+    size_t used = 0;
+
+    for (; *from && used + 1 < FIGURE_TEXT_MAX; from++) {
+        bool starts = ((unsigned char)*from & 0xc0U) != 0x80U;
+        if (starts && columns-- == 0) {
+            break;
+        }
+        to[used++] = *from == '\\' ? '/' : *from;
+    }
+    to[used] = '\0';
+}
+
+/* Numbers are written as such, so that `"rounds": 11` and `"rounds": "11"` both do. */
+static void env_text(const json_t *env, const char *key, int columns, char text[FIGURE_TEXT_MAX])
+{
+    const json_t *value = json_object_get(env, key);
+    char number[32];
+
+    if (json_is_integer(value)) {
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        clean(text, number, columns);
+    } else {
+        clean(text, json_is_string(value) && *json_string_value(value) ? json_string_value(value) : "unknown", columns);
+    }
+}
+
+static void read_env(struct figure_source *source, const char *dir)
+{
+    char path[PATH_MAX_BYTES], profile[FIGURE_TEXT_MAX];
+    int length = snprintf(path, sizeof path, "%s/env.json", dir);
+    json_t *env = length < (int)sizeof path ? json_load_file(path, 0, NULL) : NULL;
+    json_int_t cpus = json_integer_value(json_object_get(env, "usable_cpus"));
+
+    source->usable_cpus = cpus > 0 && cpus <= 1 << 20 ? (int)cpus : 0;
+    env_text(env, "cpu_model", CPU_COLUMNS, source->cpu_model);
+    env_text(env, "rounds", CPU_COLUMNS, source->rounds);
+    env_text(env, "commit", COMMIT_DIGITS, source->commit);
+    env_text(env, "profile", CPU_COLUMNS, profile);
+    source->quick = strcmp(profile, "quick") == 0;
+    json_decref(env);
+}
+
+/* P and n of the figures: where most `howmany` map cells were measured; among equals the largest P without
+ * oversubscription, then the most rows. */
+static void choose(struct figure_source *source)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < source->summary->count; i++) {
+        const struct cell *cell = &source->summary->rows[i].cell;
+        size_t count = 0;
+        for (size_t k = 0; k < source->summary->count; k++) {
+            const struct cell *other = &source->summary->rows[k].cell;
+            count += strcmp(other->kernel, "howmany") == 0 && strcmp(other->call, "map") == 0 &&
+                     other->workers == cell->workers && other->rows == cell->rows;
+        }
+        bool fits = !source->usable_cpus || cell->workers <= source->usable_cpus;
+        bool fitted = !source->usable_cpus || source->workers <= source->usable_cpus;
+        bool better = fits != fitted                     ? fits
+                      : cell->workers != source->workers ? (cell->workers > source->workers) == fits
+                                                         : cell->rows > source->rows;
+        if (count > most || (count == most && better)) {
+            most = count;
+            source->workers = cell->workers;
+            source->rows = cell->rows;
+        }
+    }
+}
+
+static void caption(struct sheet *sheet, const struct figure_source *source)
+{
+    char cpus[32] = "an unknown number of";
+
+    if (source->usable_cpus) {
+        snprintf(cpus, sizeof cpus, "%d", source->usable_cpus);
+    }
+    sheet_text(sheet, "caption1", 0, "%s", source->cpu_model);
+    sheet_text(sheet, "caption2", 0, "P = %d on %s usable CPU%s; %llu rows%s", source->workers, cpus,
+               source->usable_cpus == 1 ? "" : "s", (unsigned long long)source->rows,
+               sheet->noisy ? "; grey: noisy" : "");
+    sheet_text(sheet, "caption3", 0, "n = %s rounds; 95 %% intervals; commit %s", source->rounds, source->commit);
+    if (source->quick) {
+        sheet_text(sheet, "stamp", 0, "QUICK");
+    }
+}
+
+/* Writes figures/.NAME.csv.partial, then renames it. */
+static int write_sheet(const struct figure *figure, const struct figure_source *source, int folder,
+                       char error[FIGURES_ERROR_MAX])
+{
+    char partial[64], name[64];
+    struct sheet sheet = {0};
+    int status = 0;
+
+    snprintf(partial, sizeof partial, ".%s.csv.partial", figure->name);
+    snprintf(name, sizeof name, "%s.csv", figure->name);
+    int file = openat(folder, partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    sheet.file = file < 0 ? NULL : fdopen(file, "w");
+    if (!sheet.file) {
+        status = -errno;
+        if (file >= 0) {
+            close(file);
+        }
+        return failed(status, error, "figures/%s: %s", name, strerror(-status));
+    }
+    fputs("kind,panel,series,backend,style,x,y,low,high,text\n", sheet.file);
+    figure->make(&sheet, source);
+    caption(&sheet, source);
+    bool bad = ferror(sheet.file) != 0;
+    if (fclose(sheet.file) != 0 || bad) {
+        status = failed(-EIO, error, "figures/%s: cannot write", name);
+    } else if (sheet.points == 0) {
+        status = failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
+    } else if (renameat(folder, partial, folder, name) != 0) {
+        status = failed(-errno, error, "figures/%s: %s", name, strerror(errno));
+    }
+    if (status != 0) {
+        unlinkat(folder, partial, 0);
+    }
+    return status;
+}
+
+/* The folder of the .gp files: $GRAIN_PLOTS, else that of the source tree. */
+static const char *plots_folder(void)
+{
+    const char *folder = getenv("GRAIN_PLOTS");
+
+    return folder && *folder ? folder : GRAIN_PLOTS_DIR;
+}
+
+static int run_gnuplot(const char *settings, const char *script, int folder)
+{
+    pid_t pid = fork();
+    int state = 0;
+
+    if (pid < 0) {
+        return -errno;
+    }
+    if (pid == 0) {
+        if (fchdir(folder) == 0) {
+            execlp("gnuplot", "gnuplot", "-d", "-e", settings, script, (char *)NULL);
+        }
+        _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILURE);
+    }
+    while (waitpid(pid, &state, 0) < 0) {
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return WIFEXITED(state) && WEXITSTATUS(state) == 0                ? 0
+           : WIFEXITED(state) && WEXITSTATUS(state) == EXIT_NOT_FOUND ? -ENOPKG
+                                                                      : -EIO;
+}
+
+/* One picture: NAME.svg, or NAME-85.svg when narrow. */
+static int draw(const struct figure *figure, int width_mm, const char *format, int folder,
+                char error[FIGURES_ERROR_MAX])
+{
+    char partial[80], name[64], settings[240], script[PATH_MAX_BYTES];
+    char *plots = realpath(plots_folder(), NULL); /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
+    struct stat info;
+    int status;
+
+    if (!plots) {
+        return failed(-errno, error, "%s: %s", plots_folder(), strerror(errno));
+    }
+    snprintf(name, sizeof name, "%s%s.%s", figure->name, width_mm == 85 ? "-85" : "", format);
+    snprintf(partial, sizeof partial, ".%s.partial", name);
+    snprintf(settings, sizeof settings, "data='%s.csv'; out='%s'; fmt='%s'; width=%d", figure->name, partial, format,
+             width_mm);
+    int length = snprintf(script, sizeof script, "%s/%s.gp", plots, figure->name);
+    free(plots);
+    status = length < (int)sizeof script ? run_gnuplot(settings, script, folder) : -ENAMETOOLONG;
+    if (status == -ENOPKG) {
+        failed(status, error, "gnuplot is missing: apt install gnuplot-nox");
+    } else if (status != 0 || fstatat(folder, partial, &info, 0) != 0 || info.st_size == 0) {
+        status = failed(status ? status : -EIO, error, "gnuplot could not draw figures/%s", name);
+    } else if (renameat(folder, partial, folder, name) != 0) {
+        status = failed(-errno, error, "figures/%s: %s", name, strerror(errno));
+    }
+    if (status != 0) {
+        unlinkat(folder, partial, 0);
+    }
+    return status;
+}
+
+/* DIR/figures as a descriptor, made when it is not there. */
+static int open_folder(const char *dir, char error[FIGURES_ERROR_MAX])
+{
+    char path[PATH_MAX_BYTES];
+
+    if (snprintf(path, sizeof path, "%s/figures", dir) >= (int)sizeof path) {
+        return failed(-ENAMETOOLONG, error, "the folder's name is too long");
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return failed(-errno, error, "%s: %s", path, strerror(errno));
+    }
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return folder >= 0 ? folder : failed(-errno, error, "%s: %s", path, strerror(errno));
+}
+
+static int draw_all(const struct figure *figure, const struct figure_source *source, const char *dir,
+                    const struct figures_options *options, char error[FIGURES_ERROR_MAX])
+{
+    int folder = open_folder(dir, error);
+    int status = folder < 0 ? folder : write_sheet(figure, source, folder, error);
+
+    if (status == 0 && options->svg) {
+        status = draw(figure, options->width_mm, "svg", folder, error);
+    }
+    if (status == 0 && options->png) {
+        status = draw(figure, options->width_mm, "png", folder, error);
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+    return status;
+}
+
+int figures_draw(const char *dir, const char *name, const struct figures_options *options,
+                 char error[FIGURES_ERROR_MAX])
+{
+    const struct figure *figure = NULL;
+    struct summary summary = {0};
+    struct figure_source source = {.summary = &summary};
+    int status;
+
+    for (size_t i = 0; i < FIGURES; i++) {
+        figure = strcmp(figures[i].name, name) == 0 ? &figures[i] : figure;
+    }
+    if (!figure) {
+        return failed(-EINVAL, error, "%s: no such figure", name);
+    }
+    status = summary_read(&summary, dir);
+    if (status != 0) {
+        return failed(status, error, "%s/summary.csv: %s", dir,
+                      status == -EBADMSG ? "not a summary of a sweep" : strerror(-status));
+    }
+    read_env(&source, dir);
+    choose(&source);
+    status = draw_all(figure, &source, dir, options, error);
+    summary_free(&summary);
+    return status;
+}
