@@ -42,6 +42,25 @@ uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+int twice(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    *(int *)result = 2 * *(const int *)arg;
+    return 0;
+}
+
+int apply_twice(struct grain_pool *pool, int value)
+{
+    int result = -1;
+    int status = grain_apply(pool, twice, &value, sizeof value, &result, sizeof result, NULL);
+    return status ? status : result;
+}
+
 void contract_start(int argc, char **argv)
 {
     if (argc > 1)

@@ -28,6 +28,11 @@ void needs(const char *behaviour);
 bool is_fork(void);
 
 uint64_t now_ns(void);
+void sleep_ms(long ms);
+
+/* A task that doubles an int, and an apply of it: the doubled value, or the error. */
+int twice(const void *arg, void *result, struct grain_context *ctx);
+int apply_twice(struct grain_pool *pool, int value);
 
 /* Set-up of main(): the backend from argv, and the table of limits on standard output. */
 void contract_start(int argc, char **argv);

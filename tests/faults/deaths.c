@@ -1,50 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Workers, supervisor and caller die, in tasks, idle, and in a storm: nothing hangs, what is lost is
- * told, everything else is delivered exactly once.
+ * Workers, supervisor and caller die, in tasks and idle: nothing hangs, what is lost is told, everything
+ * else is delivered exactly once.
  */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "grain.h"
-
-static void sleep_ms(long ms)
-{
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
-static struct grain_pool *fork_pool(int workers)
-{
-    struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = "fork", .workers = workers};
-    assert_int_equal(grain_pool_open(&pool, &options), 0);
-    return pool;
-}
-
-static const enum grain_schedule schedules[] = {GRAIN_SCHEDULE_STATIC, GRAIN_SCHEDULE_DYNAMIC, GRAIN_SCHEDULE_GUIDED,
-                                                GRAIN_SCHEDULE_STEAL};
-#define SCHEDULES (sizeof schedules / sizeof schedules[0])
+#include "faults.h"
 
 #define COUNT 2000
 static int codes[COUNT];
@@ -112,21 +81,6 @@ static void an_exit_code_is_told(void **state)
     assert_int_equal(report.first.exit_status, 7);
     assert_int_equal(report.first.signo, 0);
     grain_pool_free(pool);
-}
-
-static int tells_pid(const void *arg, void *result, struct grain_context *ctx)
-{
-    (void)arg;
-    (void)ctx;
-    *(pid_t *)result = getpid();
-    return 0;
-}
-
-static pid_t worker_pid(struct grain_pool *pool)
-{
-    pid_t pid = 0;
-    assert_int_equal(grain_apply(pool, tells_pid, NULL, 0, &pid, sizeof pid, NULL), 0);
-    return pid;
 }
 
 static void a_worker_killed_idle_is_replaced_and_nothing_lost(void **state)
@@ -296,85 +250,6 @@ static void a_host_that_ignores_or_reaps_children_is_tolerated(void **state)
     grain_pool_free(pool);
 }
 
-static int short_task(const void *arg, void *result, struct grain_context *ctx)
-{
-    (void)arg;
-    (void)ctx;
-    ++*(unsigned char *)result;
-    for (volatile int i = 0; i < 300; i++)
-        ;
-    return 0;
-}
-
-struct storm {
-    const pid_t *pids;
-    _Atomic int is_over;
-    int kills;
-};
-
-static int registers(const void *arg, void *result, struct grain_context *ctx)
-{
-    pid_t *pids = *(pid_t *const *)arg;
-    pids[grain_context_worker(ctx)] = getpid();
-    return short_task(NULL, result, ctx);
-}
-
-static void *storm_main(void *argument)
-{
-    struct storm *storm = argument;
-    unsigned seed = 1;
-    while (!storm->is_over) {
-        pid_t pid = storm->pids[rand_r(&seed) % 4];
-        if (pid > 0 && kill(pid, SIGKILL) == 0)
-            storm->kills++;
-        sleep_ms(1 + rand_r(&seed) % 4);
-    }
-    return NULL;
-}
-
-static void a_storm_of_kills_loses_nothing_and_runs_nothing_twice(void **state)
-{
-    (void)state;
-    size_t count = 100000, lost = 0, rounds = 0;
-    struct grain_pool *pool = fork_pool(4);
-    pid_t *pids, **args;
-    assert_int_equal(grain_alloc(pool, 4 * sizeof *pids, (void **)&pids), 0);
-    assert_int_equal(grain_alloc(pool, count * sizeof *args, (void **)&args), 0);
-    assert_int_equal(grain_alloc(pool, count, (void **)&visits), 0);
-    int *all_codes = malloc(count * sizeof *all_codes);
-    for (size_t i = 0; i < count; i++)
-        args[i] = pids;
-    struct storm storm = {.pids = pids};
-    pthread_t killer;
-    assert_int_equal(pthread_create(&killer, NULL, storm_main, &storm), 0);
-    for (uint64_t end = now_ms() + 5000; now_ms() < end; rounds++) {
-        memset(visits, 0, count);
-        struct grain_report report = {.codes = all_codes};
-        struct grain_call_options options = {
-            .chunk = 1 + (int64_t)(rounds % 2) * 7, .schedule = schedules[rounds % SCHEDULES], .report = &report};
-        struct grain_in in = {args, count, sizeof *args};
-        int status = grain_map(pool, registers, in, (struct grain_out){visits, 1}, &options);
-        assert_true(status == 0 || status == GRAIN_TASK_FAILED);
-        for (size_t i = 0; i < count; i++) {
-            if (all_codes[i] == 0)
-                assert_int_equal(visits[i], 1);
-            else
-                assert_int_equal(all_codes[i], -EOWNERDEAD);
-            assert_true(visits[i] <= 1);
-            lost += all_codes[i] != 0;
-        }
-    }
-    storm.is_over = 1;
-    pthread_join(killer, NULL);
-    print_message("storm: %d kills, %zu rounds of %zu tasks, %zu tasks reported dead, none lost, none twice\n",
-                  storm.kills, rounds, count, lost);
-    assert_true(storm.kills > 100);
-    assert_true(worker_pid(pool) > 0);
-    free(all_codes);
-    grain_pool_free(pool);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-}
-
 static void memory_that_runs_out_is_enomem_and_the_pool_usable(void **state)
 {
     (void)state;
@@ -428,7 +303,6 @@ int main(void)
         cmocka_unit_test(a_killed_caller_takes_everything_with_it),
         cmocka_unit_test(the_hosts_own_children_are_left_alone),
         cmocka_unit_test(a_host_that_ignores_or_reaps_children_is_tolerated),
-        cmocka_unit_test(a_storm_of_kills_loses_nothing_and_runs_nothing_twice),
         cmocka_unit_test(memory_that_runs_out_is_enomem_and_the_pool_usable),
         cmocka_unit_test(buffered_text_is_printed_once),
     };

@@ -1,5 +1,9 @@
 # What happens when processes die: fork only.
-add_executable(faults_deaths faults/deaths.c)
-target_link_libraries(faults_deaths PRIVATE grain_flags grain PkgConfig::CMOCKA)
-add_test(NAME faults/deaths COMMAND faults_deaths)
-set_tests_properties(faults/deaths PROPERTIES TIMEOUT 120 LABELS faults)
+add_library(faults_shared STATIC faults/faults.c)
+target_link_libraries(faults_shared PRIVATE grain_flags PUBLIC grain PkgConfig::CMOCKA)
+foreach(program deaths storm)
+  add_executable(faults_${program} faults/${program}.c)
+  target_link_libraries(faults_${program} PRIVATE grain_flags faults_shared)
+  add_test(NAME faults/${program} COMMAND faults_${program})
+  set_tests_properties(faults/${program} PROPERTIES TIMEOUT 120 LABELS faults)
+endforeach()
