@@ -26,10 +26,10 @@ enum sample_status { SAMPLE_OK, SAMPLE_FAILED, SAMPLE_TIMEOUT, SAMPLE_WRONG, SAM
 struct sample {
     char cell[CELL_NAME_MAX];
     int round;
-    enum sample_status status;     /* "ok", "failed", "timeout", "wrong", "missing" (a peer is not there) */
-    uint64_t iterations;           /* calls that one time is the mean of */
-    uint64_t tasks;                /* tasks one call ran (apply: a subset of the rows) */
-    int times;                     /* entries used in the arrays */
+    enum sample_status status; /* "ok", "failed", "timeout", "wrong", "missing" (a peer is not there) */
+    uint64_t iterations;       /* calls that one time is the mean of */
+    uint64_t tasks;            /* tasks one call ran (apply: a subset of the rows) */
+    int times;                 /* entries used in the arrays */
     double times_ns[JOURNAL_TIMES_MAX];
     double loop_ns[JOURNAL_TIMES_MAX];
     double callback_ns[JOURNAL_TIMES_MAX];

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs one program to its end: clean environment (no OMP_*, GOMP_*, KMP_*, GRAIN_*: the library binds and
+ * waits by its own rules), a process group of its own, output collected, a time limit, and an end when the
+ * user asks for one. Nothing of it outlives the call.
+ */
+#ifndef GRAIN_BENCH_CHILD_H
+#define GRAIN_BENCH_CHILD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct child {
+    /* set by the caller */
+    const char *const *argv; /* argv[0] is looked up in PATH when it has no slash; ends with NULL */
+    double limit_s;
+    const volatile sig_atomic_t *stop; /* stop when it becomes non-zero; may be NULL */
+    int pass_fd;                       /* a descriptor the program inherits under the same number, or -1 */
+
+    /* filled in */
+    char *output, *errors; /* standard output and standard error, closed by 0; never NULL after success */
+    size_t output_size, errors_size;
+    int exit_status; /* what it exited with, or -1 */
+    int signo;       /* what killed it, or 0 */
+    bool timed_out, stopped;
+};
+
+/* Returns 0 when the program was started and has ended, however; -ENOENT when there is no such program. */
+int child_run(struct child *child);
+
+void child_free(struct child *child);
+
+#endif

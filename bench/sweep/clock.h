@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The harness's own watch, for what is no sample: time left, budget, timeouts, and the date. Samples are
+ * timed by Google Benchmark alone; a test checks that nothing else in sweep/ reads a clock.
+ */
+#ifndef GRAIN_BENCH_CLOCK_H
+#define GRAIN_BENCH_CLOCK_H
+
+#include <stddef.h>
+
+/* Seconds since some moment; never goes back. */
+double clock_seconds(void);
+
+/* Local date and time: "2026-01-31T13:05:00+0100"; the day alone: "2026-01-31". */
+void clock_date(char *text, size_t size);
+void clock_day(char *text, size_t size);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rough times from a table of costs, as measured once on two virtual CPUs of a server.
+ */
+#include "estimate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define START_S      0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
+#define VALUE_S      30e-9  /* to make and check one row of data, a process */
+#define ITERATION_S  1.3e-9 /* one step of compute's chain */
+#define ROW_S        5e-9
+#define PYTHON_S     0.35 /* a python3 process with the notebook's data */
+#define PYTHON_ROW_S 280e-9
+
+/* What the hand-over costs. */
+static const struct cost {
+    const char *backend;
+    double chunk_s, apply_s;
+} costs[] = {
+    {"fork", 60e-9, 100e-6},
+    {"pthread", 60e-9, 100e-6},
+    {"openmp", 40e-9, 20e-6},
+    {"null", 0, 0.2e-6},
+    {"openmp-as-shipped", 200e-9, 50e-6},
+    {"floor", 0, 0},
+    {"cpython", 25e-6, 100e-6},
+    {"serial", 0, 0},
+};
+
+static const struct cost *cost_of(const char *backend)
+{
+    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
+        if (strcmp(costs[i].backend, backend) == 0)
+            return &costs[i];
+    return &costs[0];
+}
+
+static double row_cost(const struct cell *cell)
+{
+    if (strcmp(cell->backend, "cpython") == 0)
+        return PYTHON_ROW_S;
+    if (strncmp(cell->kernel, "compute:", 8) == 0)
+        return ITERATION_S * strtod(cell->kernel + 8, NULL);
+    return ROW_S;
+}
+
+double estimate_call(const struct plan_cell *planned, int cpus)
+{
+    const struct cell *cell = &planned->cell;
+    const struct cost *cost = cost_of(cell->backend);
+    double tasks = (double)cell->rows;
+    bool is_subset = strcmp(cell->call, "apply") == 0 || strcmp(cell->backend, "cpython") == 0;
+    if (is_subset && planned->tasks > 0 && (double)planned->tasks < tasks)
+        tasks = (double)planned->tasks;
+    if (strcmp(cell->call, "open") == 0)
+        return 1e-3 * cell->workers;
+    double work = tasks * row_cost(cell);
+    if (strcmp(cell->call, "apply") == 0)
+        return tasks * cost->apply_s + work + (cell->start == CELL_START_COLD ? tasks * 2e-3 : 0);
+    if (cell->chunk > 0)
+        work += tasks / (double)cell->chunk * cost->chunk_s * cell->workers;
+    return work / cell_workers_used(cell, cpus) + (cell->workers > 1 ? 50e-6 : 0);
+}
+
+/* Google Benchmark's iterations of one call that takes call_s. */
+static double repetition(double call_s, double min_time_s)
+{
+    return call_s > min_time_s ? call_s : 1.4 * min_time_s;
+}
+
+double estimate_process(const struct plan_cell *planned, double min_time_s, int cpus)
+{
+    double baseline = (double)planned->cell.rows * row_cost(&planned->cell);
+    double calls = repetition(estimate_call(planned, cpus), min_time_s);
+    if (strcmp(planned->cell.backend, "cpython") == 0)
+        return PYTHON_S + planned->repetitions * (calls + baseline);
+    /* the cell and its two baselines, each time, and one call each to warm up */
+    double turns = planned->repetitions + 1;
+    return START_S + (double)planned->cell.rows * VALUE_S +
+           turns * (calls + (planned->cell.rows > 0 ? 2 * repetition(baseline, min_time_s) : 0));
+}
+
+bool estimate_is_long(const struct plan_cell *planned, double min_time_s, int cpus)
+{
+    return strcmp(planned->cell.backend, "cpython") == 0 || estimate_call(planned, cpus) > 5 * min_time_s;
+}
+
+double estimate_plan(const struct plan *plan, int cpus)
+{
+    double total = 0, min_time_s = plan->profile->min_time_s;
+    for (size_t i = 0; i < plan->count; i++) {
+        double process = estimate_process(&plan->cells[i], min_time_s, cpus);
+        total += process * plan->rounds;
+        if (!estimate_is_long(&plan->cells[i], min_time_s, cpus))
+            total += process / 2; /* calibration */
+    }
+    return total;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A row of a profile becomes cells: the product of its lists, without what the backends lack and without
+ * what is there already. Words are chosen first, from the outside in; numbers come last.
+ */
+#include "grid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernel.h"
+
+/* Calls, and what makes sense for them. */
+static const struct call {
+    const char *name;
+    bool claims; /* has a schedule and a chunk */
+    bool pooled; /* a call on a pool of the library */
+} calls[] = {
+    {"apply", false, true}, {"map", true, true},    {"map_chunks", true, true}, {"open", false, true},
+    {"peak", false, false}, {"loop", false, false}, {"callback", false, false},
+};
+
+static const struct call *find_call(const char *name)
+{
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strcmp(calls[i].name, name) == 0)
+            return &calls[i];
+    return NULL;
+}
+
+/* The library's own name of a backend; "openmp-as-shipped" is its `openmp`, unbound. */
+static const char *library_backend(const char *backend)
+{
+    return strcmp(backend, "openmp-as-shipped") == 0 ? "openmp" : backend;
+}
+
+static bool library_has(const char *backend)
+{
+    const char *name;
+    for (size_t i = 0; (name = grain_backend_name(i)) != NULL; i++)
+        if (strcmp(name, library_backend(backend)) == 0)
+            return true;
+    return false;
+}
+
+static bool is_plain(const struct cell *cell)
+{
+    return cell->data == CELL_DATA_SHARED && cell->start == CELL_START_WARM && cell->wait == CELL_WAIT_ADAPTIVE;
+}
+
+/* Whether there is such a thing to measure. */
+static bool is_possible(const struct cell *cell, int cpus)
+{
+    const struct call *call = find_call(cell->call);
+    enum grain_schedule schedule;
+    if (strcmp(cell->backend, "floor") == 0)
+        return strcmp(cell->call, "peak") == 0 && cell->workers <= cpus && is_plain(cell);
+    if (strcmp(cell->backend, "cpython") == 0)
+        return strcmp(cell->kernel, "howmany") == 0 && is_plain(cell) &&
+               (strcmp(cell->call, "loop") == 0 || strcmp(cell->call, "apply") == 0 || strcmp(cell->call, "map") == 0);
+    if (strcmp(cell->backend, "serial") == 0 || !call->pooled || !library_has(cell->backend))
+        return false;
+    if (!call->claims)
+        return true;
+    return grain_schedule_parse(cell->schedule, &schedule) == 0 &&
+           grain_backend_has_schedule(library_backend(cell->backend), schedule);
+}
+
+struct plan_cell *grid_append(struct plan *plan)
+{
+    if (plan->count == plan->capacity) {
+        size_t capacity = plan->capacity == 0 ? 128 : plan->capacity * 2;
+        struct plan_cell *larger = reallocarray(plan->cells, capacity, sizeof *larger);
+        if (larger == NULL)
+            return NULL;
+        plan->cells = larger;
+        plan->capacity = capacity;
+    }
+    struct plan_cell *cell = &plan->cells[plan->count++];
+    memset(cell, 0, sizeof *cell);
+    return cell;
+}
+
+static int add_cell(const struct grid *grid, const struct cell *cell)
+{
+    struct plan *plan = grid->plan;
+    char name[CELL_NAME_MAX];
+    if (!is_possible(cell, grid->options->cpus) || (cell->rows > 0 && cell->chunk > cell->rows))
+        return 0;
+    if (cell_name(cell, name) != 0) {
+        snprintf(grid->problem, PLAN_PROBLEM_MAX, "the name of a cell is too long: %s/%s/%s", cell->kernel,
+                 cell->backend, cell->call);
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->cells[i].name, name) == 0)
+            return 0;
+    if (grid->filter != NULL && regexec(grid->filter, name, 0, NULL, 0) != 0)
+        return 0;
+    struct plan_cell *added = grid_append(plan);
+    if (added == NULL)
+        return -ENOMEM;
+    added->cell = *cell;
+    strcpy(added->name, name);
+    added->repetitions = grid->row->repetitions != 0 ? grid->row->repetitions : plan->profile->repetitions;
+    added->tasks = grid->row->tasks;
+    return 0;
+}
+
+/* Reads one list of numbers; `what` is the option that it may have come from. */
+static int numbers(const struct grid *grid, const char *what, const char *text, struct list *list)
+{
+    const char *problem = "";
+    int status = list_numbers(text, &grid->meaning, list, &problem);
+    if (status != 0)
+        snprintf(grid->problem, PLAN_PROBLEM_MAX, "--%s=%s: %s", what, text, problem);
+    return status;
+}
+
+/* The words of the cell are set: every number of workers, every chunk. */
+static int expand_numbers(const struct grid *grid, struct cell *cell)
+{
+    const struct plan_options *options = grid->options;
+    const struct plan_row *row = grid->row;
+    struct list workers, chunks;
+    const char *worker_text = options->workers != NULL ? options->workers : row->workers;
+    const char *chunk_text = options->chunks != NULL ? options->chunks : row->chunks;
+    if (strcmp(cell->call, "loop") == 0)
+        worker_text = "1";
+    if (!find_call(cell->call)->claims)
+        chunk_text = "auto";
+    int status = numbers(grid, "workers", worker_text != NULL ? worker_text : "P", &workers);
+    if (status == 0)
+        status = numbers(grid, "chunks", chunk_text != NULL ? chunk_text : "1", &chunks);
+    for (size_t w = 0; w < workers.count && status == 0; w++) {
+        if (workers.values[w] < 1 || workers.values[w] > 4096) {
+            snprintf(grid->problem, PLAN_PROBLEM_MAX, "--workers: from 1 to 4096");
+            return -EINVAL;
+        }
+        cell->workers = (int)workers.values[w];
+        for (size_t c = 0; c < chunks.count && status == 0; c++) {
+            int64_t chunk = chunks.values[c];
+            cell->chunk = chunk == GRAIN_CHUNK_PYTHON ? cell_python_chunk(cell->rows, cell->workers) : (uint64_t)chunk;
+            status = add_cell(grid, cell);
+        }
+    }
+    return status;
+}
+
+static int index_of(const char *word, const char *(*name)(int), int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(name(i), word) == 0)
+            return i;
+    return 0;
+}
+
+static const char *data_name(int i)
+{
+    return cell_data_name((enum cell_data)i);
+}
+
+static const char *start_name(int i)
+{
+    return cell_start_name((enum cell_start)i);
+}
+
+static const char *wait_name(int i)
+{
+    return cell_wait_name((enum cell_wait)i);
+}
+
+/* Kernel, rows, backend and call are set: every schedule, then data, start and wait. */
+static int expand_schedules(const struct grid *grid, struct cell *cell)
+{
+    const struct plan_row *row = grid->row;
+    bool claims = find_call(cell->call)->claims && strcmp(cell->backend, "cpython") != 0;
+    const char *schedules = !claims ? "-" : row->schedules != NULL ? row->schedules : "dynamic";
+    char word[LIST_WORD_MAX], data[LIST_WORD_MAX], start[LIST_WORD_MAX], wait[LIST_WORD_MAX];
+    int status = 0;
+    while (status == 0 && list_next(&schedules, word)) {
+        if (claims && grid->options->schedules != NULL && !list_has(grid->options->schedules, word))
+            continue;
+        snprintf(cell->schedule, sizeof cell->schedule, "%.11s", word);
+        const char *datas = row->datas != NULL ? row->datas : "shared";
+        while (status == 0 && list_next(&datas, data)) {
+            cell->data = (enum cell_data)index_of(data, data_name, 2);
+            const char *starts = row->starts != NULL ? row->starts : "warm";
+            while (status == 0 && list_next(&starts, start)) {
+                cell->start = (enum cell_start)index_of(start, start_name, 2);
+                const char *waits = row->waits != NULL ? row->waits : "adaptive";
+                while (status == 0 && list_next(&waits, wait)) {
+                    cell->wait = (enum cell_wait)index_of(wait, wait_name, 3);
+                    status = expand_numbers(grid, cell);
+                }
+            }
+        }
+    }
+    return status;
+}
+
+/* A kernel is chosen by its whole name, or by what stands before its parameter. */
+bool grid_chooses_kernel(const char *list, const char *kernel)
+{
+    char plain[LIST_WORD_MAX];
+    snprintf(plain, sizeof plain, "%.*s", (int)strcspn(kernel, ":"), kernel);
+    return list == NULL || list_has(list, kernel) || list_has(list, plain);
+}
+
+/* Kernel and rows are set: every backend and call. */
+static int expand_backends(const struct grid *grid, struct cell *cell)
+{
+    const struct plan_options *options = grid->options;
+    const struct plan_row *row = grid->row;
+    const char *backends = row->backends != NULL ? row->backends : "fork,pthread,openmp";
+    char backend[LIST_WORD_MAX], call[LIST_WORD_MAX];
+    uint64_t rows = cell->rows;
+    int status = 0;
+    while (status == 0 && list_next(&backends, backend)) {
+        if (options->backends != NULL && !list_has(options->backends, backend))
+            continue;
+        snprintf(cell->backend, sizeof cell->backend, "%.23s", backend);
+        const char *words = row->calls != NULL ? row->calls : "map";
+        while (status == 0 && list_next(&words, call)) {
+            if (options->calls != NULL && !list_has(options->calls, call))
+                continue;
+            snprintf(cell->call, sizeof cell->call, "%.15s", call);
+            cell->rows = strcmp(call, "open") == 0 ? 0 : rows;
+            status = expand_schedules(grid, cell);
+        }
+    }
+    return status;
+}
+
+/* Which numbers of rows: the kernels that read the data set follow --rows and the input file. */
+static const char *rows_of(const struct grid *grid, bool reads_data)
+{
+    const char *row = grid->row->rows, *asked = grid->options->rows;
+    if (row == NULL)
+        return asked != NULL ? asked : "N";
+    return reads_data && asked != NULL && strcmp(row, "0") != 0 ? asked : row;
+}
+
+int grid_expand(const struct grid *grid)
+{
+    const char *kernels = grid->row->kernels != NULL ? grid->row->kernels : "howmany";
+    char kernel[LIST_WORD_MAX];
+    int status = 0;
+    while (status == 0 && list_next(&kernels, kernel)) {
+        struct cell cell = {0};
+        struct list rows;
+        if (!grid_chooses_kernel(grid->options->kernels, kernel))
+            continue;
+        snprintf(cell.kernel, sizeof cell.kernel, "%.31s", kernel);
+        bool reads_data = kernel_find(kernel)->items == KERNEL_ITEMS_ROWS;
+        status = numbers(grid, "rows", rows_of(grid, reads_data), &rows);
+        for (size_t i = 0; i < rows.count && status == 0; i++) {
+            cell.rows = (uint64_t)rows.values[i];
+            uint64_t input_rows = reads_data ? grid->options->input_rows : 0;
+            if (input_rows == 0 || cell.rows == 0 || cell.rows == input_rows)
+                status = expand_backends(grid, &cell);
+        }
+    }
+    return status;
+}
+
+bool grid_is_backend(const char *word)
+{
+    return library_has(word) || strcmp(word, "floor") == 0 || strcmp(word, "cpython") == 0;
+}
+
+bool grid_is_call(const char *word)
+{
+    return find_call(word) != NULL;
+}

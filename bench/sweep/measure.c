@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Command lines of the benchmark processes, and what their end means.
+ */
+#include "measure.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "estimate.h"
+#include "facts.h"
+#include "output.h"
+#include "record.h"
+
+#define ARGUMENTS_MAX 24
+#define WRONG_RESULT  3 /* grain-bench's exit status */
+
+struct arguments {
+    const char *argv[ARGUMENTS_MAX + 1];
+    char *owned[ARGUMENTS_MAX];
+    int count;
+};
+
+__attribute__((format(printf, 2, 3))) static void argument(struct arguments *arguments, const char *format, ...)
+{
+    va_list values;
+    char *text;
+    va_start(values, format);
+    if (vasprintf(&text, format, values) < 0)
+        text = NULL;
+    va_end(values);
+    arguments->owned[arguments->count] = text;
+    arguments->argv[arguments->count++] = text != NULL ? text : "";
+}
+
+static void free_arguments(struct arguments *arguments)
+{
+    for (int i = 0; i < arguments->count; i++)
+        free(arguments->owned[i]);
+}
+
+static char *file_at(const char *format, const char *folder)
+{
+    char *path;
+    if (asprintf(&path, format, folder) < 0)
+        return NULL;
+    if (access(path, R_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+int measure_find_programs(struct measure *measure)
+{
+    char folder[4096];
+    const char *named = getenv("GRAIN_BENCH");
+    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    folder[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    measure->bench = named != NULL && *named != '\0' ? strdup(named) : file_at("%s/grain-bench", folder);
+    measure->script = file_at("%s/cpython.py", folder);
+    if (measure->script == NULL)
+        measure->script = file_at("%s/bench/peers/cpython.py", GRAIN_SOURCE_DIR);
+    return measure->bench != NULL && access(measure->bench, X_OK) == 0 ? 0 : -ENOENT;
+}
+
+void measure_free(struct measure *measure)
+{
+    free(measure->bench);
+    free(measure->script);
+}
+
+static bool is_cpython(const struct cell *cell)
+{
+    return strcmp(cell->backend, "cpython") == 0;
+}
+
+void measure_baselines(const struct cell *cell, char loop[CELL_NAME_MAX], char callback[CELL_NAME_MAX])
+{
+    struct cell baseline = *cell;
+    loop[0] = callback[0] = '\0';
+    if (is_cpython(cell)) { /* its own serial loop */
+        strcpy(baseline.call, "loop");
+        strcpy(baseline.schedule, "-");
+        baseline.chunk = 0;
+        baseline.workers = 1;
+        cell_name(&baseline, loop);
+    } else if (cell->rows > 0) {
+        cell_baseline(cell, "loop", &baseline);
+        cell_name(&baseline, loop);
+        cell_baseline(cell, "callback", &baseline);
+        cell_name(&baseline, callback);
+    }
+}
+
+/* Appends a name to a regular expression, with what is special in it escaped. */
+static void add_escaped(FILE *expression, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (strchr(".[]{}()*+?^$|\\", *name) != NULL)
+            fputc('\\', expression);
+        fputc(*name, expression);
+    }
+}
+
+/* ^(NAME|NAME|NAME)$, where Google Benchmark may have put its own suffixes behind the names. */
+static char *filter(const char *const names[], int count)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *expression = open_memstream(&text, &size);
+    if (expression == NULL)
+        return NULL;
+    fputs("^(", expression);
+    for (int i = 0, any = 0; i < count; i++) {
+        if (names[i][0] == '\0')
+            continue;
+        fputs(any++ > 0 ? "|" : "", expression);
+        add_escaped(expression, names[i]);
+    }
+    fputs(")(/iterations:[0-9]+)?(/real_time|/manual_time)?$", expression);
+    if (fclose(expression) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void bench_arguments(const struct measure *measure, const struct plan_cell *cell,
+                            const struct measure_counts *counts, const char *expression, struct arguments *arguments)
+{
+    const struct dataset *dataset = measure->dataset;
+    argument(arguments, "%s", measure->bench);
+    argument(arguments, "--grain_cell=%s", cell->name);
+    argument(arguments, "--benchmark_filter=%s", expression);
+    argument(arguments, "--benchmark_format=json");
+    argument(arguments, "--grain_iterations=%" PRIu64 ",%" PRIu64 ",%" PRIu64, counts->cell, counts->loop,
+             counts->callback);
+    argument(arguments, "--grain_columns=%" PRId32, dataset->columns);
+    argument(arguments, "--grain_seed=%" PRIu32, dataset->seed);
+    argument(arguments, "--grain_minimum=%" PRId32, dataset->minimum);
+    argument(arguments, "--grain_maximum=%" PRId32, dataset->maximum);
+    if (dataset->input != NULL)
+        argument(arguments, "--grain_input=%s", dataset->input);
+    if (cell->tasks > 0)
+        argument(arguments, "--grain_tasks=%" PRIu64, cell->tasks);
+}
+
+/* python3 cpython.py ...; false when it cannot be made, the reason is then in sample->message. */
+static bool python_arguments(const struct measure *measure, const struct plan_cell *cell, struct child *child,
+                             struct arguments *arguments, struct sample *sample)
+{
+    char error[MATRIX_ERROR_MAX] = "";
+    const struct dataset *dataset = measure->dataset;
+    if (measure->script == NULL) {
+        sample->status = SAMPLE_MISSING;
+        snprintf(sample->message, sizeof sample->message, "cpython.py was not found");
+        return false;
+    }
+    child->pass_fd = dataset_npy(measure->dataset, cell->cell.rows, error);
+    if (child->pass_fd < 0) {
+        sample->status = SAMPLE_FAILED;
+        snprintf(sample->message, sizeof sample->message, "%.150s", error);
+        return false;
+    }
+    argument(arguments, "python3");
+    argument(arguments, "%s", measure->script);
+    argument(arguments, "--cell=%s", cell->name);
+    argument(arguments, "--data=/proc/self/fd/%d", child->pass_fd);
+    argument(arguments, "--minimum=%" PRId32, dataset->minimum);
+    argument(arguments, "--maximum=%" PRId32, dataset->maximum);
+    argument(arguments, "--repetitions=%d", cell->repetitions);
+    if (cell->tasks > 0)
+        argument(arguments, "--tasks=%" PRIu64, cell->tasks);
+    return true;
+}
+
+/* The last line that a program said on standard error, without what cannot be shown. */
+static void last_words(const struct child *child, char *message, size_t size)
+{
+    size_t end = child->errors_size;
+    while (end > 0 && (child->errors[end - 1] == '\n' || child->errors[end - 1] == ' '))
+        end--;
+    size_t start = end;
+    while (start > 0 && child->errors[start - 1] != '\n')
+        start--;
+    size_t used = strlen(message);
+    for (size_t i = start; i < end && used + 1 < size; i++) {
+        unsigned char byte = (unsigned char)child->errors[i];
+        message[used++] = byte >= ' ' && byte < 127 ? (char)byte : '?';
+    }
+    message[used] = '\0';
+}
+
+/* What the end of the process means for the sample. */
+static void judge(const struct child *child, const struct plan_cell *cell, const struct output_names *names,
+                  struct sample *sample)
+{
+    int status = output_read(child->output, child->output_size, names, sample);
+    bool is_wrong = child->exit_status == WRONG_RESULT || strncmp(sample->message, "wrong result", 12) == 0;
+    size_t size = sizeof sample->message;
+    sample->status = is_wrong ? SAMPLE_WRONG : SAMPLE_FAILED;
+    if (child->timed_out) {
+        sample->status = SAMPLE_TIMEOUT;
+        snprintf(sample->message, size, "stopped after %.0f s", child->limit_s);
+    } else if (child->signo != 0) {
+        snprintf(sample->message, size, "killed by signal %d (%s)", child->signo, strsignal(child->signo));
+    } else if (child->exit_status != 0 && sample->message[0] == '\0') {
+        snprintf(sample->message, size, "exit %d: ", child->exit_status);
+        last_words(child, sample->message, size);
+    } else if (child->exit_status == 0 && status == 0 && sample->times == cell->repetitions) {
+        sample->status = SAMPLE_OK;
+    } else if (sample->message[0] == '\0') {
+        snprintf(sample->message, size, "its output is not what a benchmark prints: %d of %d times", sample->times,
+                 cell->repetitions);
+    }
+    if (sample->status != SAMPLE_OK)
+        sample->times = 0;
+}
+
+static int run_child(struct child *child, const struct plan_cell *cell, const struct output_names *names,
+                     struct sample *sample)
+{
+    struct facts_steal before, after;
+    sample->load = facts_load();
+    facts_steal(&before);
+    int status = child_run(child);
+    if (status == -ENOENT || status == -EACCES) {
+        sample->status = is_cpython(&cell->cell) ? SAMPLE_MISSING : SAMPLE_FAILED;
+        snprintf(sample->message, sizeof sample->message, "%.100s: %s", child->argv[0], strerror(-status));
+        return 0;
+    }
+    if (status != 0)
+        return status;
+    facts_steal(&after);
+    sample->steal_pct = facts_steal_percent(&before, &after);
+    if (child->stopped)
+        status = -EINTR;
+    else
+        judge(child, cell, names, sample);
+    child_free(child);
+    return status;
+}
+
+int measure_sample(const struct measure *measure, const struct plan_cell *cell, const struct measure_counts *counts,
+                   int round, struct sample *sample)
+{
+    char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
+    struct arguments arguments = {.count = 0};
+    struct child child = {.argv = arguments.argv, .stop = measure->stop, .pass_fd = -1};
+    record_blank(sample, cell->name, round);
+    measure_baselines(&cell->cell, loop, callback);
+    const char *const names[] = {cell->name, loop, callback};
+    char *expression = filter(names, 3);
+    int status = expression == NULL ? -ENOMEM : 0;
+    bool is_ready = status == 0;
+    if (is_ready && is_cpython(&cell->cell)) {
+        is_ready = python_arguments(measure, cell, &child, &arguments, sample);
+    } else if (is_ready) {
+        bench_arguments(measure, cell, counts, expression, &arguments);
+        argument(&arguments, "--benchmark_repetitions=%d", cell->repetitions);
+        argument(&arguments, "--benchmark_enable_random_interleaving=true");
+    }
+    child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
+    if (is_ready) {
+        const struct output_names wanted = {cell->name, loop, callback};
+        status = run_child(&child, cell, &wanted, sample);
+    }
+    free_arguments(&arguments);
+    free(expression);
+    return status;
+}
+
+int measure_calibrate(const struct measure *measure, const struct plan_cell *cell, struct measure_counts *counts)
+{
+    char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
+    struct arguments arguments = {.count = 0};
+    struct child child = {.argv = arguments.argv, .stop = measure->stop, .pass_fd = -1};
+    measure_baselines(&cell->cell, loop, callback);
+    const char *const names[] = {counts->cell == 0 ? cell->name : "", counts->loop == 0 ? loop : "",
+                                 counts->callback == 0 ? callback : ""};
+    char *expression = filter(names, 3);
+    if (expression == NULL)
+        return -ENOMEM;
+    bench_arguments(measure, cell, counts, expression, &arguments);
+    argument(&arguments, "--benchmark_min_time=%g", measure->min_time_s);
+    child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
+    int status = child_run(&child);
+    uint64_t *const wanted[] = {&counts->cell, &counts->loop, &counts->callback};
+    for (int i = 0; i < 3 && status == 0; i++)
+        if (*wanted[i] == 0)
+            *wanted[i] = output_iterations(child.output, child.output_size, names[i]);
+    for (int i = 0; i < 3; i++) /* a cell that fails here fails again where it is recorded */
+        if (*wanted[i] == 0)
+            *wanted[i] = 1;
+    if (status == 0) {
+        status = child.stopped ? -EINTR : 0;
+        child_free(&child);
+    }
+    free_arguments(&arguments);
+    free(expression);
+    return status == -ENOENT || status == -EACCES ? 0 : status;
+}

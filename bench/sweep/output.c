@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reads Google Benchmark's JSON. Its names carry suffixes ("/iterations:5/real_time") that are not ours.
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "record.h"
+
+static const char *text_of(const json_t *run, const char *key)
+{
+    const char *text = json_string_value(json_object_get(run, key));
+    return text != NULL ? text : "";
+}
+
+static bool is_run_of(const json_t *run, const char *name)
+{
+    static const char *const suffixes[] = {"iterations:", "repeats:", "real_time", "manual_time", "process_time"};
+    const char *full = text_of(run, "name");
+    size_t length = strlen(name);
+    if (length == 0 || strncmp(full, name, length) != 0 || strcmp(text_of(run, "run_type"), "aggregate") == 0)
+        return false;
+    if (full[length] == '\0')
+        return true;
+    for (size_t i = 0; full[length] == '/' && i < sizeof suffixes / sizeof *suffixes; i++)
+        if (strncmp(full + length + 1, suffixes[i], strlen(suffixes[i])) == 0)
+            return true;
+    return false;
+}
+
+static double unit_of(const json_t *run)
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(text_of(run, "time_unit"), units[i].name) == 0)
+            return units[i].ns;
+    return 1;
+}
+
+/* Stores a run's time under its repetition; false when it has none, or one out of range. */
+static bool take_time(const json_t *run, double times[JOURNAL_TIMES_MAX], int *count)
+{
+    const json_t *time = json_object_get(run, "real_time");
+    json_int_t index = json_integer_value(json_object_get(run, "repetition_index"));
+    if (!json_is_number(time) || !(json_number_value(time) >= 0) || index < 0 || index >= JOURNAL_TIMES_MAX)
+        return false;
+    times[index] = json_number_value(time) * unit_of(run);
+    if (index >= *count)
+        *count = (int)index + 1;
+    return true;
+}
+
+/* The mean of a counter over the cell's repetitions, NAN when one lacks it. */
+static double counter(const json_t *runs, const char *name, const char *key)
+{
+    double sum = 0;
+    int count = 0;
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        if (!is_run_of(run, name))
+            continue;
+        const json_t *value = json_object_get(run, key);
+        if (!json_is_number(value))
+            return (double)NAN;
+        sum += json_number_value(value);
+        count++;
+    }
+    return count > 0 ? sum / count : (double)NAN;
+}
+
+static int read_runs(const json_t *runs, const struct output_names *names, struct sample *sample)
+{
+    int loops = 0, callbacks = 0;
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        bool is_cell = is_run_of(run, names->cell), is_loop = is_run_of(run, names->loop),
+             is_callback = is_run_of(run, names->callback);
+        if (!is_cell && !is_loop && !is_callback)
+            continue;
+        if (json_is_true(json_object_get(run, "error_occurred"))) {
+            snprintf(sample->message, sizeof sample->message, "%.150s", text_of(run, "error_message"));
+            return -EREMOTEIO;
+        }
+        if ((is_cell && !take_time(run, sample->times_ns, &sample->times)) ||
+            (is_loop && !take_time(run, sample->loop_ns, &loops)) ||
+            (is_callback && !take_time(run, sample->callback_ns, &callbacks)))
+            return -EBADMSG;
+        if (is_cell)
+            sample->iterations = (uint64_t)json_integer_value(json_object_get(run, "iterations"));
+    }
+    for (int i = 0; i < sample->times; i++) /* a repetition that is missing in the middle */
+        if (!isfinite(sample->times_ns[i]))
+            return -EBADMSG;
+    return sample->times > 0 ? 0 : -EBADMSG;
+}
+
+int output_read(const char *text, size_t size, const struct output_names *names, struct sample *sample)
+{
+    json_t *root = json_loadb(text, size, 0, NULL);
+    const json_t *runs = json_object_get(root, "benchmarks");
+    int status = json_is_array(runs) ? read_runs(runs, names, sample) : -EBADMSG;
+    if (status == 0) {
+        double tasks = counter(runs, names->cell, "tasks");
+        sample->tasks = tasks > 0 && tasks < 1e15 ? (uint64_t)(tasks + 0.5) : 0;
+        sample->cpu_ns = counter(runs, names->cell, "cpu_ns");
+        sample->workers_cpu_ns = counter(runs, names->cell, "workers_cpu_ns");
+        sample->handovers = counter(runs, names->cell, "handovers");
+        sample->steals = counter(runs, names->cell, "steals");
+        sample->involuntary = counter(runs, names->cell, "involuntary");
+    }
+    json_decref(root);
+    return status;
+}
+
+uint64_t output_iterations(const char *text, size_t size, const char *name)
+{
+    json_t *root = json_loadb(text, size, 0, NULL);
+    const json_t *runs = json_object_get(root, "benchmarks");
+    json_int_t iterations = 0;
+    for (size_t i = 0; i < json_array_size(runs); i++)
+        if (is_run_of(json_array_get(runs, i), name) &&
+            !json_is_true(json_object_get(json_array_get(runs, i), "error_occurred")))
+            iterations = json_integer_value(json_object_get(json_array_get(runs, i), "iterations"));
+    json_decref(root);
+    return iterations > 0 ? (uint64_t)iterations : 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The profiles: what `grain sweep` measures. Each row is a grid (see struct plan_row); cells that stand
+ * in two rows are measured once. quick and default must end within 14 s and 120 s on two CPUs: whoever
+ * adds a row there takes something else out.
+ */
+#include <string.h>
+
+#include "plan.h"
+
+#define ARRAY(array) .rows = array, .row_count = sizeof array / sizeof *array
+
+/* compute: 2000 tasks of about 50 us, 100 ms of serial work. */
+#define COMPUTE "compute:40000"
+
+static const struct plan_row quick_rows[] = {
+    {.schedules = "dynamic,static", .chunks = "1,16,64,1024,python"},
+    {.calls = "apply", .tasks = 1000, .repetitions = 1},
+    {.backends = "openmp-as-shipped", .chunks = "1,python"},
+    {.backends = "floor", .calls = "peak", .workers = "up-to-P"},
+    {.backends = "null"},
+    {.kernels = "empty"},
+    {.chunks = "1,python", .workers = "up-to-2P"},
+    {.kernels = COMPUTE, .rows = "2000", .repetitions = 1},
+    {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "2000", .repetitions = 1},
+    {.backends = "cpython", .calls = "apply", .tasks = 2000, .repetitions = 1},
+    {.backends = "cpython", .tasks = 10000, .repetitions = 1},
+    {.backends = "cpython", .chunks = "python", .repetitions = 1},
+};
+
+static const struct plan_row default_rows[] = {
+    {.schedules = "dynamic", .chunks = "1,4,16,64,256,1024,4096,16384,python,65536"},
+    {.schedules = "static,guided,taskloop", .chunks = "1,16,64,256,1024,4096,python"},
+    {.calls = "apply", .tasks = 2000, .repetitions = 1},
+    {.backends = "openmp-as-shipped", .chunks = "1,64,python"},
+    {.backends = "openmp-as-shipped", .calls = "apply", .tasks = 2000, .repetitions = 1},
+    {.backends = "floor", .calls = "peak", .workers = "up-to-P"},
+    {.backends = "null"},
+    {.kernels = "empty", .chunks = "1,64,python"},
+    {.chunks = "1,256,4096,python", .workers = "up-to-2P"},
+    {.kernels = COMPUTE, .rows = "2000", .workers = "up-to-2P", .repetitions = 1},
+    {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .workers = "up-to-P", .rows = "2000", .repetitions = 1},
+    {.calls = "open", .rows = "0"},
+    {.chunks = "25000", .rows = "2000000", .repetitions = 1},
+    {.backends = "floor", .calls = "peak", .rows = "2000000", .repetitions = 1},
+    {.backends = "cpython", .calls = "loop", .repetitions = 1},
+    {.backends = "cpython", .calls = "apply", .tasks = 2000, .repetitions = 1},
+    {.backends = "cpython", .tasks = 50000, .repetitions = 1},
+    {.backends = "cpython", .chunks = "python", .repetitions = 1},
+};
+
+static const struct plan_row full_rows[] = {
+    {.schedules = "dynamic,static,guided,taskloop", .chunks = "2^0..2^17,python,auto"},
+    {.calls = "map_chunks", .chunks = "2^0..2^17,python"},
+    {.calls = "apply", .tasks = 10000},
+    {.backends = "openmp-as-shipped", .schedules = "dynamic,static", .chunks = "2^0..2^17,python"},
+    {.backends = "openmp-as-shipped", .calls = "apply", .tasks = 10000},
+    {.backends = "floor", .calls = "peak", .workers = "up-to-P"},
+    {.backends = "null", .chunks = "1,64,python"},
+    {.kernels = "empty", .chunks = "2^0..2^17,python"},
+    {.chunks = "1,16,256,4096,python", .workers = "up-to-2P"},
+    {.kernels = COMPUTE, .rows = "2000", .workers = "up-to-2P"},
+    {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .workers = "up-to-P", .rows = "2000"},
+    {.calls = "open", .rows = "0", .workers = "up-to-2P"},
+    {.chunks = "python", .rows = "10^3..10^7"},
+    {.chunks = "25000", .rows = "2000000"},
+    {.backends = "floor", .calls = "peak", .rows = "10^3..10^7,2000000"},
+    {.chunks = "1,64,1024,python", .datas = "copy"},
+    {.calls = "apply", .starts = "cold", .tasks = 500},
+    {.chunks = "1,python", .starts = "cold"},
+    {.calls = "apply", .waits = "spin,park", .backends = "fork,pthread", .tasks = 2000},
+    {.backends = "cpython", .calls = "loop", .repetitions = 1},
+    {.backends = "cpython", .calls = "apply", .tasks = 5000, .repetitions = 1},
+    {.backends = "cpython", .chunks = "1,64,python", .repetitions = 1},
+};
+
+static const struct plan_profile profiles[] = {
+    {.name = "default",
+     .summary = "the whole comparison in 11 rounds, about 2 minutes on 2 CPUs",
+     .rounds = 11,
+     .repetitions = 3,
+     .min_time_s = 0.001,
+     .budget_s = 120,
+     ARRAY(default_rows)},
+    {.name = "quick",
+     .summary = "the main points in 5 rounds, about 14 seconds on 2 CPUs",
+     .rounds = 5,
+     .repetitions = 1,
+     .min_time_s = 0.0005,
+     .budget_s = 14,
+     ARRAY(quick_rows)},
+    {.name = "full",
+     .summary = "every chunk, 10^3 to 10^7 rows, 15 rounds, no time limit",
+     .rounds = 15,
+     .repetitions = 5,
+     .min_time_s = 0.01,
+     ARRAY(full_rows)},
+};
+
+const struct plan_profile *plan_profile_at(size_t index)
+{
+    return index < sizeof profiles / sizeof *profiles ? &profiles[index] : NULL;
+}
+
+const struct plan_profile *plan_profile_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
+        if (strcmp(name, profiles[i].name) == 0)
+            return &profiles[i];
+    return NULL;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Samples to JSON and back. The reader trusts nothing: a line with a missing key, a wrong type, too many
+ * times or a negative count is no record.
+ */
+#include "record.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const status_names[] = {
+    [SAMPLE_OK] = "ok",       [SAMPLE_FAILED] = "failed",   [SAMPLE_TIMEOUT] = "timeout",
+    [SAMPLE_WRONG] = "wrong", [SAMPLE_MISSING] = "missing",
+};
+#define STATUS_COUNT (sizeof status_names / sizeof *status_names)
+
+/* The figures that are one number each. */
+static const struct {
+    const char *key;
+    size_t offset;
+} figures[] = {
+    {"cpu_ns", offsetof(struct sample, cpu_ns)},       {"workers_cpu_ns", offsetof(struct sample, workers_cpu_ns)},
+    {"handovers", offsetof(struct sample, handovers)}, {"steals", offsetof(struct sample, steals)},
+    {"steal_pct", offsetof(struct sample, steal_pct)}, {"involuntary", offsetof(struct sample, involuntary)},
+    {"load", offsetof(struct sample, load)},
+};
+#define FIGURE_COUNT (sizeof figures / sizeof *figures)
+
+/* The figures that are one number a repetition. */
+static const struct {
+    const char *key;
+    size_t offset;
+} series[] = {
+    {"times_ns", offsetof(struct sample, times_ns)},
+    {"loop_ns", offsetof(struct sample, loop_ns)},
+    {"callback_ns", offsetof(struct sample, callback_ns)},
+};
+#define SERIES_COUNT (sizeof series / sizeof *series)
+
+static double *figure_of(struct sample *sample, size_t i)
+{
+    return (double *)(void *)((char *)sample + figures[i].offset);
+}
+
+static double *series_of(struct sample *sample, size_t i)
+{
+    return (double *)(void *)((char *)sample + series[i].offset);
+}
+
+const char *record_status_name(enum sample_status status)
+{
+    return (size_t)status < STATUS_COUNT ? status_names[status] : "?";
+}
+
+void record_blank(struct sample *sample, const char *cell, int round)
+{
+    memset(sample, 0, sizeof *sample);
+    strncpy(sample->cell, cell, sizeof sample->cell - 1);
+    sample->round = round;
+    for (size_t i = 0; i < FIGURE_COUNT; i++)
+        *figure_of(sample, i) = (double)NAN;
+    for (size_t s = 0; s < SERIES_COUNT; s++)
+        for (int i = 0; i < JOURNAL_TIMES_MAX; i++)
+            series_of(sample, s)[i] = (double)NAN;
+}
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *numbers(const double *values, int count)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(array, number(values[i]));
+    return array;
+}
+
+char *record_write(const struct sample *sample)
+{
+    struct sample copy = *sample;
+    if (copy.times < 0 || copy.times > JOURNAL_TIMES_MAX || (size_t)copy.status >= STATUS_COUNT)
+        return NULL;
+    json_t *record = json_pack("{s:s, s:i, s:s, s:I, s:I}", "cell", copy.cell, "round", copy.round, "status",
+                               status_names[copy.status], "iterations", (json_int_t)copy.iterations, "tasks",
+                               (json_int_t)copy.tasks);
+    for (size_t s = 0; s < SERIES_COUNT; s++)
+        json_object_set_new(record, series[s].key, numbers(series_of(&copy, s), copy.times));
+    for (size_t i = 0; i < FIGURE_COUNT; i++)
+        json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));
+    /* A message comes from another program: what is not UTF-8 in it must not lose the record. */
+    if (json_object_set_new(record, "message", json_string(copy.message)) != 0)
+        json_object_set_new(record, "message", json_string("(message is not UTF-8)"));
+
+    char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    json_decref(record);
+    char *line = NULL;
+    if (text != NULL && asprintf(&line, "%s\n", text) < 0)
+        line = NULL;
+    free(text);
+    return line;
+}
+
+/* A number, or null for a figure that is not there. */
+static bool read_figure(const json_t *value, double *figure)
+{
+    *figure = json_is_number(value) ? json_number_value(value) : (double)NAN;
+    return json_is_number(value) || json_is_null(value);
+}
+
+static bool read_series(const json_t *array, struct sample *sample, size_t which)
+{
+    size_t count = json_array_size(array);
+    if (!json_is_array(array) || count > JOURNAL_TIMES_MAX)
+        return false;
+    if (which == 0)
+        sample->times = (int)count;
+    if (count != (size_t)sample->times)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!read_figure(json_array_get(array, i), &series_of(sample, which)[i]))
+            return false;
+    return true;
+}
+
+static bool read_text(const json_t *value, char *text, size_t size)
+{
+    const char *string = json_string_value(value);
+    if (string == NULL || strlen(string) >= size)
+        return false;
+    strcpy(text, string);
+    return true;
+}
+
+static bool read_count(const json_t *value, uint64_t *count)
+{
+    *count = (uint64_t)json_integer_value(value);
+    return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+static bool read_status(const json_t *value, enum sample_status *status)
+{
+    const char *name = json_string_value(value);
+    for (size_t i = 0; name != NULL && i < STATUS_COUNT; i++)
+        if (strcmp(name, status_names[i]) == 0) {
+            *status = (enum sample_status)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_record(const json_t *record, struct sample *sample)
+{
+    json_int_t round = json_integer_value(json_object_get(record, "round"));
+    record_blank(sample, "", 0);
+    bool whole = read_text(json_object_get(record, "cell"), sample->cell, sizeof sample->cell) &&
+                 sample->cell[0] != '\0' && json_is_integer(json_object_get(record, "round")) && round >= 0 &&
+                 round < 1000000 && read_status(json_object_get(record, "status"), &sample->status) &&
+                 read_count(json_object_get(record, "iterations"), &sample->iterations) &&
+                 read_count(json_object_get(record, "tasks"), &sample->tasks) &&
+                 read_text(json_object_get(record, "message"), sample->message, sizeof sample->message);
+    sample->round = (int)round;
+    for (size_t s = 0; s < SERIES_COUNT && whole; s++)
+        whole = read_series(json_object_get(record, series[s].key), sample, s);
+    for (size_t i = 0; i < FIGURE_COUNT && whole; i++)
+        whole = read_figure(json_object_get(record, figures[i].key), figure_of(sample, i));
+    return whole;
+}
+
+bool record_read(const char *line, size_t length, struct sample *sample)
+{
+    json_t *record = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    bool whole = json_is_object(record) && read_record(record, sample);
+    json_decref(record);
+    return whole;
+}
