@@ -66,7 +66,7 @@ int matrix_fail_errno(char *error, const char *path, int number, const char *wha
 
 int matrix_allocate(struct matrix *matrix, uint64_t rows, uint64_t columns, const char **reason)
 {
-    size_t size_bytes;
+    size_t size_bytes = 0;
     *reason = NULL;
     if (rows == 0)
         *reason = "no rows: at least 1 is needed";
