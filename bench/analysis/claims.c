@@ -75,6 +75,7 @@ static int claim_ratio(struct claim *claim, const struct claim_kind *kind, const
         else
             status =
                 study_slowdown(series, kind->form == CLAIM_OVER_LOOP ? SERIES_LOOP : SERIES_CALLBACK, &claim->ratio);
+        claim->chunk = other != NULL ? other->cell.chunk : 0;
         claim_rest(claim, study, series, other);
     }
     claim_judge(claim, kind);
@@ -125,7 +126,11 @@ static int claim_make(struct claim *claim, const struct claim_kind *kind, const 
     const char *name = strcmp(backend, "cpython") == 0 ? "CPython" : backend;
     int status;
 
-    *claim = (struct claim){.limit = kind->limit, .ratio = {.median = NAN, .low = NAN, .high = NAN}};
+    *claim = (struct claim){.limit = kind->limit,
+                            .relation = break_even       ? "<"
+                                        : kind->at_least ? ">="
+                                                         : ">",
+                            .ratio = {.median = NAN, .low = NAN, .high = NAN}};
     snprintf(claim->id, sizeof claim->id, "%s-%s", backend, kind->id);
     snprintf(claim->text, sizeof claim->text, kind->text, name);
     status = break_even ? claim_break_even(claim, kind, study, backend) : claim_ratio(claim, kind, study, backend);

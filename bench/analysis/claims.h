@@ -23,8 +23,9 @@ struct claim {
     char answer[48];  /* break-even: "from chunk 16 on", "none measured"; else "" */
     char note[96];    /* "rests on a noisy cell", or "" */
     struct estimate ratio;
+    const char *relation; /* what the claim says of ratio and limit: ">", ">=", "<" */
     double limit;
-    uint64_t chunk;               /* break-even: the chunk, 0 for none */
+    uint64_t chunk;               /* break-even: the chunk, 0 for none; else the chunk of the second cell */
     char cells[2][CELL_NAME_MAX]; /* what was compared; the second is "" where the baseline is the cell's own */
 };
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Loads a sweep, has it analysed, and puts the page together from its parts. What the parts say is in finding.c,
+ * tables.c and prose.c.
+ */
+#include "report/results.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analysis/aside.h"
+#include "report/parts.h"
+
+const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp"};
+
+typedef int (*part_fn)(const struct report *report, FILE *out);
+
+static const part_fn parts[] = {
+    part_title, part_finding, part_comparison, part_pays,     part_figures, part_backends, part_floor,
+    part_model, part_claims,  part_reading,    part_distrust, part_machine, part_command,
+};
+
+static int report_load(struct report *report, char error[REPORT_ERROR_MAX])
+{
+    struct stat info;
+    char profile[ENV_TEXT_MAX];
+    int status;
+
+    if (stat(report->dir, &info) != 0) {
+        status = -errno;
+        snprintf(error, REPORT_ERROR_MAX, "%s: %s", report->dir, strerror(-status));
+        return status;
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        snprintf(error, REPORT_ERROR_MAX, "%s is not a folder", report->dir);
+        return -ENOTDIR;
+    }
+    status = env_open(&report->env, report->dir, error, REPORT_ERROR_MAX);
+    if (status != 0)
+        return status;
+    report->quick = strcmp(env_text(&report->env, "profile", profile), "quick") == 0;
+    status = journal_read(report->dir, &report->samples, &report->sample_count, &report->cut);
+    if (status != 0)
+        snprintf(error, REPORT_ERROR_MAX, "%s/samples.jsonl: %s", report->dir, strerror(-status));
+    return status;
+}
+
+static int report_analyse(struct report *report, char error[REPORT_ERROR_MAX])
+{
+    int status = study_open(&report->study, report->samples, report->sample_count,
+                            (int)env_number(&report->env, "usable_cpus", 0));
+
+    if (status == -ENODATA)
+        snprintf(error, REPORT_ERROR_MAX, "%s/samples.jsonl holds no sample: run grain sweep first", report->dir);
+    if (status != 0)
+        return status;
+    status = claims_make(&report->claims, &report->study);
+    for (size_t i = 0; i < REPORT_BACKENDS && status == 0; i++)
+        status = model_fit(&report->models[i], &report->study, report_backends[i]);
+    return status;
+}
+
+int report_open(struct report **opened, const char *dir, char error[REPORT_ERROR_MAX])
+{
+    struct report *report = calloc(1, sizeof *report);
+    int status = -ENOMEM;
+
+    *opened = NULL;
+    snprintf(error, REPORT_ERROR_MAX, "out of memory");
+    if (report == NULL)
+        return status;
+    report->dir = strdup(dir);
+    if (report->dir != NULL)
+        status = report_load(report, error);
+    if (status == 0)
+        status = report_analyse(report, error);
+    if (status == 0)
+        *opened = report;
+    else
+        report_close(report);
+    return status;
+}
+
+void report_close(struct report *report)
+{
+    if (report == NULL)
+        return;
+    claims_free(&report->claims);
+    study_close(&report->study);
+    free(report->samples);
+    env_close(&report->env);
+    free(report->dir);
+    free(report);
+}
+
+/* The whole page in memory. */
+static int results_text(const struct report *report, char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+    int status = 0;
+
+    if (out == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == 0; i++) {
+        if (i > 0)
+            fputc('\n', out);
+        status = parts[i](report, out);
+    }
+    if (fclose(out) != 0 && status == 0)
+        status = -ENOMEM;
+    return status;
+}
+
+int report_write(const struct report *report, char error[REPORT_ERROR_MAX])
+{
+    char *page = NULL, *claims = NULL,
+         *json = claims_json(&report->claims, &report->study, report->models, REPORT_BACKENDS);
+    size_t size = 0;
+    int status = results_text(report, &page, &size);
+
+    if (status == 0 && (json == NULL || asprintf(&claims, "%s\n", json) < 0)) {
+        claims = NULL;
+        status = -ENOMEM;
+    }
+    if (status == 0)
+        status = summary_write(&report->study.summary, report->dir);
+    if (status == 0)
+        status = aside_replace(report->dir, "claims.json", claims, strlen(claims));
+    if (status == 0)
+        status = aside_replace(report->dir, "RESULTS.md", page, size);
+    if (status != 0)
+        snprintf(error, REPORT_ERROR_MAX, "cannot write into %s: %s", report->dir, strerror(-status));
+    free(claims);
+    free(json);
+    free(page);
+    return status;
+}
+
+int report_claims(const struct report *report, FILE *out)
+{
+    char *json = claims_json(&report->claims, &report->study, report->models, REPORT_BACKENDS);
+
+    if (json == NULL)
+        return -ENOMEM;
+    fprintf(out, "%s\n", json);
+    free(json);
+    return 0;
+}
