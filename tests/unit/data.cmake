@@ -1,0 +1,5 @@
+if(GRAIN_BUILD_BENCH)
+  grain_unit(matrix LIBS grain_data)
+  grain_unit(csv LIBS grain_data)
+  grain_unit(npy LIBS grain_data)
+endif()
