@@ -90,6 +90,13 @@ static void region_loop(struct openmp_state *state, const struct job *job, long 
     }
 }
 
+/* clang warns of the sign of the loop counters that it makes itself for a taskloop. */
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wsign-conversion"
+#pragma clang diagnostic ignored "-Wsign-compare"
+#endif
+
 /* With one thread the tasks run undeferred: libgomp stalls for a scheduler slice otherwise. */
 static void region_taskloop(struct openmp_state *state, const struct job *job, long units, size_t chunk)
 {
@@ -106,6 +113,10 @@ static void region_taskloop(struct openmp_state *state, const struct job *job, l
         job_leave(outer);
     }
 }
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 static int job_do(struct openmp_state *state, struct job *job)
 {
