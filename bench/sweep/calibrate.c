@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "estimate.h"
 #include "provenance.h"
@@ -46,6 +47,15 @@ void calibrate_free(struct calibration *calibration)
 int calibrate_save(const struct calibration *calibration, const char *dir)
 {
     return provenance_write(calibration->counts, dir, "calibration.json");
+}
+
+void calibrate_forget(const char *dir)
+{
+    char *path;
+    if (asprintf(&path, "%s/calibration.json", dir) < 0)
+        return;
+    unlink(path);
+    free(path);
 }
 
 static uint64_t count_of(const struct calibration *calibration, const char *name)

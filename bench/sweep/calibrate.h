@@ -22,6 +22,9 @@ bool calibrate_is_needed(const struct calibration *calibration, const struct mea
 /* Runs that process. Returns 0, -EINTR, -ENOMEM. */
 int calibrate_cell(struct calibration *calibration, const struct measure *measure, const struct plan_cell *cell);
 
+/* Removes what a sweep that never took a sample left in DIR. */
+void calibrate_forget(const char *dir);
+
 /* Writes DIR/calibration.json aside and renames it. Returns 0 or -errno. */
 int calibrate_save(const struct calibration *calibration, const char *dir);
 

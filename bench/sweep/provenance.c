@@ -64,11 +64,11 @@ json_t *provenance_make(const struct plan *plan, const struct measure *measure, 
     char date[64];
     clock_date(date, sizeof date);
     json_t *env =
-        json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:s?, s:i, s:i, s:i, s:i}", "format", PROVENANCE_FORMAT,
+        json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:s, s:i, s:i, s:i, s:i}", "format", PROVENANCE_FORMAT,
                   "date", date, "command", command, "profile", plan->profile->name, "seed", (json_int_t)dataset->seed,
                   "shuffle_seed", (json_int_t)shuffle_seed, "rows", (json_int_t)dataset->rows, "columns",
-                  dataset->columns, "input", dataset->input, "minimum", dataset->minimum, "maximum", dataset->maximum,
-                  "rounds", plan->rounds, "repetitions", plan->profile->repetitions);
+                  dataset->columns, "input", dataset->input != NULL ? dataset->input : "", "minimum", dataset->minimum,
+                  "maximum", dataset->maximum, "rounds", plan->rounds, "repetitions", plan->profile->repetitions);
     if (env == NULL)
         return NULL;
     facts_machine(env);
