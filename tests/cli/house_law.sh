@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# house_law.sh [TREE]: checks the rules of the house over a source tree (default: the current folder) and prints one
+# line a breach: who may include whom, names at the top level, C++ in two files only, length of files and functions,
+# unfinished marks. Exit code 1 when a rule is broken.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+cd "${1:-.}"
+
+file_lines_max=400
+function_lines_max=80
+cpp_files='bench/gbench/gbench.cc|bench/peers/tbb.cc'
+top_names='impl|bench|plots|tests|lessons|docs|CMakeLists.txt|RESULTS.md|README.md|CONTRIBUTING.md|CHANGELOG.md|LICENSE'
+top_names+='|bootstrap.sh|CMakePresets.json|.clang-format|.clang-tidy|.ci'
+# made here, ignored by git
+top_names+='|.git|.gitignore|build|results'
+
+# Includer | what it may include: patterns over whole paths, in which * is anything. The first row that fits the
+# includer counts; what lies in its own folder is always allowed.
+laws() {
+  sed 's/ *@ */@/g' <<'LAWS'
+(lessons|docs|tests/contract)/*               @ impl/grain.h
+impl/grain.h                                  @ -
+impl/(pool|future|process|status|job).(c|h)   @ impl/(grain|job|backend/backend).h
+impl/backend/*                                @ impl/(grain|job).h|impl/(schedule|transport|machine)/*
+impl/(schedule|transport|machine|kernels)/*   @ impl/grain.h
+bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h|bench/gbench/*
+bench/data/*      @ -
+bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/cell.h
+bench/sweep/*     @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*
+bench/analysis/*  @ impl/(grain|kernels/kernel|machine/machine).h|bench/sweep/*
+bench/report/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/(sweep|analysis)/*
+bench/*           @ impl/(grain|kernels/kernel|machine/machine).h|bench/*
+tests/*           @ *
+LAWS
+}
+
+breaches=0
+breach() {
+  echo "$*"
+  breaches=$((breaches + 1))
+}
+
+# Source files, `find` patterns as arguments.
+sources() {
+  local folders=() folder
+  for folder in impl bench plots tests lessons docs; do [ ! -d "$folder" ] || folders+=("$folder"); done
+  find "${folders[@]}" -type f "$@" | sort
+}
+
+c_sources() { sources \( -name '*.c' -o -name '*.h' -o -name '*.cc' \); }
+
+# The file that an include by quotes names: beside the includer, else from the two include folders.
+resolve() { # INCLUDER NAME
+  local folder found
+  for folder in "$(dirname "$1")" impl bench; do
+    [ -f "$folder/$2" ] || continue
+    found=$(realpath --relative-to=. "$folder/$2")
+    echo "$found"
+    return
+  done
+}
+
+# A row's pattern as a regular expression.
+pattern() {
+  local text=${1//./\\.}
+  echo "^(${text//\*/.*})\$"
+}
+
+check_include() { # INCLUDER NAME
+  local includer=$1 target who whom
+  target=$(resolve "$1" "$2")
+  [ -n "$target" ] || {
+    breach "$1: includes \"$2\", which is nowhere"
+    return
+  }
+  [ "$(dirname "$target")" != "$(dirname "$includer")" ] || [ "$includer" = impl/grain.h ] || return 0
+  while IFS=@ read -r who whom; do
+    [[ $includer =~ $(pattern "$who") ]] || continue
+    [[ $target =~ $(pattern "$whom") ]] || breach "$includer: may not include $target"
+    return
+  done < <(laws)
+  breach "$includer: no law says what it may include"
+}
+
+check_includes() {
+  local line includer name
+  while IFS= read -r line; do
+    includer=${line%%:*}
+    name=${line#*\"}
+    check_include "$includer" "${name%%\"*}"
+  done < <(c_sources | xargs -r grep -HE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' || true)
+  while IFS= read -r line; do
+    case $line in *'<stdbool.h>'* | *'<stddef.h>'* | *'<stdint.h>'*) ;; *)
+      breach "impl/grain.h: only standard headers: $line"
+      ;;
+    esac
+  done < <(grep -E '^#include <' impl/grain.h || true)
+}
+
+check_top() {
+  local name
+  while IFS= read -r name; do
+    [[ $name =~ $(pattern "$top_names") ]] || breach "$name: no such name at the top level"
+  done < <(find . -mindepth 1 -maxdepth 1 -printf '%P\n')
+}
+
+check_cpp() {
+  local file
+  while IFS= read -r file; do
+    [[ $file =~ $(pattern "$cpp_files") ]] || breach "$file: C++ outside the two files that may be"
+  done < <(sources \( -name '*.cc' -o -name '*.cpp' -o -name '*.cxx' -o -name '*.hpp' \))
+}
+
+# By the layout of .clang-format, a function's braces stand in the first column, and nothing else's opening brace does.
+check_lengths() {
+  local line
+  while IFS= read -r line; do breach "$line"; done < <(c_sources | xargs -r awk -v files="$file_lines_max" \
+    -v functions="$function_lines_max" '
+      function flush_file() { if (name != "" && lines > files) print name ": " lines " lines, at most " files }
+      FNR == 1 { flush_file(); name = FILENAME; start = 0 }
+      { lines = FNR }
+      /^\{/ { start = FNR }
+      /^\}/ { if (start && FNR - start + 1 > functions)
+                print name ":" start ": a function of " FNR - start + 1 " lines, at most " functions
+              start = 0 }
+      END { flush_file() }')
+  while IFS= read -r line; do breach "$line"; done < <(sources \( -name '*.sh' -o -name '*.bats' -o -name '*.py' \
+    -o -name '*.gp' -o -name run -o -name reproduce \) | xargs -r awk -v files="$file_lines_max" '
+      FNR == files + 1 { print FILENAME ": more than " files " lines" }')
+}
+
+check_heads() {
+  local file
+  while IFS= read -r file; do
+    head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT' || breach "$file: no SPDX line at its head"
+  done < <(c_sources)
+  while IFS= read -r file; do
+    breach "$file: an unfinished mark"
+  done < <(c_sources | xargs -r grep -nE '\b(TODO|FIXME|XXX|HACK)\b' | cut -d: -f1,2 || true)
+}
+
+check_includes
+check_top
+check_cpp
+check_lengths
+check_heads
+[ "$breaches" -eq 0 ]

@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# Scripts pass shellcheck, C files have the layout of .clang-format, and the install path says what it should.
+load helper
+
+BOOTSTRAP=$GRAIN_SOURCE/bootstrap.sh
+
+@test "scripts pass shellcheck" {
+  command -v shellcheck >/dev/null || skip "no shellcheck"
+  cd "$GRAIN_SOURCE"
+  mapfile -t scripts < <(find bootstrap.sh .ci bench plots tests lessons -type f \( -name '*.sh' -o -name run -o -name reproduce \))
+  [ "${#scripts[@]}" -ge 5 ]
+  shellcheck "${scripts[@]}"
+  shellcheck -e SC2154 tests/*/*.bats # `run` of bats assigns stderr
+}
+
+@test "C and C++ files have the layout of .clang-format" {
+  command -v clang-format >/dev/null || skip "no clang-format"
+  cd "$GRAIN_SOURCE"
+  find impl bench tests lessons -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print0 |
+    xargs -0 clang-format --dry-run --Werror
+}
+
+@test "bootstrap: groups, and test contains run" {
+  run "$BOOTSTRAP" --list run
+  [ "$status" -eq 0 ]
+  [[ $output == *libbenchmark-dev* && $output == *gnuplot-nox* && $output != *bats* ]]
+  local run_group=$output
+  run "$BOOTSTRAP" --list test
+  [[ $output == "$run_group"*bats* ]]
+  run "$BOOTSTRAP" --list nonsense
+  [ "$status" -eq 2 ]
+  run "$BOOTSTRAP" --nonsense
+  [ "$status" -eq 2 ]
+}
+
+@test "bootstrap with everything there says nothing and touches no network" {
+  run "$BOOTSTRAP" run
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+}
+
+# A folder with the few commands that bootstrap.sh itself needs, and nothing else.
+bare_path() {
+  BARE=$BATS_TEST_TMPDIR/bare
+  mkdir -p "$BARE"
+  for name in bash sed grep cut tr id awk env; do ln -sf "$(command -v "$name")" "$BARE/$name"; done
+}
+
+@test "bootstrap where something is missing and there is no apt: a table, one line to copy, exit 77" {
+  bare_path
+  run --separate-stderr env -i PATH="$BARE" bash "$BOOTSTRAP" run
+  [ "$status" -eq 77 ]
+  [ -z "$output" ]
+  [[ $stderr == *"this is no Debian"* ]]
+  [[ $stderr =~ gcc\ +C\ compiler ]]
+  [ "$(grep -c 'gcc g++ cmake ninja-build' <<<"$stderr")" -eq 1 ]
+}
+
+@test "bootstrap where something is missing and one is not root: exit 77 and the apt-get line" {
+  bare_path
+  printf '#!/bin/sh\nexit 1\n' >"$BARE/apt-get"
+  printf '#!/bin/sh\necho 1000\n' >"$BARE/id.sh"
+  chmod +x "$BARE"/*.sh "$BARE/apt-get"
+  mv -f "$BARE/id.sh" "$BARE/id"
+  run --separate-stderr env -i PATH="$BARE" bash "$BOOTSTRAP" run
+  [ "$status" -eq 77 ]
+  [[ $stderr == *"only root"* ]]
+  [ "$(grep -c '^As root:  apt-get update && apt-get install -y --no-install-recommends gcc ' <<<"$stderr")" -eq 1 ]
+}
+
+@test "reproduce and run explain themselves and refuse nonsense with exit 2" {
+  for script in bench/reproduce tests/run; do
+    run "$GRAIN_SOURCE/$script" --help
+    [ "$status" -eq 0 ]
+    [[ $output == "Usage: $script "* ]]
+    for line in "${lines[@]}"; do [ "${#line}" -le 80 ]; done
+  done
+  for options in "--frobnicate" "--quick --publish" "--out" "--from /nonexistent" "--from / --out x"; do
+    # shellcheck disable=SC2086
+    run "$GRAIN_SOURCE/bench/reproduce" $options
+    [ "$status" -eq 2 ]
+  done
+}
