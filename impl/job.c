@@ -90,10 +90,16 @@ static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int c
             ctx->job->codes[i] = code;
 }
 
+/* Where an item lies. In integers: data of no size may be NULL, and NULL plus nothing is undefined in C. */
+static uintptr_t place(const void *data, size_t index, size_t size)
+{
+    return (uintptr_t)data + index * size;
+}
+
 static void run_chunk(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
-    const char *items = (const char *)job->items + begin * job->item_size;
-    char *results = (char *)job->results + begin * job->result_size;
+    const void *items = (const void *)place(job->items, begin, job->item_size);
+    void *results = (void *)place(job->results, begin, job->result_size);
     ctx->index = begin;
     ctx->gap = begin;
     ctx->failed_here = 0;
@@ -113,11 +119,11 @@ void job_run(const struct job *job, size_t begin, size_t end, struct grain_conte
     }
     grain_task_fn task = job->task;
     size_t item_size = job->item_size, result_size = job->result_size;
-    const char *item = (const char *)job->items + begin * item_size;
-    char *result = (char *)job->results + begin * result_size;
+    uintptr_t item = place(job->items, begin, item_size);
+    uintptr_t result = place(job->results, begin, result_size);
     for (size_t i = begin; i < end; i++, item += item_size, result += result_size) {
         ctx->index = i;
-        int code = task(item, result, ctx);
+        int code = task((const void *)item, (void *)result, ctx);
         if (__builtin_expect(code != 0, 0) && ctx->unfailed <= i)
             grain_context_fail_at(ctx, i, code, NULL);
     }
