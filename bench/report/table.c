@@ -172,6 +172,8 @@ const char *table_number(double value, char text[TABLE_NUMBER_MAX])
 
     if (!isfinite(value))
         return strcpy(text, "-");
+    if (size == 0)
+        return strcpy(text, "0");
     snprintf(text, TABLE_NUMBER_MAX, size < 1e15 ? "%.*f" : "%.*e", decimals, value);
     return text;
 }

@@ -1,0 +1,5 @@
+if(TARGET grain_analysis)
+  grain_unit(statistics LIBS grain_analysis)
+  grain_unit(summary LIBS grain_analysis)
+  grain_unit(claims LIBS grain_analysis)
+endif()
