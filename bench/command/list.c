@@ -98,7 +98,7 @@ static void print_entries(const char *title, const struct entry *entries)
 
 static void print_backend(const char *name)
 {
-    char text[80] = "";
+    char text[96] = "";
     struct probe probe;
     print_entry(name, grain_backend_summary(name));
     schedules_text(name, text, sizeof text);
@@ -109,7 +109,6 @@ static void print_backend(const char *name)
     else if (!probe.runs_tasks)
         printf("  %-11s   runs no tasks\n", "");
     else {
-        char text[160];
         snprintf(text, sizeof text, "workers: %s, %s; changes after open: %s", probe.workers,
                  probe.binds ? "bound" : "not bound", probe.sees_later_changes ? "seen" : "not seen");
         say_wrapped(printf("  %-11s   ", ""), text);

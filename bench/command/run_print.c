@@ -19,7 +19,7 @@ static const struct {
     const char *name, *note;
 } phases[RUN_PHASES] = {
     [RUN_OPEN] = {"open", "start the workers"},
-    [RUN_SUBMIT] = {"submit", "blocking call: submitting is part of collecting"},
+    [RUN_SUBMIT] = {"submit", "part of collect: the call blocks"},
     [RUN_COLLECT] = {"collect", "the call, until every result is there"},
     [RUN_CLOSE] = {"close", "stop the workers"},
 };
@@ -143,12 +143,12 @@ void run_print_text(const struct run_asked *asked, const struct run_measured *me
     putchar('\n');
     for (int i = 0; i < RUN_PHASES; i++) {
         label(phases[i].name);
-        printf("%12.3f ms   ", (double)measured->phase_ns[i] / 1e6);
+        printf("%10.3f ms   ", (double)measured->phase_ns[i] / 1e6);
         say_painted(SAY_DIM, "%s", phases[i].note);
         putchar('\n');
     }
     label("total");
-    printf("%12.3f ms\n\n", (double)measured->wall_ns / 1e6);
+    printf("%10.3f ms\n\n", (double)measured->wall_ns / 1e6);
     print_cpu(&measured->caller, "caller");
     print_cpu(&measured->everyone, "caller + workers");
     printf("Wall time: %.2f ms\n", (double)measured->wall_ns / 1e6);
