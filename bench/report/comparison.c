@@ -38,20 +38,19 @@ static const struct comparison comparisons[] = {
     {"openmp as shipped", "openmp-as-shipped", MAP_1},
 };
 
-/* The ratio, with its interval where there is room for it. */
-static void ratio_cell(struct table *table, const struct estimate *ratio, bool intervals)
+/* The ratio; in a wide table with its interval. */
+static void ratio_cell(struct table *table, const struct estimate *ratio, bool wide)
 {
     char number[TABLE_NUMBER_MAX], interval[2 * TABLE_NUMBER_MAX];
 
     table_number(ratio->median, number);
-    if (intervals && isfinite(ratio->low))
+    if (wide && isfinite(ratio->low))
         table_cell(table, "%s (%s)", number, table_interval(ratio->low, ratio->high, interval));
     else
         table_cell(table, "%s", number);
 }
 
-static int comparison_row(struct table *table, const struct report *report, const struct comparison *line,
-                          bool intervals)
+static int comparison_row(struct table *table, const struct report *report, const struct comparison *line, bool wide)
 {
     const struct series *series = study_pick(&report->study, line->backend, &line->pick);
     const char *call = strcmp(line->pick.call, "apply") == 0 ? "apply" : "map, chunk 1";
@@ -63,24 +62,25 @@ static int comparison_row(struct table *table, const struct report *report, cons
         table_cell(table, "not measured");
         table_cell(table, "-");
         table_cell(table, "-");
-        table_cell(table, "%s", "-");
+        if (wide)
+            table_cell(table, "-");
         return 0;
     }
     if (study_slowdown(series, SERIES_LOOP, &loop) != 0 || study_slowdown(series, SERIES_CALLBACK, &callback) != 0)
         return -ENOMEM;
     table_figure(table, study_row(&report->study, series)->ns_per_row);
-    ratio_cell(table, &loop, intervals);
-    ratio_cell(table, &callback, intervals);
-    table_cell(table, "%s", study_row(&report->study, series)->quality);
+    ratio_cell(table, &loop, wide);
+    ratio_cell(table, &callback, wide);
+    if (wide)
+        table_cell(table, "%s", study_row(&report->study, series)->quality);
     return 0;
 }
 
-static int comparison_write(const struct report *report, FILE *out, bool intervals)
+static int comparison_write(const struct report *report, FILE *out, bool wide)
 {
-    static const struct table_column columns[] = {
-        {"who", false},    {"call", false}, {"ns a row", true}, {"x serial loop", true}, {"x serial callback", true},
-        {"quality", false}};
-    struct table *table = table_open(columns, sizeof columns / sizeof columns[0]);
+    static const struct table_column columns[] = {{"who", false},      {"call", false},         {"ns a row", true},
+                                                  {"over loop", true}, {"over callback", true}, {"quality", false}};
+    struct table *table = table_open(columns, sizeof columns / sizeof columns[0] - !wide);
     int status = table == NULL ? -ENOMEM : 0;
 
     if (status == 0) {
@@ -89,10 +89,11 @@ static int comparison_write(const struct report *report, FILE *out, bool interva
         table_figure(table, MODEL_NOTEBOOK_APPLY_S * 1e9 / MODEL_NOTEBOOK_ROWS);
         table_figure(table, MODEL_NOTEBOOK_APPLY_S / MODEL_NOTEBOOK_SERIAL_S);
         table_cell(table, "-");
-        table_cell(table, "as printed");
+        if (wide)
+            table_cell(table, "as printed");
     }
     for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0] && status == 0; i++)
-        status = comparison_row(table, report, &comparisons[i], intervals);
+        status = comparison_row(table, report, &comparisons[i], wide);
     if (status == 0)
         status = table_write(table, out);
     table_free(table);
@@ -107,7 +108,8 @@ int part_comparison(const struct report *report, FILE *out)
     fprintf(out,
             "## The notebook, CPython and the backends\n\n"
             "The notebook printed 53.7 s for `Pool.apply` and 0.213 s for its serial loop: 53.7 / 0.213 = %s.\n"
-            "Below, the same ratio on this machine, %d %s, %llu rows, with its 95 %% interval.\n"
+            "Below, the same on this machine, %d %s, %llu rows: time over serial loop and over serial callback, each\n"
+            "with its 95 %% interval. Above 1 is slower than serial.\n"
             "CPython is compared with its own serial loop; it has no serial callback.\n\n",
             table_number(MODEL_NOTEBOOK_APPLY_S / MODEL_NOTEBOOK_SERIAL_S, notebook), report->study.workers,
             report->study.workers == 1 ? "worker" : "workers", (unsigned long long)report->study.rows);

@@ -130,7 +130,7 @@ static void sentence_chunk(const struct report *report, FILE *out)
 
     fputs("3. ", out);
     write_start(out, &wording, &all);
-    fputs(": over the backend's own best chunk, `dynamic` at chunk 1 costs ", out);
+    fputs(": compared with the backend's own best chunk, `dynamic` at chunk 1 costs ", out);
     for (size_t i = 0; i < all.count; i++) {
         fputs(i == 0 ? "" : i + 1 < all.count ? ", " : " and ", out);
         write_ratio(out, all.claims[i]);
@@ -199,9 +199,9 @@ int report_finding(const struct report *report, FILE *out)
              table_number(smaller(processes.claims[0], processes.claims[1]), a),
              table_number(smaller(processes.claims[2], processes.claims[3]), b), line_end(&processes, end));
     write_wrapped(out, line);
-    snprintf(line, sizeof line, "%s: CPython apply takes %s x, map chunk 1 %s x its serial time%s",
-             line_start(&cpython), table_number(cpython.claims[0]->ratio.median, a),
-             table_number(cpython.claims[1]->ratio.median, b), line_end(&cpython, end));
+    snprintf(line, sizeof line, "%s: CPython apply takes %s x, map chunk 1 %s x its own loop%s", line_start(&cpython),
+             table_number(cpython.claims[0]->ratio.median, a), table_number(cpython.claims[1]->ratio.median, b),
+             line_end(&cpython, end));
     write_wrapped(out, line);
     snprintf(line, sizeof line, "%s: chunk 1 costs 3 x the best: fork %s, pthread %s, openmp %s%s", line_start(&chunk),
              table_number(chunk.claims[0]->ratio.median, a), table_number(chunk.claims[1]->ratio.median, b),

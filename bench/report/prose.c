@@ -54,7 +54,7 @@ int part_reading(const struct report *report, FILE *out)
         {"P, P_used", "workers; min(P, usable CPUs), and 1 for `apply`, which has one task outstanding"},
         {"serial loop", "the best serial code: the kernel over all rows, no call a row"},
         {"serial callback", "one indirect call a row, the same object code that every worker runs; its time is W"},
-        {"x serial loop, x serial callback", "time over that baseline: above 1 is slower than serial (comparison)"},
+        {"over loop, over callback", "time over that serial baseline: above 1 is slower than serial"},
         {"x loop, x call", "speedup over the serial loop, over the serial callback: above 1 is faster"},
         {"o/task, o/chunk", "(P_used * time - W) / tasks, in ns of core time; the same for each chunk"},
         {"eff", "W / (P_used * time); CPython's W is its own serial loop"},
@@ -98,7 +98,7 @@ static void distrust_list(const struct summary *summary, const char *quality, co
         count += strcmp(summary->rows[i].quality, quality) == 0;
     if (count == 0)
         return;
-    fprintf(out, "- %zu %s (%s): %s\n", count, count == 1 ? "cell is" : "cells are", quality, meaning);
+    fprintf(out, "- %zu %s %s: %s\n", count, count == 1 ? "cell is" : "cells are", quality, meaning);
     for (size_t i = 0; i < summary->count; i++)
         if (strcmp(summary->rows[i].quality, quality) == 0 && cell_name(&summary->rows[i].cell, name) == 0)
             fprintf(out, "  - `%s`\n", name);

@@ -167,14 +167,18 @@ int table_write(struct table *table, FILE *out)
 
 const char *table_number(double value, char text[TABLE_NUMBER_MAX])
 {
+    static const double from[] = {99.95, 9.995, 0.9995, 0.09995, 0.009995}; /* a digit more below each */
+    const int steps = sizeof from / sizeof from[0];
     double size = fabs(value);
-    int decimals = size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3;
+    int decimals = 0;
 
     if (!isfinite(value))
         return strcpy(text, "-");
     if (size == 0)
         return strcpy(text, "0");
-    snprintf(text, TABLE_NUMBER_MAX, size < 1e15 ? "%.*f" : "%.*e", decimals, value);
+    while (decimals < steps && size < from[decimals])
+        decimals++;
+    snprintf(text, TABLE_NUMBER_MAX, size < 1e15 && size >= 1e-4 ? "%.*f" : "%.*e", decimals, value);
     return text;
 }
 

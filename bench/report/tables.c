@@ -80,7 +80,7 @@ static int group_write(const struct report *report, const char *backend, size_t 
     const struct summary *summary = &report->study.summary;
     const struct summary_row *head = &summary->rows[first];
     struct table *table = table_open(columns, sizeof columns / sizeof columns[0]);
-    bool shipped = false;
+    bool shipped = false, is_main = strcmp(head->cell.kernel, "howmany") == 0 && head->cell.rows == report->study.rows;
     int status;
 
     if (table == NULL)
@@ -91,7 +91,7 @@ static int group_write(const struct report *report, const char *backend, size_t 
             backend_row(table, &summary->rows[*next]);
             shipped = shipped || strcmp(summary->rows[*next].cell.backend, "openmp-as-shipped") == 0;
         }
-    if (strcmp(backend, "openmp") == 0 && !shipped) {
+    if (strcmp(backend, "openmp") == 0 && !shipped && is_main) {
         table_cell(table, "as shipped: not measured");
         for (size_t i = 1; i < sizeof columns / sizeof columns[0]; i++)
             table_cell(table, "-");
@@ -158,10 +158,12 @@ int part_floor(const struct report *report, FILE *out)
     for (size_t i = 0; i < summary->count; i++) {
         const struct summary_row *row = &summary->rows[i];
 
+        bool pool = strcmp(row->cell.call, "open") == 0;
+
         if (!is_floor(row))
             continue;
-        table_cell(table, "%s %s %s%s%s", strcmp(row->cell.call, "open") == 0 ? "" : row->cell.kernel,
-                   row->cell.backend, row->cell.call, strcmp(row->cell.schedule, "-") != 0 ? " " : "",
+        table_cell(table, "%s%s%s %s%s%s", pool ? "" : row->cell.kernel, pool ? "" : " ", row->cell.backend,
+                   row->cell.call, strcmp(row->cell.schedule, "-") != 0 ? " " : "",
                    strcmp(row->cell.schedule, "-") != 0 ? row->cell.schedule : "");
         if (row->cell.chunk > 0)
             table_cell(table, "%llu", (unsigned long long)row->cell.chunk);
