@@ -5,7 +5,7 @@
 
 folder = ARG0[1:strlen(ARG0) - strlen("fig_chunk.gp")]
 load folder."style.gp"
-height = narrow ? 189 : 118
+height = narrow ? 189 : 120
 load folder."page.gp"
 
 set logscale xy 10
@@ -13,10 +13,9 @@ set xrange [xlow:xhigh]
 set yrange [ylow:yhigh]
 set format x "%.0s%c"
 set grid xtics ytics ls 14
-set xlabel xlabel noenhanced offset 0, (narrow ? 0.5 : 0.3)
 
-wide = narrow ? 52 : 58
-high = narrow ? 48 : 58
+wide = narrow ? 52.0 : 58.0
+high = narrow ? 48.0 : 58.0
 do for [p = 1:2] {
     left = narrow ? 16 : 16 + (p - 1) * 76
     top = narrow ? 26 + (p - 1) * 68 : 26
@@ -27,10 +26,13 @@ do for [p = 1:2] {
     if (p == 1) {
         unset key
     } else {
-        set key at screen x_at(narrow ? 3 : 12), y_at(top + high + (narrow ? 12 : 10.5)) left top \
+        set key at screen x_at(narrow ? 3 : 12), y_at(top + high + 12.5) left top \
             vertical maxrows (narrow ? 6 : 3) Left reverse samplen 3 spacing 1.05 width -2 noenhanced
     }
-    set ylabel (narrow || p == 1 ? ylabel : "") noenhanced offset (narrow ? 1.2 : 0.5), 0
+    set label 14 xlabel at screen x_at(left + wide / 2), y_at(top + high + 9.2) center noenhanced
+    if (narrow || p == 1) {
+        set label 15 ylabel at screen x_at(3), y_at(top + high / 2) center rotate by 90 noenhanced
+    }
     set format y (narrow || p == 1 ? "%g" : "")
     set label 11 panel_text[p] at graph 0, 1 offset character 0, 1.8 left noenhanced
     set label 12 rule_text at graph 1, 1 offset character 0, 0.6 right noenhanced tc rgb soft font font(small_px)
@@ -51,6 +53,6 @@ do for [p = 1:2] {
             font font(small_px) noenhanced notitle, \
         data using (is("baseline_below") ? xhigh : NaN):"y":"text" with labels left offset character 0.5, -0.95 \
             font font(small_px) noenhanced notitle
-    unset for [i = 1:9] label i
+    unset for [i = 1:15] label i
 }
 unset multiplot

@@ -23,8 +23,9 @@ if (narrow) {
 set border 1
 unset ytics
 set grid xtics ls 14
-set xlabel xlabel noenhanced offset 0, 0.3
-set lmargin at screen x_at(narrow ? 30 : 36)
+left = narrow ? 30 : 36
+set label 14 xlabel at screen x_at(0.5 * (left + width - 4)), y_at(22 + row_mm * (yhigh - ylow) + 9.2) center noenhanced
+set lmargin at screen x_at(left)
 set rmargin at screen x_at(width - 4)
 set tmargin at screen y_at(22)
 set bmargin at screen y_at(22 + row_mm * (yhigh - ylow))
@@ -43,5 +44,5 @@ plot for [s = 1:5] data using (is("bar") && column("style") == s ? column("x") :
         font font(small_px) noenhanced, \
     data using (is("name") ? xlow : NaN):"y":"text" with labels right offset character -0.6, 0 \
         font font(small_px) noenhanced, \
-    data using (is("group") ? xlow : NaN):"y":"text" with labels left offset character (narrow ? -18 : -18.5), 0 noenhanced
+    data using (is("group") ? xlow : NaN):"y":"text" with labels left offset screen x_at(2 - left), 0 noenhanced
 unset multiplot

@@ -27,7 +27,7 @@ here(panel) = (column("panel") == panel)
 pick(kind, panel, series) = (is(kind) && here(panel) && column("series") == series)
 
 title = ""; subtitle = ""; subtitle2 = ""; caption1 = ""; caption2 = ""; caption3 = ""; stamp = ""; xlabel = ""; ylabel = ""
-rule = 0; rule_text = ""; shade = 0; shade_text = ""; points = 0; legends = 0; xlow = 1; xhigh = 2; ylow = 1; yhigh = 2
+rule = 0; rule_text = ""; shade = 0; shade_text = ""; ideal_text = ""; points = 0; legends = 0; xlow = 1; xhigh = 2; ylow = 1; yhigh = 2
 array panel_text[3] = ["", "", ""]
 array none[3] = ["", "", ""]
 array count[3] = [0, 0, 0]
@@ -51,6 +51,7 @@ stats data using ( \
     is("rule") ? (rule = column("x"), rule_text = strcol("text"), 1) : \
     is("shade") ? (shade = column("low"), 1) : \
     is("shadelabel") ? (shade_text = strcol("text"), 1) : \
+    is("ideal") ? (ideal_text = strcol("text"), 1) : \
     is("xrange") ? (xlow = column("low"), xhigh = column("high"), 1) : \
     is("yrange") ? (ylow = column("low"), yhigh = column("high"), 1) : \
     is("panel") ? (panel_text[int(column("panel"))] = strcol("text"), 1) : \
@@ -78,7 +79,7 @@ set style line 14 lc rgb "#dddddd" lw 0.6 dt 1         # grid
 set style line 15 lc rgb "#c4c4c4" pt 15 ps (fmt eq "png" ? 2.2 : 1.5)      # halo of a noisy cell
 set style line 16 lc rgb "#555555" lw 2.4 dt 1         # ideal
 peer = 5 # drawn as points: too few chunks are measured for a line
-ink = "#222222"; soft = "#555555"
+ink = "#222222"; soft = "#555555"; ground = "#ebebeb"
 
 # --- size: mm on paper; 1 px of an SVG is 1/96 inch --------------------------------------------------------------------
 px(mm) = mm * 96.0 / 25.4

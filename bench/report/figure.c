@@ -2,6 +2,7 @@
  *
  * What the figures share: the table of backends, how rows of the summary are picked, and the writer of sheets.
  */
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -56,14 +57,28 @@ int figure_used(const struct figure_source *source, const struct summary_row *ro
     return cell_workers_used(&row->cell, source->usable_cpus ? source->usable_cpus : row->cell.workers);
 }
 
-/* A text as a quoted field. gnuplot knows no doubled quote, and its strcol() stops at a comma even inside quotes;
- * control characters would end the line. */
+/* A text as a quoted field. gnuplot knows no doubled quote there, its strcol() stops at a comma even inside quotes,
+ * and a backslash starts an escape: only our own line breaks are written as one. */
 static void put_text(FILE *file, const char *text)
 {
     fputc('"', file);
     for (const char *c = text; *c; c++) {
-        unsigned char byte = (unsigned char)*c;
-        fputc(byte == '"' ? '\'' : byte == ',' ? ';' : byte < ' ' || byte == 0x7f ? ' ' : byte, file);
+        switch (*c) {
+        case '\n':
+            fputs("\\n", file);
+            break;
+        case '"':
+            fputc('\'', file);
+            break;
+        case ',':
+            fputc(';', file);
+            break;
+        case '\\':
+            fputc('/', file);
+            break;
+        default:
+            fputc(iscntrl((unsigned char)*c) ? ' ' : *c, file);
+        }
     }
     fputc('"', file);
 }
@@ -131,6 +146,15 @@ void span_add(struct span *span, double value)
         span->low = isnan(span->low) ? value : fmin(span->low, value);
         span->high = isnan(span->high) ? value : fmax(span->high, value);
     }
+}
+
+void span_text(const struct span *span, char text[32])
+{
+    char low[16], high[16];
+
+    snprintf(low, sizeof low, "%.2g", span->low);
+    snprintf(high, sizeof high, "%.2g", span->high);
+    snprintf(text, 32, strcmp(low, high) == 0 ? "%s" : "%s to %s", low, high);
 }
 
 void figure_time(double time_ns, char text[32])

@@ -81,6 +81,9 @@ struct span {
 };
 void span_add(struct span *span, double value); /* NAN is ignored */
 
+/* "7.3 to 13", or "13" when both read the same. */
+void span_text(const struct span *span, char text[32]);
+
 /* "23 ns", "1.8 us", "94 ms": three digits at most. */
 void figure_time(double time_ns, char text[32]);
 

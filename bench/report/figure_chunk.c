@@ -118,8 +118,9 @@ static void chunk_subtitle(struct sheet *sheet, const struct figure_source *sour
         }
     }
     if (!isnan(ratio.low)) {
-        sheet_text(sheet, "subtitle", 0, "dynamic at chunk 1: %.2g to %.2g × the time of serial callback", ratio.low,
-                   ratio.high);
+        char text[32];
+        span_text(&ratio, text);
+        sheet_text(sheet, "subtitle", 0, "dynamic at chunk 1: %s × the time of serial callback", text);
     }
 }
 
@@ -138,7 +139,7 @@ static void chunk_baselines(struct sheet *sheet, const struct figure_source *sou
                                                   .y = value,
                                                   .low = NAN,
                                                   .high = NAN,
-                                                  .text = i ? "serial\\ncallback" : "serial\\nloop"});
+                                                  .text = i ? "serial\ncallback" : "serial\nloop"});
             span_add(y, value);
         }
     }
@@ -153,7 +154,7 @@ void figure_chunk(struct sheet *sheet, const struct figure_source *source)
     double rule = (double)cell_python_chunk(source->rows, source->workers);
     char text[FIGURE_TEXT_MAX];
 
-    sheet_text(sheet, "title", 0, "Time a row against chunk (%d workers)", source->workers);
+    sheet_text(sheet, "title", 0, "Time per row against chunk (%d workers)", source->workers);
     chunk_subtitle(sheet, source);
     sheet_text(sheet, "xlabel", 0, "chunk (rows a worker claims at a time)");
     sheet_text(sheet, "ylabel", 0, "wall time (ns per row)");

@@ -19,7 +19,8 @@ static const struct overhead_group groups[] = {
     {.call = "map", .label = "map: chunk 64", .chunk = 64},
     {.call = "map", .label = "map: chunk by CPython's rule", .chunk = -1},
 };
-#define GROUPS (sizeof groups / sizeof groups[0])
+#define GROUPS        (sizeof groups / sizeof groups[0])
+#define GROUP_CHUNK_1 1
 
 struct overhead_bar {
     const struct figure_backend *backend;
@@ -137,6 +138,24 @@ static double overhead_bars(struct sheet *sheet, const struct figure_source *sou
     return y;
 }
 
+/* The range over grain's own backends. */
+static void overhead_subtitle(struct sheet *sheet, const struct figure_source *source, double work)
+{
+    struct span ratio = {NAN, NAN};
+
+    for (size_t i = 0; i < FIGURE_BACKENDS; i++) {
+        const struct summary_row *row = overhead_row(source, &groups[GROUP_CHUNK_1], &figure_backends[i]);
+        if (row && !figure_backends[i].peer) {
+            span_add(&ratio, row->overhead_ns_per_task / work);
+        }
+    }
+    if (!isnan(ratio.low)) {
+        char text[32];
+        span_text(&ratio, text);
+        sheet_text(sheet, "subtitle2", 0, "map (dynamic) at chunk 1: %s × a task's work", text);
+    }
+}
+
 void figure_overhead(struct sheet *sheet, const struct figure_source *source)
 {
     struct span span = {NAN, NAN};
@@ -149,7 +168,7 @@ void figure_overhead(struct sheet *sheet, const struct figure_source *source)
     double bottom = overhead_bars(sheet, source, &span, edge);
     sheet_text(sheet, "title", 0, "What handing over one task costs (%d workers)", source->workers);
     sheet_text(sheet, "subtitle", 0, "(CPUs used × wall − serial callback) / tasks");
-    sheet_text(sheet, "subtitle2", 0, "map: schedule dynamic; lines at the ends: 95 %% interval");
+    overhead_subtitle(sheet, source, work);
     sheet_text(sheet, "xlabel", 0, "overhead (core time per task)");
     sheet_range(sheet, "xrange", 0, edge, span.high * 60);
     sheet_range(sheet, "yrange", 0, bottom - 0.8, -0.6);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Figure (c): speedup over `serial callback` against workers, for `howmany` at chunk 1 and at its best chunk, and
- * for `compute` with at least 100 ms of serial work. The best chunk of a backend is the quickest, at P workers,
+ * for `compute` with 100 ms of serial work or more. The best chunk of a backend is the quickest, at P workers,
  * among the chunks that were measured at every worker count of that backend.
  */
 #include <math.h>
@@ -73,21 +73,22 @@ static uint64_t speedup_best_chunk(const struct figure_source *source, struct fi
     return best ? best->cell.chunk : 0;
 }
 
-/* The compute cell with the least serial work that is enough, as a line's kernel and rows; false: none. */
+/* The compute cells with the least serial work that is enough, or else with the most work: kernel and rows go into
+ * the line, the work is told in the title. false: none. */
 static bool speedup_compute(const struct figure_source *source, struct figure_line *line, double *work_ns)
 {
-    *work_ns = INFINITY;
+    *work_ns = 0;
     for (size_t i = 0; i < source->summary->count; i++) {
         const struct summary_row *row = &source->summary->rows[i];
         double work = row->speedup_callback * row->ns_per_row * (double)row->cell.rows;
-        if (strncmp(row->cell.kernel, "compute", 7) == 0 && strcmp(row->cell.call, "map") == 0 &&
-            work >= SPEEDUP_WORK_NS && (work < *work_ns / 1.5)) {
+        bool better = *work_ns < SPEEDUP_WORK_NS ? work > *work_ns : work >= SPEEDUP_WORK_NS && work < *work_ns / 1.5;
+        if (better && strncmp(row->cell.kernel, "compute", 7) == 0 && strcmp(row->cell.call, "map") == 0) {
             *work_ns = work;
             line->kernel = row->cell.kernel;
             line->rows = row->cell.rows;
         }
     }
-    return isfinite(*work_ns);
+    return *work_ns > 0;
 }
 
 static void speedup_point(struct sheet *sheet, int panel, int series, const struct figure_backend *backend,
@@ -117,6 +118,7 @@ struct speedup_panel {
     bool measured;
     char title[FIGURE_TEXT_MAX];
     uint64_t chunks[FIGURE_BACKENDS];
+    struct span at_p; /* speedups at P workers */
 };
 
 static void speedup_draw(struct sheet *sheet, const struct figure_source *source, int number,
@@ -137,6 +139,7 @@ static void speedup_draw(struct sheet *sheet, const struct figure_source *source
         }
         for (size_t k = 0; k < count; k++) {
             speedup_point(sheet, number, series, line.backend, rows[k], x, y);
+            span_add(&panel->at_p, rows[k]->cell.workers == source->workers ? rows[k]->speedup_callback : NAN);
         }
     }
     if (series == 0) {
@@ -163,6 +166,32 @@ static void speedup_legend(struct sheet *sheet, const struct speedup_panel panel
     }
 }
 
+/* "at 2 workers: a 0.08 to 0.14; b 1.8 to 1.9". */
+static void speedup_subtitle(struct sheet *sheet, const struct figure_source *source,
+                             const struct speedup_panel panels[3])
+{
+    char text[FIGURE_TEXT_MAX];
+    int used = snprintf(text, sizeof text, "at %d workers:", source->workers);
+    bool any = false;
+
+    if (source->usable_cpus == 1) {
+        sheet_text(sheet, "subtitle2", 0, "not shown: 1 usable CPU");
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        const struct span *at_p = &panels[i].at_p;
+        if (!isnan(at_p->low)) {
+            char range[32];
+            span_text(at_p, range);
+            used += snprintf(text + used, sizeof text - (size_t)used, "%s %c %s", any ? ";" : "", "abc"[i], range);
+            any = true;
+        }
+    }
+    if (any) {
+        sheet_text(sheet, "subtitle2", 0, "%s", text);
+    }
+}
+
 static void speedup_plan(const struct figure_source *source, struct speedup_panel panels[3])
 {
     const struct figure_line howmany = {
@@ -171,7 +200,7 @@ static void speedup_plan(const struct figure_source *source, struct speedup_pane
     char work[32] = "≥ 100 ms";
 
     for (int i = 0; i < 3; i++) {
-        panels[i] = (struct speedup_panel){.line = howmany, .measured = true};
+        panels[i] = (struct speedup_panel){.line = howmany, .measured = true, .at_p = {NAN, NAN}};
     }
     panels[0].line.chunk = 1;
     panels[2].measured = speedup_compute(source, &panels[2].line, &work_ns);
@@ -191,13 +220,17 @@ static void speedup_ideal(struct sheet *sheet, const struct figure_source *sourc
 
     for (int i = 0; i < 3; i++) {
         double ideal = fmin(corners[i], cpus);
-        sheet_put(sheet, &(struct sheet_mark){
-                             .kind = "ideal", .x = corners[i], .y = ideal, .low = NAN, .high = NAN, .text = "ideal"});
+        sheet_put(sheet, &(struct sheet_mark){.kind = "ideal",
+                                              .x = corners[i],
+                                              .y = ideal,
+                                              .low = NAN,
+                                              .high = NAN,
+                                              .text = "ideal: as many CPUs as workers"});
         span_add(y, ideal);
     }
     if (x->high > cpus) {
         sheet_range(sheet, "shade", 0, cpus * 1.12, x->high * 1.25);
-        sheet_text(sheet, "shadelabel", 0, "P > %.0f CPUs", cpus);
+        sheet_text(sheet, "shadelabel", 0, "more workers than CPUs (%.0f)", cpus);
     }
 }
 
@@ -208,9 +241,6 @@ void figure_speedup(struct sheet *sheet, const struct figure_source *source)
 
     sheet_text(sheet, "title", 0, "Speedup against workers");
     sheet_text(sheet, "subtitle", 0, "over serial callback; map; schedule dynamic; log scales");
-    if (source->usable_cpus == 1) {
-        sheet_text(sheet, "subtitle2", 0, "not shown: 1 usable CPU (no speedup is possible here)");
-    }
     sheet_text(sheet, "xlabel", 0, "workers");
     sheet_text(sheet, "ylabel", 0, "speedup over serial callback");
     speedup_plan(source, panels);
@@ -220,6 +250,7 @@ void figure_speedup(struct sheet *sheet, const struct figure_source *source)
     if (isnan(x.low)) {
         return;
     }
+    speedup_subtitle(sheet, source, panels);
     speedup_legend(sheet, panels);
     span_add(&y, 1);
     speedup_ideal(sheet, source, &x, &y);

@@ -19,7 +19,8 @@
 #include "figures.h"
 
 #define PATH_MAX_BYTES 4096
-#define COMMIT_DIGITS  12
+#define COMMIT_DIGITS  12 /* of a hash */
+#define COMMIT_COLUMNS 20
 #define CPU_COLUMNS    50 /* what fits into a line of the narrow figure */
 #define EXIT_NOT_FOUND 127
 
@@ -52,17 +53,17 @@ static int failed(int status, char error[FIGURES_ERROR_MAX], const char *format,
     return status;
 }
 
-/* At most `columns` characters of a UTF-8 text. gnuplot reads a backslash as the start of an escape. */
+/* At most `columns` characters of a UTF-8 text, on one line. */
 static void clean(char to[FIGURE_TEXT_MAX], const char *from, int columns)
 {
     size_t used = 0;
 
-    for (; *from && used + 1 < FIGURE_TEXT_MAX; from++) {
+    for (; *from; from++) {
         bool starts = ((unsigned char)*from & 0xc0U) != 0x80U;
-        if (starts && columns-- == 0) {
+        if (starts && (columns-- == 0 || used + 4 >= FIGURE_TEXT_MAX)) {
             break;
         }
-        to[used++] = *from == '\\' ? '/' : *from;
+        to[used++] = *from == '\n' ? ' ' : *from;
     }
     to[used] = '\0';
 }
@@ -91,7 +92,10 @@ static void read_env(struct figure_source *source, const char *dir)
     source->usable_cpus = cpus > 0 && cpus <= 1 << 20 ? (int)cpus : 0;
     env_text(env, "cpu_model", CPU_COLUMNS, source->cpu_model);
     env_text(env, "rounds", CPU_COLUMNS, source->rounds);
-    env_text(env, "commit", COMMIT_DIGITS, source->commit);
+    env_text(env, "commit", COMMIT_COLUMNS, source->commit);
+    if (strspn(source->commit, "0123456789abcdef") >= COMMIT_DIGITS) {
+        source->commit[COMMIT_DIGITS] = '\0';
+    }
     env_text(env, "profile", CPU_COLUMNS, profile);
     source->quick = strcmp(profile, "quick") == 0;
     json_decref(env);
