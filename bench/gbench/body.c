@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A repetition: warm up, spoil the results, run under the clock, check. Only the loop in timed() is timed;
+ * counters are read right before and after it.
+ */
+#include "body.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "bound.h"
+#include "kind.h"
+#include "peak.h"
+
+/* Everything that is counted, at one moment. */
+struct meter {
+    double cpu_ns;         /* this process, all threads */
+    double workers_cpu_ns; /* worker processes */
+    double handovers, steals;
+    double involuntary; /* context switches of this process */
+};
+
+static struct meter meter_read(struct grain_pool *pool)
+{
+    struct timespec cpu = {0};
+    struct rusage usage = {0};
+    struct grain_pool_stats stats = {0};
+    if (pool)
+        grain_pool_stats(pool, &stats);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    getrusage(RUSAGE_SELF, &usage);
+    return (struct meter){
+        .cpu_ns = (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec,
+        .workers_cpu_ns = (double)stats.cpu_ns,
+        .handovers = (double)stats.handovers,
+        .steals = (double)stats.steals,
+        .involuntary = (double)usage.ru_nivcsw,
+    };
+}
+
+/* The figures are there for failed runs too: a table must have the same columns everywhere. */
+static void counters_put(struct gbench_state *state, const struct subject *subject, const struct meter *before,
+                         const struct meter *after, double calls)
+{
+    gbench_counter(state, "tasks", (double)subject->tasks);
+    gbench_counter(state, "handovers", (after->handovers - before->handovers) / calls);
+    gbench_counter(state, "steals", (after->steals - before->steals) / calls);
+    gbench_counter(state, "cpu_ns", (after->cpu_ns - before->cpu_ns) / calls);
+    gbench_counter(state, "workers_cpu_ns", (after->workers_cpu_ns - before->workers_cpu_ns) / calls);
+    gbench_counter(state, "involuntary", after->involuntary - before->involuntary);
+}
+
+/* Why a call failed: the failing task's own words, where there are any. */
+static void call_problem(struct subject *subject, int status)
+{
+    const struct grain_report *report = &subject->report;
+    if (status == -ENOTSUP)
+        snprintf(subject->problem, sizeof subject->problem, "not supported");
+    else if (status == GRAIN_TASK_FAILED && report->failed > 0)
+        snprintf(subject->problem, sizeof subject->problem, "task %zu failed: %s", report->first.index,
+                 report->first.message[0] ? report->first.message : grain_strerror(report->first.code));
+    else
+        snprintf(subject->problem, sizeof subject->problem, "%s", grain_strerror(status));
+}
+
+static int warm_up(struct subject *subject)
+{
+    const struct kind *kind = subject->kind;
+    int status = kind->run(subject, NULL);
+    return status || !kind->poison ? status : kind->poison(subject);
+}
+
+static int timed(struct gbench_state *state, struct subject *subject)
+{
+    int (*run)(struct subject *, struct gbench_state *) = subject->kind->run;
+    int status = 0;
+    while (status == 0 && gbench_keep_running(state))
+        status = run(subject, state);
+    return status;
+}
+
+static void enter(struct subject *subject, struct bound *bound)
+{
+    bound->is_bound = false;
+    int cpu = bound_first_cpu();
+    if (subject->kind->is_serial && cpu >= 0)
+        bound_enter(bound, cpu);
+    if (subject->peak)
+        peak_begin(subject->peak);
+}
+
+static void leave(struct subject *subject, struct bound *bound)
+{
+    if (subject->peak)
+        peak_end(subject->peak);
+    bound_leave(bound);
+}
+
+void body_run(struct gbench_state *state, void *user)
+{
+    struct subject *subject = user;
+    struct meter before = {0}, after = {0};
+    struct bound bound;
+    int status = subject_make(subject);
+    if (status == 0) {
+        enter(subject, &bound);
+        status = warm_up(subject);
+        if (status == 0) {
+            before = meter_read(subject->pool);
+            status = timed(state, subject);
+            after = meter_read(subject->pool);
+        }
+        leave(subject, &bound);
+        if (status)
+            call_problem(subject, status);
+    }
+    double calls = (double)gbench_iterations(state);
+    counters_put(state, subject, &before, &after, calls > 0 ? calls : 1);
+    if (status) {
+        subject->verdict->failed = true;
+        gbench_fail(state, subject->problem);
+    } else if (!subject_check(subject)) {
+        subject->verdict->wrong = true;
+        gbench_fail(state, subject->problem);
+    }
+}

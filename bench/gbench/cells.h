@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cells of one grain-bench process: those that were asked for, each with its two serial baselines, or a
+ * set that is useful by hand.
+ */
+#ifndef GRAIN_BENCH_CELLS_H
+#define GRAIN_BENCH_CELLS_H
+
+#include "settings.h"
+#include "subject.h"
+
+struct cells {
+    struct subject *subjects;
+    size_t count, room;
+    const struct settings *settings;
+    struct verdict *verdict;
+};
+
+/* Fixed iteration counts; 0: Google Benchmark chooses. */
+struct cells_iterations {
+    uint64_t cell, loop, callback;
+};
+
+/* Adds a cell by its name, then its baselines, each only once. Returns NULL, or what is wrong. */
+const char *cells_add(struct cells *cells, const char *name, const struct cells_iterations *iterations);
+
+/* Adds the baselines, then fork, pthread and openmp, in this order, then the floor. NULL or what is wrong. */
+const char *cells_add_default(struct cells *cells);
+
+/* Gives them to Google Benchmark in the order in which they were added; none may be added afterwards. 0 or
+ * -errno. */
+int cells_register(struct cells *cells);
+
+/* Closes pools, frees data. */
+void cells_free(struct cells *cells);
+
+#endif

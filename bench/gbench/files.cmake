@@ -1,0 +1,8 @@
+# grain-bench: the cells, run under Google Benchmark through a C shim. gbench.cc is the only C++ in it.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" GRAIN_BUILD_TYPE_UPPER)
+add_executable(grain-bench gbench/main.c gbench/cells.c gbench/subject.c gbench/kind.c gbench/body.c gbench/peak.c
+  gbench/bound.c gbench/gbench.cc)
+target_link_libraries(grain-bench PRIVATE grain_flags grain_sweep grain_data benchmark::benchmark)
+target_compile_definitions(grain-bench PRIVATE
+  GRAIN_COMPILER="${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}"
+  GRAIN_BUILD_FLAGS="${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${GRAIN_BUILD_TYPE_UPPER}}")

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The calls that a cell can be of: what is timed, and how the results are spoilt before, so that those of an
+ * earlier run cannot pass for those of the timed one.
+ */
+#ifndef GRAIN_BENCH_KIND_H
+#define GRAIN_BENCH_KIND_H
+
+#include "gbench.h"
+#include "subject.h"
+
+/* No kernel gives a result of such bytes alone (by accident with a chance of 2^-64). */
+#define KIND_POISON 0xa5
+
+struct kind {
+    const char *call;
+    const char *backend; /* the only backend that it goes with; NULL: any pool */
+    bool is_serial;      /* runs on the caller's thread, which is bound meanwhile */
+    bool has_data;
+
+    /* What is timed: all the cell's tasks once. state: NULL when the clock stands. 0 or a status. */
+    int (*run)(struct subject *subject, struct gbench_state *state);
+
+    /* Spoils the results: by the very workers that will write them, where there are such, so that the memory
+     * lies in their caches just as after a run. NULL: there are no results. 0 or a status. */
+    int (*poison)(struct subject *subject);
+};
+
+/* The kind of a call, or NULL. */
+const struct kind *kind_find(const char *call);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * grain-bench: runs cells under Google Benchmark. `grain sweep` starts it once for every cell and round; by
+ * hand it measures a small set of cells, or those that are named. This file reads the flags and gives the
+ * exit status. Next: cells.c.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cells.h"
+#include "gbench.h"
+
+#define EXIT_FINE    0
+#define EXIT_RUNTIME 1
+#define EXIT_USAGE   2
+#define EXIT_WRONG   3
+
+#define CELLS_MAX 1024
+
+/* ------------------------------------------------------------------------------------------- flags */
+
+enum key { KEY_CELL = 0x100, KEY_COLUMNS, KEY_SEED, KEY_MINIMUM, KEY_MAXIMUM, KEY_INPUT, KEY_ITERATIONS, KEY_TASKS };
+
+struct flags {
+    struct settings settings;
+    const char *cells[CELLS_MAX];
+    size_t cell_count;
+    const char *input;
+    bool has_columns, has_iterations;
+    struct cells_iterations iterations;
+};
+
+static const struct argp_option options[] = {
+    {"grain_cell", KEY_CELL, "NAME", 0,
+     "Measure this cell and, beside it, its baselines serial/loop and serial/callback; may be given again", 0},
+    {"grain_columns", KEY_COLUMNS, "N", 0, "Values in a row (5)", 0},
+    {"grain_seed", KEY_SEED, "N", 0, "Seed of the data, as numpy's RandomState takes it (100)", 0},
+    {"grain_minimum", KEY_MINIMUM, "N", 0, "howmany counts values from here (4)", 0},
+    {"grain_maximum", KEY_MAXIMUM, "N", 0, "... to here (8)", 0},
+    {"grain_input", KEY_INPUT, "FILE", 0, "Read the rows from FILE.npy or FILE.csv", 0},
+    {"grain_iterations", KEY_ITERATIONS, "CELL,LOOP,CALLBACK", 0,
+     "Iterations of the cell and of its baselines, 0: Google Benchmark chooses; with exactly one --grain_cell", 0},
+    {"grain_tasks", KEY_TASKS, "N", 0,
+     "Most tasks that an apply cell runs one after the other in a call (2000; at most 100 with start:cold)", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Measure cells of grain under Google Benchmark: wall time, results checked after each repetition.\v"
+    "A cell is named KERNEL/BACKEND/CALL/SCHEDULE/chunk:N/workers:P/rows:N/data:shared|copy/start:warm|cold, for "
+    "example howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm; --benchmark_list_tests "
+    "prints the names of those that are measured when none is given.\n\n"
+    "Google Benchmark's own flags work too, all of them: --benchmark_filter, --benchmark_repetitions, "
+    "--benchmark_enable_random_interleaving, --benchmark_format, --benchmark_out and so on.\n\n"
+    "Exit status: 0 all is well, 1 a call failed or is not supported, 2 bad flags, cell names or input, 3 a result "
+    "was wrong.";
+
+/* A whole number from minimum to maximum, and nothing else. `end`: what it ends at. */
+static bool read_number(const char *text, char end, long long minimum, long long maximum, long long *number,
+                        const char **rest)
+{
+    char *stop;
+    errno = 0;
+    *number = strtoll(text, &stop, 10);
+    if (rest)
+        *rest = stop + 1;
+    bool has_digits = stop > text && text[0] != ' ' && text[0] != '\t' && text[0] != '\n' && text[0] != '+';
+    return has_digits && *stop == end && errno == 0 && *number >= minimum && *number <= maximum;
+}
+
+static bool read_iterations(const char *text, struct cells_iterations *iterations)
+{
+    const long long most = 1000000000; /* Google Benchmark's own limit */
+    long long cell, loop, callback;
+    if (!read_number(text, ',', 0, most, &cell, &text) || !read_number(text, ',', 0, most, &loop, &text) ||
+        !read_number(text, '\0', 0, most, &callback, NULL))
+        return false;
+    *iterations = (struct cells_iterations){(uint64_t)cell, (uint64_t)loop, (uint64_t)callback};
+    return true;
+}
+
+static long long number_or_exit(struct argp_state *state, const char *flag, const char *text, long long minimum,
+                                long long maximum)
+{
+    long long number;
+    if (!read_number(text, '\0', minimum, maximum, &number, NULL))
+        argp_failure(state, EXIT_USAGE, 0, "%s is a whole number from %lld to %lld, not `%s'", flag, minimum, maximum,
+                     text);
+    return number;
+}
+
+static error_t flag_parse(int key, char *text, struct argp_state *state)
+{
+    struct flags *flags = state->input;
+    struct settings *settings = &flags->settings;
+    switch (key) {
+    case KEY_CELL:
+        if (flags->cell_count == CELLS_MAX)
+            argp_failure(state, EXIT_USAGE, 0, "more than %d cells are too many", CELLS_MAX);
+        flags->cells[flags->cell_count++] = text;
+        return 0;
+    case KEY_COLUMNS:
+        settings->columns = (int32_t)number_or_exit(state, "--grain_columns", text, 1, INT32_MAX);
+        flags->has_columns = true;
+        return 0;
+    case KEY_SEED:
+        settings->seed = (uint32_t)number_or_exit(state, "--grain_seed", text, 0, UINT32_MAX);
+        return 0;
+    case KEY_MINIMUM:
+        settings->minimum = (int32_t)number_or_exit(state, "--grain_minimum", text, INT32_MIN, INT32_MAX);
+        return 0;
+    case KEY_MAXIMUM:
+        settings->maximum = (int32_t)number_or_exit(state, "--grain_maximum", text, INT32_MIN, INT32_MAX);
+        return 0;
+    case KEY_TASKS:
+        settings->tasks = (uint64_t)number_or_exit(state, "--grain_tasks", text, 1, INT64_MAX);
+        return 0;
+    case KEY_INPUT:
+        flags->input = text;
+        return 0;
+    case KEY_ITERATIONS:
+        if (!read_iterations(text, &flags->iterations))
+            argp_failure(state, EXIT_USAGE, 0,
+                         "--grain_iterations is three numbers from 0 to 1000000000, as in 7,20,20, not `%s'", text);
+        flags->has_iterations = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_failure(state, EXIT_USAGE, 0, "what is `%s'? A cell is given as --grain_cell=NAME", text);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {options, flag_parse, NULL, doc, NULL, NULL, NULL};
+
+static void help_print(void)
+{
+    argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_DOC | ARGP_HELP_LONG, "grain-bench");
+    fputs("\nGoogle Benchmark:\n", stdout);
+    fflush(stdout);
+}
+
+static void version_print(FILE *stream, struct argp_state *state)
+{
+    (void)state;
+    fprintf(stream, "grain-bench %s\n", grain_version());
+}
+
+/* --------------------------------------------------------------------------------------- the program */
+
+static int usage_error(const char *what, const char *text, const char *problem)
+{
+    fprintf(stderr, "grain-bench: %s%s%s%s\n", what, text, *text ? ": " : "", problem);
+    return EXIT_USAGE;
+}
+
+static int input_read(struct flags *flags)
+{
+    struct settings *settings = &flags->settings;
+    char error[MATRIX_ERROR_MAX] = "";
+    if (!flags->input)
+        return EXIT_FINE;
+    int status = matrix_read(&settings->input, flags->input, error);
+    if (status) {
+        usage_error("", "", error);
+        return status == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
+    }
+    settings->has_input = true;
+    if (flags->has_columns && settings->columns != settings->input.columns)
+        return usage_error("--grain_columns does not fit ", flags->input, "it has another number of columns");
+    settings->columns = settings->input.columns;
+    return EXIT_FINE;
+}
+
+static int cells_choose(struct cells *cells, const struct flags *flags)
+{
+    if (flags->has_iterations && flags->cell_count != 1)
+        return usage_error("", "", "--grain_iterations needs exactly one --grain_cell");
+    const char *problem = flags->cell_count ? NULL : cells_add_default(cells);
+    if (problem)
+        return usage_error("", "", problem);
+    for (size_t i = 0; i < flags->cell_count; i++) {
+        problem = cells_add(cells, flags->cells[i], &flags->iterations);
+        if (problem)
+            return usage_error("bad cell ", flags->cells[i], problem);
+    }
+    return EXIT_FINE;
+}
+
+static int context_add(void)
+{
+    static const struct {
+        const char *key, *value;
+    } lines[] = {
+        {"compiler", GRAIN_COMPILER},
+        {"flags", GRAIN_BUILD_FLAGS},
+        {"note", "\"library was built as DEBUG\" (library_build_type) can be ignored: Debian builds Google Benchmark "
+                 "optimised, but without -DNDEBUG, which is all that this line is about"},
+    };
+    int status = gbench_context("grain_version", grain_version());
+    for (size_t i = 0; i < sizeof lines / sizeof *lines && status == 0; i++)
+        status = gbench_context(lines[i].key, lines[i].value);
+    return status;
+}
+
+static int run(struct cells *cells, const struct verdict *verdict)
+{
+    if (context_add() != 0 || cells_register(cells) != 0)
+        return EXIT_RUNTIME;
+    int64_t count = gbench_run();
+    if (count == -EINVAL)
+        return EXIT_USAGE;
+    if (count < 0)
+        return EXIT_RUNTIME;
+    if (count == 0)
+        return usage_error("", "", "the filter selects no cell");
+    if (verdict->wrong)
+        return EXIT_WRONG;
+    return verdict->failed ? EXIT_RUNTIME : EXIT_FINE;
+}
+
+int main(int argc, char **argv)
+{
+    static struct flags flags = {.settings = {.columns = 5, .seed = 100, .minimum = 4, .maximum = 8, .tasks = 2000}};
+    struct verdict verdict = {0};
+    struct cells cells = {.settings = &flags.settings, .verdict = &verdict};
+    argp_err_exit_status = EXIT_USAGE;
+    argp_program_version_hook = version_print;
+    if (gbench_init(&argc, argv, help_print) != 0)
+        return EXIT_RUNTIME;
+    argp_parse(&argp, argc, argv, 0, NULL, &flags);
+    int status = input_read(&flags);
+    if (status == EXIT_FINE)
+        status = cells_choose(&cells, &flags);
+    if (status == EXIT_FINE)
+        status = run(&cells, &verdict);
+    cells_free(&cells);
+    gbench_shutdown();
+    matrix_free(&flags.settings.input);
+    return status;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a cell to something that can run. The pool is opened before the data are made: a fork copies the
+ * address space, and whatever is written afterwards costs a page fault where it was there before.
+ */
+#include "subject.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kind.h"
+#include "peak.h"
+
+#define AS_SHIPPED "openmp-as-shipped" /* OpenMP as it behaves when nobody tells it anything: not bound */
+
+/* `apply` with start:cold naps 2 ms before every task: more tasks than this take too long. */
+#define COLD_TASKS_MAX 100
+
+/* ------------------------------------------------------------------------------ what a cell may be */
+
+/* The backend of libgrain behind a cell's. */
+static const char *backend_name(const struct subject *subject)
+{
+    if (strcmp(subject->cell.backend, AS_SHIPPED) == 0)
+        return "openmp";
+    return subject->kind->backend ? "serial" : subject->cell.backend;
+}
+
+static const char *kernel_problem(struct subject *subject)
+{
+    const char *number = strchr(subject->cell.kernel, ':');
+    subject->kernel = kernel_find(subject->cell.kernel);
+    if (!subject->kernel)
+        return "there is no such kernel (see grain list)";
+    if (subject->kernel->parameter && !number)
+        return "this kernel needs its number, as in compute:1000";
+    if (!subject->kernel->parameter && number)
+        return "this kernel takes no number";
+    const struct settings *settings = subject->settings;
+    subject->params = (struct kernel_params){
+        .columns = settings->columns,
+        .minimum = settings->minimum,
+        .maximum = settings->maximum,
+        .iterations = number ? strtoull(number + 1, NULL, 10) : 0,
+    };
+    return NULL;
+}
+
+static const char *kind_problem(struct subject *subject)
+{
+    const struct cell *cell = &subject->cell;
+    subject->kind = kind_find(cell->call);
+    if (strcmp(cell->backend, "cpython") == 0)
+        return "CPython's cells are run by bench/peers/cpython.py";
+    if (!subject->kind)
+        return "there is no such call (there are apply, map, map_chunks, open, loop, callback, peak)";
+    if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
+        return "loop and callback go with the backend serial, peak with floor";
+    if (!grain_backend_summary(backend_name(subject)))
+        return "there is no such backend (see grain list)";
+    if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)
+        return "there is no such schedule (see grain list)";
+    return NULL;
+}
+
+static const char *rows_problem(const struct subject *subject)
+{
+    const struct cell *cell = &subject->cell;
+    const struct settings *settings = subject->settings;
+    if (!subject->kind->has_data)
+        return cell->rows != 0 ? "open runs no tasks: rows:0" : NULL;
+    if (cell->rows == 0)
+        return "rows:0 leaves nothing to do";
+    if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS && cell->rows != settings->input.rows)
+        return "the rows are not as many as the input file has";
+    return NULL;
+}
+
+/* A baseline has one name, whatever it is compared with. */
+static const char *baseline_problem(const struct subject *subject)
+{
+    struct cell baseline;
+    char name[CELL_NAME_MAX];
+    cell_baseline(&subject->cell, subject->cell.call, &baseline);
+    if (!subject->kind->is_serial || (cell_name(&baseline, name) == 0 && strcmp(name, subject->name) == 0))
+        return NULL;
+    return "a baseline is always .../serial/CALL/-/chunk:0/workers:1/rows:N/data:shared/start:warm";
+}
+
+const char *subject_init(struct subject *subject, const struct cell *cell, const struct settings *settings,
+                         struct verdict *verdict)
+{
+    *subject = (struct subject){.cell = *cell, .settings = settings, .verdict = verdict};
+    if (cell_name(cell, subject->name) != 0)
+        return "its name is too long";
+    const char *problem = kernel_problem(subject);
+    if (!problem)
+        problem = kind_problem(subject);
+    if (!problem)
+        problem = rows_problem(subject);
+    return problem ? problem : baseline_problem(subject);
+}
+
+struct grain_pool_options subject_pool_options(const struct subject *subject)
+{
+    static const enum grain_wait waits[] = {
+        [CELL_WAIT_ADAPTIVE] = GRAIN_WAIT_ADAPTIVE,
+        [CELL_WAIT_SPIN] = GRAIN_WAIT_SPIN,
+        [CELL_WAIT_PARK] = GRAIN_WAIT_PARK,
+    };
+    return (struct grain_pool_options){
+        .backend = backend_name(subject),
+        .workers = subject->kind->backend ? 1 : subject->cell.workers,
+        .wait = waits[subject->cell.wait],
+        .bind = strcmp(subject->cell.backend, AS_SHIPPED) == 0 ? GRAIN_BIND_NONE : GRAIN_BIND_DEFAULT,
+    };
+}
+
+/* ---------------------------------------------------------------------------------- making it real */
+
+static int memory_get(struct subject *subject, size_t count, size_t size, void **memory)
+{
+    size_t bytes;
+    *memory = NULL;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - 64)
+        return -ENOMEM;
+    if (bytes == 0)
+        return 0;
+    if (subject->pool && subject->cell.data == CELL_DATA_SHARED)
+        return grain_alloc(subject->pool, bytes, memory);
+    *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!*memory)
+        return -ENOMEM;
+    memset(*memory, 0, bytes); /* no page fault is left for the clock */
+    return 0;
+}
+
+static void memory_put(struct subject *subject, void *memory)
+{
+    if (subject->pool && subject->cell.data == CELL_DATA_SHARED)
+        grain_release(subject->pool, memory);
+    else
+        free(memory);
+}
+
+/* SplitMix64 of seed + index.
+ * source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
+static uint64_t seed_mixed(uint64_t seed, uint64_t index)
+{
+    uint64_t z = seed + (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static int items_fill(struct subject *subject)
+{
+    const struct settings *settings = subject->settings;
+    if (subject->kernel->items == KERNEL_ITEMS_SEEDS) {
+        uint64_t *seed = subject->items;
+        for (size_t i = 0; i < subject->tasks; i++)
+            seed[i] = seed_mixed(settings->seed, i);
+        return 0;
+    }
+    struct matrix made = {0};
+    const struct matrix *matrix = &settings->input;
+    if (!settings->has_input) {
+        /* The first rows of a random matrix do not depend on how many follow. */
+        int status = matrix_random(&made, subject->tasks, settings->columns, settings->seed, subject->problem);
+        if (status)
+            return status;
+        matrix = &made;
+    }
+    memcpy(subject->items, matrix->values, subject->tasks * subject->item_size);
+    matrix_free(&made);
+    return 0;
+}
+
+static int data_make(struct subject *subject)
+{
+    subject->tasks = (size_t)subject->cell.rows;
+    if (strcmp(subject->cell.call, "apply") == 0) {
+        uint64_t most = subject->settings->tasks;
+        if (subject->cell.start == CELL_START_COLD && most > COLD_TASKS_MAX)
+            most = COLD_TASKS_MAX;
+        subject->tasks = subject->tasks < most ? subject->tasks : (size_t)most;
+    }
+    subject->item_size = kernel_item_size(subject->kernel, &subject->params);
+    int status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
+    if (status == 0)
+        status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
+    return status ? status : items_fill(subject);
+}
+
+static int make(struct subject *subject)
+{
+    struct grain_pool_options options = subject_pool_options(subject);
+    int status = 0;
+    if (subject->kind->has_data)
+        status = grain_pool_open(&subject->pool, &options);
+    if (status == 0 && strcmp(subject->cell.call, "peak") == 0) {
+        int cpus = grain_cpu_count();
+        status = peak_open(&subject->peak, subject->cell.workers < cpus ? subject->cell.workers : cpus);
+    }
+    if (status == 0 && subject->kind->has_data)
+        status = data_make(subject);
+    return status;
+}
+
+int subject_make(struct subject *subject)
+{
+    if (subject->is_made)
+        return subject->made_status;
+    subject->is_made = true;
+    subject->made_status = make(subject);
+    if (subject->made_status && !subject->problem[0])
+        snprintf(subject->problem, sizeof subject->problem, "%s",
+                 subject->made_status == -ENOTSUP ? "not supported" : grain_strerror(subject->made_status));
+    return subject->made_status;
+}
+
+void subject_drop(struct subject *subject)
+{
+    peak_close(subject->peak);
+    memory_put(subject, subject->items);
+    memory_put(subject, subject->results);
+    grain_pool_free(subject->pool);
+    subject->pool = NULL;
+    subject->peak = NULL;
+    subject->items = subject->results = NULL;
+}
+
+/* ----------------------------------------------------------------------------------------- results */
+
+static bool is_poisoned(const void *result, size_t size)
+{
+    const unsigned char *byte = result;
+    for (size_t i = 0; i < size; i++)
+        if (byte[i] != KIND_POISON)
+            return false;
+    return true;
+}
+
+/* What a result says, as far as its size tells how to read it. */
+static void value_print(char *text, size_t text_size, const void *result, size_t size)
+{
+    int32_t small;
+    uint64_t large;
+    if (is_poisoned(result, size)) {
+        snprintf(text, text_size, "nothing");
+    } else if (size == sizeof small) {
+        memcpy(&small, result, size);
+        snprintf(text, text_size, "%" PRId32, small);
+    } else if (size == sizeof large) {
+        memcpy(&large, result, size);
+        snprintf(text, text_size, "%" PRIu64, large);
+    } else {
+        snprintf(text, text_size, "something else");
+    }
+}
+
+bool subject_check(struct subject *subject)
+{
+    const struct kernel *kernel = subject->kernel;
+    /* `null` runs nothing: it has no results that could be wrong. */
+    if (!subject->kind->has_data || strcmp(subject->cell.backend, "null") == 0)
+        return true;
+    size_t row = kernel->check(subject->items, subject->results, subject->tasks, &subject->params);
+    if (row >= subject->tasks)
+        return true;
+    uint64_t expected[32] = {0}; /* larger results are not printed */
+    char got[40], right[40] = "something else";
+    value_print(got, sizeof got, (const char *)subject->results + row * kernel->result_size, kernel->result_size);
+    if (kernel->result_size <= sizeof expected) {
+        kernel->loop((const char *)subject->items + row * subject->item_size, expected, 1, &subject->params);
+        value_print(right, sizeof right, expected, kernel->result_size);
+    }
+    snprintf(subject->problem, sizeof subject->problem, "wrong result at row %zu: %s instead of %s", row, got, right);
+    return false;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A subject: everything that the runs of one cell share. It is made when its first run starts (data, pool,
+ * buffers of its own) and lives until the program ends: a repetition opens nothing again. Next: body.c,
+ * which runs it under Google Benchmark.
+ */
+#ifndef GRAIN_BENCH_SUBJECT_H
+#define GRAIN_BENCH_SUBJECT_H
+
+#include "grain.h"
+#include "kernels/kernel.h"
+#include "settings.h"
+#include "sweep/cell.h"
+
+#define SUBJECT_PROBLEM_MAX MATRIX_ERROR_MAX
+
+struct kind; /* kind.h */
+struct peak; /* peak.h */
+
+struct subject {
+    struct cell cell;
+    char name[CELL_NAME_MAX];
+    uint64_t iterations; /* fixed, or 0 */
+    const struct kind *kind;
+    const struct kernel *kernel;
+    struct kernel_params params;
+    enum grain_schedule schedule;
+    const struct settings *settings;
+    struct verdict *verdict;
+
+    bool is_made; /* tried: made_status says how that went; the rest is valid when it is 0 */
+    int made_status;
+    char problem[SUBJECT_PROBLEM_MAX];
+    size_t tasks; /* of one run */
+    size_t item_size;
+    void *items, *results; /* in the pool's memory with data:shared, else ordinary memory */
+    struct grain_pool *pool;
+    struct peak *peak;
+    struct grain_report report; /* of the last call */
+};
+
+/* Takes a cell, as yet without data and pool. Returns NULL, or what is wrong with the cell. */
+const char *subject_init(struct subject *subject, const struct cell *cell, const struct settings *settings,
+                         struct verdict *verdict);
+
+/* Makes data, buffers and pool, once. 0, or a status with a sentence in problem. */
+int subject_make(struct subject *subject);
+void subject_drop(struct subject *subject);
+
+/* The options that a pool of this cell is opened with. */
+struct grain_pool_options subject_pool_options(const struct subject *subject);
+
+/* Whether the results are right; if not, problem says which is wrong. */
+bool subject_check(struct subject *subject);
+
+#endif
