@@ -257,6 +257,10 @@ int grid_expand(const struct grid *grid)
         bool reads_data = kernel_find(kernel)->items == KERNEL_ITEMS_ROWS;
         status = numbers(grid, "rows", rows_of(grid, reads_data), &rows);
         for (size_t i = 0; i < rows.count && status == 0; i++) {
+            if (rows.values[i] < 1 && (grid->row->rows == NULL || strcmp(grid->row->rows, "0") != 0)) {
+                snprintf(grid->problem, PLAN_PROBLEM_MAX, "--rows: at least 1");
+                return -EINVAL;
+            }
             cell.rows = (uint64_t)rows.values[i];
             uint64_t input_rows = reads_data ? grid->options->input_rows : 0;
             if (input_rows == 0 || cell.rows == 0 || cell.rows == input_rows)

@@ -51,7 +51,7 @@ static int read_all(FILE *file, struct sample **samples, size_t *count, size_t *
             whole = (*samples)[i].round != next->round || strcmp((*samples)[i].cell, next->cell) != 0;
         if (whole)
             ++*count;
-        else if (length > 1) /* an empty line is nobody's record */
+        else if (line[0] != '\n') /* an empty line is nobody's record */
             ++*cut;
     }
     if (status == 0 && ferror(file))

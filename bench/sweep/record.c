@@ -94,7 +94,7 @@ char *record_write(const struct sample *sample)
     if (json_object_set_new(record, "message", json_string(copy.message)) != 0)
         json_object_set_new(record, "message", json_string("(message is not UTF-8)"));
 
-    char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(record);
     char *line = NULL;
     if (text != NULL && asprintf(&line, "%s\n", text) < 0)

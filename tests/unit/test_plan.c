@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lists of the command line, and the plans that profiles and lists make.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "grain.h"
+#include "sweep/list.h"
+#include "sweep/plan.h"
+
+#define WARM "/data:shared/start:warm"
+
+/* ---------------------------------------------------------------------------------------- lists */
+
+static void assert_list(const char *text, const int64_t *expected, size_t count)
+{
+    const struct list_meaning meaning = {.cpus = 3, .rows = 77};
+    struct list list;
+    const char *problem = NULL;
+    if (list_numbers(text, &meaning, &list, &problem) != 0)
+        fail_msg("%s: %s", text, problem);
+    assert_int_equal(list.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(list.values[i], expected[i]);
+}
+#define ASSERT_LIST(text, ...)                                                                                         \
+    assert_list(text, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+static void test_lists(void **state)
+{
+    (void)state;
+    ASSERT_LIST("1,4,64", 1, 4, 64);
+    ASSERT_LIST("2^0..2^4,python,auto", 1, 2, 4, 8, 16, GRAIN_CHUNK_PYTHON, 0);
+    ASSERT_LIST("10^3..10^5", 1000, 10000, 100000);
+    ASSERT_LIST("1..4", 1, 2, 3, 4);
+    ASSERT_LIST("7..7", 7);
+    ASSERT_LIST("P,2P,N", 3, 6, 77);
+    ASSERT_LIST("up-to-P", 1, 2, 3);
+    ASSERT_LIST("up-to-2P", 1, 2, 3, 4, 6);
+    ASSERT_LIST("4,1..4,2^2", 4, 1, 2, 3);
+}
+
+static void test_doubling_of_powers_and_of_one(void **state)
+{
+    (void)state;
+    struct list list;
+    const char *problem;
+    assert_int_equal(list_numbers("up-to-2P", &(struct list_meaning){.cpus = 1}, &list, &problem), 0);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.values[1], 2);
+    assert_int_equal(list_numbers("up-to-2P", &(struct list_meaning){.cpus = 4}, &list, &problem), 0);
+    assert_int_equal(list.count, 4);
+    assert_int_equal(list.values[3], 8);
+}
+
+static void test_bad_lists(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",     ",",       "1,,2",     "x",      "-1",  "1..",     "..4",
+        "4..1", "1..2^3",  "2^1..3^4", "2^",     "2^x", "1^5",     "0^2",
+        "1.5",  "1..4..8", "2^41",     "2^9999", "1 ",  "1..5000", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct list list;
+        const char *problem = NULL;
+        if (list_numbers(bad[i], &(struct list_meaning){.cpus = 2, .rows = 10}, &list, &problem) != -EINVAL)
+            fail_msg("`%s` was taken", bad[i]);
+        assert_non_null(problem);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- plans */
+
+static struct plan make(const struct plan_options *asked)
+{
+    struct plan_options options = *asked;
+    struct plan plan;
+    char problem[PLAN_PROBLEM_MAX] = "";
+    if (options.profile == NULL)
+        options.profile = "default";
+    if (options.cpus == 0)
+        options.cpus = 2;
+    if (plan_make(&plan, &options, problem) != 0)
+        fail_msg("%s", problem);
+    return plan;
+}
+
+static const struct plan_cell *find(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->cells[i].name, name) == 0)
+            return &plan->cells[i];
+    return NULL;
+}
+
+static void assert_serial_first(const struct plan *plan)
+{
+    size_t i = 0;
+    while (i < plan->count && strcmp(plan->cells[i].cell.backend, "serial") == 0)
+        i++;
+    assert_true(i >= 2 && i % 2 == 0);
+    for (size_t c = i; c < plan->count; c++) {
+        assert_string_not_equal(plan->cells[c].cell.backend, "serial");
+        size_t found = 0;
+        for (size_t s = 0; s < i; s++)
+            found += strcmp(plan->cells[s].cell.kernel, plan->cells[c].cell.kernel) == 0 &&
+                     plan->cells[s].cell.rows == plan->cells[c].cell.rows;
+        assert_int_equal(found, plan->cells[c].cell.rows > 0 ? 2 : 0);
+    }
+}
+
+static void test_every_profile(void **state)
+{
+    (void)state;
+    const struct plan_profile *profile;
+    for (size_t p = 0; (profile = plan_profile_at(p)) != NULL; p++)
+        for (int cpus = 1; cpus <= 6; cpus++) {
+            struct plan plan = make(&(struct plan_options){.profile = profile->name, .cpus = cpus});
+            assert_serial_first(&plan);
+            for (size_t i = 0; i < plan.count; i++) {
+                struct cell cell;
+                char name[CELL_NAME_MAX];
+                const char *problem = "";
+                if (cell_parse(plan.cells[i].name, &cell, &problem) != 0)
+                    fail_msg("%s: %s", plan.cells[i].name, problem);
+                assert_int_equal(cell_name(&plan.cells[i].cell, name), 0);
+                assert_string_equal(name, plan.cells[i].name);
+                assert_ptr_equal(find(&plan, name), &plan.cells[i]); /* none twice */
+                assert_true(plan.cells[i].repetitions >= 1 && plan.cells[i].repetitions <= 32);
+            }
+            plan_free(&plan);
+        }
+}
+
+/* What the published figures and claims rest on. */
+static void test_default_has_what_is_claimed(void **state)
+{
+    (void)state;
+    static const char *const needed[] = {
+        "howmany/fork/apply/-/chunk:0/workers:2/rows:200000" WARM,
+        "howmany/fork/map/dynamic/chunk:1/workers:2/rows:200000" WARM,
+        "howmany/pthread/map/guided/chunk:25000/workers:2/rows:200000" WARM,
+        "howmany/fork/map/dynamic/chunk:25000/workers:2/rows:2000000" WARM,
+        "howmany/floor/peak/-/chunk:0/workers:2/rows:2000000" WARM,
+        "howmany/cpython/apply/-/chunk:0/workers:2/rows:200000" WARM,
+        "howmany/cpython/map/-/chunk:1/workers:2/rows:200000" WARM,
+        "howmany/cpython/map/-/chunk:25000/workers:2/rows:200000" WARM,
+        "howmany/fork/map/dynamic/chunk:1/workers:4/rows:200000" WARM,
+        "empty/pthread/map/dynamic/chunk:1/workers:2/rows:200000" WARM,
+        "howmany/fork/open/-/chunk:0/workers:2/rows:0" WARM,
+    };
+    struct plan plan = make(&(struct plan_options){.cpus = 2});
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (find(&plan, needed[i]) == NULL)
+            fail_msg("%s is not in it", needed[i]);
+    assert_int_equal(plan.rounds, 11);
+    plan_free(&plan);
+}
+
+static void test_no_schedule_that_a_backend_lacks(void **state)
+{
+    (void)state;
+    struct plan plan = make(&(struct plan_options){.profile = "full"});
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct cell *cell = &plan.cells[i].cell;
+        if (strcmp(cell->schedule, "taskloop") == 0)
+            assert_true(strncmp(cell->backend, "openmp", 6) == 0);
+        if (strcmp(cell->backend, "floor") == 0)
+            assert_true(cell->workers <= 2);
+    }
+    plan_free(&plan);
+}
+
+static void test_lists_select_and_replace(void **state)
+{
+    (void)state;
+    struct plan plan = make(&(struct plan_options){
+        .backends = "fork", .calls = "map", .kernels = "howmany", .chunks = "2^0..2^2,python", .workers = "3"});
+    assert_serial_first(&plan);
+    size_t cells = 0;
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct cell *cell = &plan.cells[i].cell;
+        if (strcmp(cell->backend, "serial") == 0)
+            continue;
+        cells++;
+        assert_string_equal(cell->backend, "fork");
+        assert_string_equal(cell->call, "map");
+        assert_int_equal(cell->workers, 3);
+        assert_true(cell->chunk <= 4 || cell->chunk == cell_python_chunk(cell->rows, 3));
+    }
+    assert_non_null(find(&plan, "howmany/fork/map/dynamic/chunk:16667/workers:3/rows:200000" WARM));
+    assert_int_equal(cells, 3 * 4 + 4); /* three schedules, and the 2 million rows */
+    plan_free(&plan);
+}
+
+static void test_what_the_profile_lacks_is_added(void **state)
+{
+    (void)state;
+    struct plan plan = make(&(struct plan_options){.profile = "quick", .calls = "map_chunks", .backends = "pthread"});
+    assert_non_null(find(&plan, "howmany/pthread/map_chunks/dynamic/chunk:64/workers:2/rows:200000" WARM));
+    plan_free(&plan);
+    plan = make(&(struct plan_options){.profile = "quick", .kernels = "compute:7", .rows = "500"});
+    assert_non_null(find(&plan, "compute:7/fork/map/dynamic/chunk:1/workers:2/rows:500" WARM));
+    assert_non_null(find(&plan, "compute:7/serial/callback/-/chunk:0/workers:1/rows:500" WARM));
+    plan_free(&plan);
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    struct plan plan = make(&(struct plan_options){.rows = "1000,3000"});
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct cell *cell = &plan.cells[i].cell;
+        assert_true(cell->rows == 1000 || cell->rows == 3000 || cell->rows == 0 || cell->rows == 2000);
+        assert_true(cell->rows != 2000 || strncmp(cell->kernel, "compute:", 8) == 0);
+        assert_true(cell->chunk <= cell->rows);
+    }
+    assert_non_null(find(&plan, "howmany/fork/map/dynamic/chunk:375/workers:2/rows:3000" WARM));
+    plan_free(&plan);
+    /* a file has the rows it has */
+    plan = make(&(struct plan_options){.input_rows = 4321});
+    for (size_t i = 0; i < plan.count; i++)
+        assert_true(plan.cells[i].cell.rows == 4321 || plan.cells[i].cell.rows == 0 ||
+                    strncmp(plan.cells[i].cell.kernel, "compute:", 8) == 0);
+    plan_free(&plan);
+}
+
+static void test_filter(void **state)
+{
+    (void)state;
+    struct plan plan =
+        make(&(struct plan_options){.filter = "^howmany/(fork|pthread)/.*/chunk:(1|64)/workers:2/.*200000/"});
+    assert_serial_first(&plan);
+    assert_int_equal(plan.count, 2 + 2 * 3 * 2);
+    plan_free(&plan);
+}
+
+static void test_bad_plans(void **state)
+{
+    (void)state;
+    static const struct plan_options bad[] = {
+        {.profile = "slow"},
+        {.profile = "quick", .backends = "fork,forks"},
+        {.profile = "quick", .calls = "starmapp"},
+        {.profile = "quick", .schedules = "default"},
+        {.profile = "quick", .kernels = "howfew"},
+        {.profile = "quick", .chunks = "1..x"},
+        {.profile = "quick", .workers = "0"},
+        {.profile = "quick", .workers = "auto"},
+        {.profile = "quick", .rows = "0"},
+        {.profile = "quick", .filter = "(((("},
+        {.profile = "quick", .filter = "nothing is called so"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct plan_options options = bad[i];
+        struct plan plan;
+        char problem[PLAN_PROBLEM_MAX] = "";
+        options.cpus = 2;
+        if (plan_make(&plan, &options, problem) != -EINVAL)
+            fail_msg("bad plan %zu was taken", i);
+        assert_true(strlen(problem) > 10);
+        assert_null(strchr(problem, '\n'));
+        assert_null(plan.cells);
+    }
+}
+
+static void test_hash(void **state)
+{
+    (void)state;
+    struct plan one = make(&(struct plan_options){.profile = "quick"});
+    struct plan same = make(&(struct plan_options){.profile = "quick"});
+    struct plan rounds = make(&(struct plan_options){.profile = "quick", .rounds = 6});
+    struct plan less = make(&(struct plan_options){.profile = "quick", .calls = "map"});
+    assert_true(plan_hash(&one) == plan_hash(&same));
+    assert_true(plan_hash(&one) != plan_hash(&rounds));
+    assert_true(plan_hash(&one) != plan_hash(&less));
+    plan_free(&one);
+    plan_free(&same);
+    plan_free(&rounds);
+    plan_free(&less);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_doubling_of_powers_and_of_one),
+        cmocka_unit_test(test_bad_lists),
+        cmocka_unit_test(test_every_profile),
+        cmocka_unit_test(test_default_has_what_is_claimed),
+        cmocka_unit_test(test_no_schedule_that_a_backend_lacks),
+        cmocka_unit_test(test_lists_select_and_replace),
+        cmocka_unit_test(test_what_the_profile_lacks_is_added),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_bad_plans),
+        cmocka_unit_test(test_hash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
