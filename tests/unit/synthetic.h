@@ -44,7 +44,7 @@ static inline void synthetic_cell(struct synthetic *sweep, const char *name, uin
                                   .times = 3,
                                   .handovers = 17,
                                   .load = 1};
-        snprintf(sample->cell, sizeof sample->cell, "%s", name);
+        memcpy(sample->cell, name, strnlen(name, sizeof sample->cell - 1)); /* zeroed above */
         for (int i = 0; i < sample->times; i++) {
             sample->times_ns[i] = synthetic_scatter(time_ns, strlen(name) + (size_t)round, i);
             sample->loop_ns[i] = synthetic_scatter(loop_ns, (size_t)round, i + 1);
