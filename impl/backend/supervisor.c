@@ -128,13 +128,13 @@ static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status
     slot->dead_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
     if (!is_hopeless(boss)) {
         /* Short of processes or memory: try again for about a second before giving up. */
+        crew->replaced++; /* before the replacement can finish a job whose caller looks at it */
         for (int attempt = 0; attempt < 10; attempt++) {
-            if (worker_fork(boss, id, true) == 0) {
-                crew->replaced++;
+            if (worker_fork(boss, id, true) == 0)
                 return;
-            }
             usleep(100000);
         }
+        crew->replaced--;
     }
     team_set_phase(crew->team, TEAM_BROKEN);
     give_up(boss, 1);

@@ -49,6 +49,8 @@
 #define TEAM_INLINE 512 /* bytes of a small call's data that travel inside the job */
 #define TEAM_WORDS  16  /* 64 parts each */
 
+#define NO_PIECE UINT64_MAX
+
 enum team_phase {
     TEAM_RUN,
     TEAM_QUIT,  /* finish what is queued, then leave */
@@ -81,7 +83,7 @@ struct team_job {
 struct team_slot {
     /* Written by the slot's worker alone. */
     _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
-    _Atomic uint64_t begin, end;          /* the piece it runs; begin == end: none */
+    _Atomic uint64_t begin, end;          /* the piece it runs; begin is NO_PIECE: none */
     _Atomic uint64_t pieces_run;          /* progress, for the supervisor's patience */
     struct grain_context ctx;             /* ctx.index: the task it is in */
     /* Written by the supervisor before it forks a replacement. */

@@ -36,6 +36,8 @@ void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait 
     team->is_shared = is_shared;
     team->slots = (struct team_slot *)at;
     team->parts = (struct team_part *)(at + (size_t)workers * sizeof(struct team_slot));
+    for (int i = 0; i < workers; i++)
+        atomic_store_explicit(&team->slots[i].begin, NO_PIECE, memory_order_relaxed);
 }
 
 void team_front_init(struct team_front *front, struct team *team)

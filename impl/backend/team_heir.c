@@ -61,8 +61,8 @@ static void error_describe(struct grain_error *error, const struct team_slot *sl
 }
 
 /* The task it died in fails (in chunk form: the chunk it was called with); the rest of its piece is run.
- * Every step can be repeated by the next replacement, should this one die too: the cursor moves on only
- * when what lies before it is settled. */
+ * Should this one die too, the next goes on from the cursor, which moves on only when what lies before
+ * it is settled; at worst one failure is counted twice in report->failed, never in the codes. */
 static void piece_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_slot *slot = worker->slot;
@@ -82,10 +82,12 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
         if (at > begin) /* the dead one got something done: that counts for the supervisor's patience */
             atomic_fetch_add_explicit(&slot->pieces_run, 1, memory_order_relaxed);
         begin = after;
+        atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
+        atomic_signal_fence(memory_order_seq_cst);
     }
     if (begin < end)
         piece_run(worker, job, part, begin, end);
-    atomic_store_explicit(&slot->begin, end, memory_order_relaxed);
+    atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
 }
 
 static void ticket_settle(struct worker *worker, uint64_t ticket)
@@ -118,7 +120,6 @@ void team_inherit(struct team *team, int id, int pid)
     }
     if (ticket && ticket_is_current(team, ticket))
         ticket_settle(&worker, ticket);
-    atomic_store_explicit(&slot->begin, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->end, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     atomic_store_explicit(&slot->ticket, 0, memory_order_release);
 }

@@ -36,20 +36,23 @@ static void tasks_run(const struct job *job, uint64_t begin, uint64_t end, struc
 }
 
 /* The piece stands in the slot before its first task begins, and its units are settled before it
- * disappears from there. relaxed: read only after this worker is dead, by a process forked later; the
- * fences keep the compiler from moving what a kill could fall between. */
+ * disappears from there. `begin` is NO_PIECE in between: with an old `begin` and a new `end`, a kill
+ * between the two stores would leave a piece that never was. relaxed: read only after this worker is
+ * dead, by a process forked later; the fences keep the compiler from moving what a kill could fall
+ * between. */
 void piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
 {
     struct team_slot *slot = worker->slot;
     slot->ctx.index = NO_TASK;
     atomic_signal_fence(memory_order_seq_cst);
     atomic_store_explicit(&slot->end, end, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
     atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
     tasks_run(&job->job, begin, end, &slot->ctx);
     units_settle(job, part, begin, end);
     atomic_signal_fence(memory_order_seq_cst);
-    atomic_store_explicit(&slot->begin, end, memory_order_relaxed);
+    atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     uint64_t pieces = atomic_load_explicit(&slot->pieces_run, memory_order_relaxed);
     atomic_store_explicit(&slot->pieces_run, pieces + 1, memory_order_relaxed);
 }
