@@ -1,13 +1,9 @@
 # The subcommands, and the command itself beside grain-bench.
-foreach(part run list doctor sweep report plot)
-  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/command/${part}.c)
-    message(STATUS "grain: no command/${part}.c yet: the command is left out")
-    return()
-  endif()
-endforeach()
 grain_stage(command
-  SOURCES command/say.c command/dispatch.c command/probe.c command/run.c command/run_options.c command/run_print.c command/list.c
-    command/doctor.c command/doctor_cpu.c command/doctor_rest.c command/sweep.c command/sweep_options.c command/report.c command/plot.c
+  SOURCES command/say.c command/dispatch.c command/probe.c
+    command/run.c command/run_options.c command/run_print.c
+    command/list.c command/doctor.c command/doctor_cpu.c command/doctor_rest.c
+    command/sweep.c command/sweep_options.c command/report.c command/plot.c
   LIBS grain_sweep grain_analysis grain_report grain_data PkgConfig::JANSSON)
 
 add_executable(grain_program grain.c)

@@ -1,8 +1,6 @@
 # The command, the scripts, the rules of the house; and the README's example, compiled as it stands there.
-if(TARGET grain_program)
-  grain_bats(command)
-  grain_bats(run)
-endif()
+grain_bats(command)
+grain_bats(run)
 grain_bats(scripts)
 grain_bats(include_law)
 
