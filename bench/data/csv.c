@@ -4,8 +4,8 @@
  * allowed, lines ended by \n or \r\n. Nothing is guessed: what is not an integer is an error with its
  * line and column. The file is read as a stream: lines may be of any length.
  */
+#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +86,8 @@ static int cell_fail(const struct csv *csv, const char *reason, const char *advi
 static int cell_not_integer(const struct csv *csv)
 {
     size_t kept = cell_kept(csv);
-    const char *advice = csv->line == 1 ? "; a line of column names must be removed" : "";
+    bool is_name = csv->line == 1 && (isalpha((unsigned char)csv->cell[0]) || csv->cell[0] == '"');
+    const char *advice = is_name ? "; a line of column names must be removed" : "";
     for (const char *separator = " \t;|"; *separator; separator++)
         if (memchr(csv->cell, *separator, kept))
             advice = "; cells are separated by commas";

@@ -65,6 +65,8 @@ static void test_csv_bad(void **state)
         {BYTES("1,--2\n"), "line 1, column 2: `--2` is not an integer"},
         {BYTES("1,+-2\n"), "line 1, column 2: `+-2` is not an integer"},
         {BYTES("1,\"2\"\n"), "line 1, column 2: `\"2\"` is not an integer"},
+        {BYTES("\"count\",1\n"),
+         "line 1, column 1: `\"count\"` is not an integer; a line of column names must be removed"},
         {BYTES("1,2\n3,4 5\n"), "line 2, column 2: `4 5` is not an integer; cells are separated by commas"},
         {BYTES("1;2\n3;4\n"), "line 1, column 1: `1;2` is not an integer; cells are separated by commas"},
         {BYTES("1\t2\n3\t4\n"), "line 1, column 1: `1\\t2` is not an integer; cells are separated by commas"},
