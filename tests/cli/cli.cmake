@@ -3,6 +3,7 @@ grain_bats(command)
 grain_bats(run)
 grain_bats(scripts)
 grain_bats(include_law)
+grain_bats(published)
 
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md)
 file(READ ${PROJECT_SOURCE_DIR}/README.md readme)
