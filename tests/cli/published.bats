@@ -23,6 +23,6 @@ PUBLISHED=$GRAIN_SOURCE/bench/published
   figures=$(grep -o '(bench/published/figures/[^)]*)' "$GRAIN_SOURCE/RESULTS.md" | tr -d '()')
   [ "$(wc -l <<<"$figures")" -ge 3 ]
   for figure in $figures; do [ -s "$GRAIN_SOURCE/$figure" ]; done
-  ! grep -q '"profile": *"quick"' "$PUBLISHED/env.json"
+  run ! grep -q '"profile": *"quick"' "$PUBLISHED/env.json"
   [ "$(du -sk --apparent-size "$PUBLISHED" | cut -f1)" -lt 2048 ]
 }
