@@ -152,9 +152,9 @@ int matrix_read(struct matrix *matrix, const char *path, char error[MATRIX_ERROR
 {
     memset(matrix, 0, sizeof *matrix);
     *error = '\0';
-    struct source source;
+    struct source source = {.file = NULL};
     int status = source_open(&source, path, error);
-    if (status)
+    if (!source.file)
         return status;
     const char *name = strrchr(path, '/'), *extension = strrchr(name ? name : path, '.');
     status = 1;
