@@ -107,14 +107,12 @@ static int claim_break_even(struct claim *claim, const struct claim_kind *kind, 
         claim->outcome = CLAIM_HOLDS;
         strcpy(claim->verdict, "holds");
         snprintf(claim->answer, sizeof claim->answer, "from chunk %llu on", (unsigned long long)claim->chunk);
-    } else if (isnan(claim->ratio.median)) {
-        claim_not_shown(claim, "not measured");
-    } else if (isnan(claim->ratio.low)) {
-        claim_judge(claim, kind); /* too few rounds: says so */
-    } else {
+    } else if (claim->ratio.low >= kind->limit) {
         claim->outcome = CLAIM_FAILS;
         strcpy(claim->verdict, "does not hold");
         strcpy(claim->answer, "none measured");
+    } else {
+        claim_judge(claim, kind); /* not measured, too few rounds, or an interval that spans the limit */
     }
     return 0;
 }

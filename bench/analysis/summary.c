@@ -18,6 +18,8 @@
 #define STEAL_PCT_BAD       5.0   /* the host took more than a twentieth: larger than the differences we report */
 #define INVOLUNTARY_ALLOWED 5.0   /* switches a round: the clock tick and the kernel's own threads cause a few */
 #define INVOLUNTARY_PER_S   100.0 /* somebody else's process that takes turns causes 250 and more */
+#define INVOLUNTARY_A_CALL                                                                                             \
+    2.0 /* a worker: one that is woken may push the caller off its CPU, and the other way round */
 
 /* The clock speed itself wanders by half, but cell and baseline wander together: what is left of a paired ratio is
  * the cell's own scatter, and a median of 5 to 15 rounds stays useful up to about a quarter. */
@@ -72,14 +74,14 @@ static double median_of(const struct series *series, round_value_fn value, int w
  * switches say nothing. */
 static bool round_disturbed(const struct series *series, const struct sample *sample, int usable_cpus)
 {
-    double measured_s = 0;
+    double iterations = (double)sample->iterations; /* the switches are those of one repetition */
+    double measured_s = series_time(series, sample) * iterations * 1e-9;
+    double calls = strcmp(series->cell.call, "apply") == 0 ? iterations * (double)sample->tasks : iterations;
+    double allowed = INVOLUNTARY_ALLOWED + INVOLUNTARY_A_CALL * calls * series->cell.workers;
 
-    for (int i = 0; i < sample->times; i++)
-        measured_s += sample->times_ns[i] * (double)sample->iterations * 1e-9;
     if (sample->steal_pct > STEAL_PCT_BAD)
         return true;
-    return series->cell.workers <= usable_cpus &&
-           sample->involuntary > INVOLUNTARY_ALLOWED + INVOLUNTARY_PER_S * measured_s;
+    return series->cell.workers <= usable_cpus && sample->involuntary > allowed + INVOLUNTARY_PER_S * measured_s;
 }
 
 static const char *summary_grade(const struct series *series, size_t planned, int usable_cpus, double *room)

@@ -50,6 +50,17 @@ static void ratio_cell(struct table *table, const struct estimate *ratio, bool w
         table_cell(table, "%s", number);
 }
 
+/* Whether the peer was asked for and is not on this machine. */
+static bool is_missing(const struct summary *summary, const struct comparison *line)
+{
+    for (size_t i = 0; i < summary->count; i++)
+        if (strcmp(summary->rows[i].cell.backend, line->backend) == 0 &&
+            strcmp(summary->rows[i].cell.call, line->pick.call) == 0 &&
+            strcmp(summary->rows[i].quality, "missing") == 0)
+            return true;
+    return false;
+}
+
 static int comparison_row(struct table *table, const struct report *report, const struct comparison *line, bool wide)
 {
     const struct series *series = study_pick(&report->study, line->backend, &line->pick);
@@ -59,7 +70,7 @@ static int comparison_row(struct table *table, const struct report *report, cons
     table_cell(table, "%s", line->label);
     table_cell(table, "%s", call);
     if (series == NULL) {
-        table_cell(table, "not measured");
+        table_cell(table, "%s", is_missing(&report->study.summary, line) ? "missing" : "not measured");
         table_cell(table, "-");
         table_cell(table, "-");
         if (wide)
@@ -130,46 +141,40 @@ static const struct claim *claim_of(const struct report *report, const char *bac
     return claims_find(&report->claims, id);
 }
 
-/* Four outcomes; where only the callback is beaten, the sentence says so. */
+/* Against which baseline it pays from which chunk on. Where only the callback is beaten, the sentence says so. */
 static void break_even_sentence(const struct report *report, const char *backend, FILE *out)
 {
     const struct claim *loop = claim_of(report, backend, "break-even-loop");
     const struct claim *callback = claim_of(report, backend, "break-even-callback");
     const char *noisy = loop->note[0] != '\0' || callback->note[0] != '\0' ? " (rests on noisy cells)" : "";
-    unsigned long long from_loop = loop->chunk, from_callback = callback->chunk;
+    const struct claim *won = loop->chunk > 0 ? loop : callback, *other = won == loop ? callback : loop;
 
-    if (loop->outcome == CLAIM_NOT_SHOWN || callback->outcome == CLAIM_NOT_SHOWN)
-        fprintf(out, "- %s: from which chunk on `dynamic` pays is %s.\n", backend,
-                loop->outcome == CLAIM_NOT_SHOWN ? loop->verdict : callback->verdict);
-    else if (from_loop > 0 && from_callback > 0)
-        fprintf(
-            out,
-            "- %s: `dynamic` beats the serial loop from chunk %llu on and the serial callback from chunk %llu on%s.\n",
-            backend, from_loop, from_callback, noisy);
-    else if (from_callback > 0)
-        fprintf(out,
-                "- %s: `dynamic` beats only the serial callback, from chunk %llu on; the serial loop it beats at no "
-                "measured chunk%s.\n",
-                backend, from_callback, noisy);
-    else if (from_loop > 0)
-        fprintf(out,
-                "- %s: `dynamic` beats only the serial loop, from chunk %llu on; the serial callback it beats at no "
-                "measured chunk%s.\n",
-                backend, from_loop, noisy);
+    fprintf(out, "- %s: ", backend);
+    if (loop->chunk > 0 && callback->chunk > 0)
+        fprintf(out, "`dynamic` beats the serial loop %s and the serial callback %s", loop->answer, callback->answer);
+    else if (won->chunk > 0)
+        fprintf(out, "`dynamic` beats only the serial %s, %s; against the serial %s: %s",
+                won == loop ? "loop" : "callback", won->answer, other == loop ? "loop" : "callback",
+                other->outcome == CLAIM_FAILS ? "at no measured chunk" : other->verdict);
+    else if (loop->outcome == CLAIM_FAILS && callback->outcome == CLAIM_FAILS)
+        fputs("`dynamic` beats neither baseline from any measured chunk on", out);
     else
-        fprintf(out, "- %s: `dynamic` beats neither baseline from any measured chunk on%s.\n", backend, noisy);
+        fprintf(out, "from which chunk on `dynamic` pays is %s",
+                loop->outcome == CLAIM_NOT_SHOWN ? loop->verdict : callback->verdict);
+    fprintf(out, "%s.\n", noisy);
 }
 
+/* "  WHAT it reaches 0.97 (0.96 to 0.98) of the measured peak: at least 0.9 holds." */
 static void peak_sentence(const struct claim *claim, const char *what, FILE *out)
 {
     static const char *const ends[] = {"at least 0.9 holds", "at least 0.9 does not hold"};
     char number[TABLE_NUMBER_MAX], interval[2 * TABLE_NUMBER_MAX];
 
-    fprintf(out, "  %s it reaches ", what);
-    if (claim->outcome == CLAIM_NOT_SHOWN && !isfinite(claim->ratio.median))
-        fprintf(out, "? of the measured peak: %s.\n", claim->verdict);
+    fprintf(out, "  %s ", what);
+    if (!isfinite(claim->ratio.median))
+        fprintf(out, "the share of the measured peak is %s.\n", claim->verdict);
     else
-        fprintf(out, "%s (%s) of the measured peak: %s%s.\n", table_number(claim->ratio.median, number),
+        fprintf(out, "it reaches %s (%s) of the measured peak: %s%s.\n", table_number(claim->ratio.median, number),
                 table_interval(claim->ratio.low, claim->ratio.high, interval),
                 claim->outcome == CLAIM_NOT_SHOWN ? claim->verdict : ends[claim->outcome],
                 claim->note[0] != '\0' ? " (rests on a noisy cell)" : "");

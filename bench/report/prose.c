@@ -10,6 +10,18 @@
 #include "report/parts.h"
 #include "report/table.h"
 
+#define COMMIT_SHOWN   12 /* characters of a commit's name that are enough in a sentence */
+#define DISTRUST_NAMED 12 /* cells of one quality that are named; more are counted */
+
+/* The commit, short where it is a hash. */
+static const char *short_commit(const struct env *env, char text[ENV_TEXT_MAX])
+{
+    env_text(env, "commit", text);
+    if (strlen(text) == 40 && strspn(text, "0123456789abcdef") == 40)
+        text[COMMIT_SHOWN] = '\0';
+    return text;
+}
+
 int part_title(const struct report *report, FILE *out)
 {
     char cpu[ENV_TEXT_MAX], date[ENV_TEXT_MAX], profile[ENV_TEXT_MAX], commit[ENV_TEXT_MAX];
@@ -20,7 +32,7 @@ int part_title(const struct report *report, FILE *out)
         fputs("**QUICK run: few rounds, coarse intervals. Good for a first look, not for quoting.**\n\n", out);
     fprintf(out, "Measured by `grain` on %s, %d usable %s, %s.\nProfile %s, commit %s, %zu rounds a cell.\n",
             env_text(env, "cpu_model", cpu), report->study.usable_cpus, report->study.usable_cpus == 1 ? "CPU" : "CPUs",
-            env_text(env, "date", date), env_text(env, "profile", profile), env_text(env, "commit", commit),
+            env_text(env, "date", date), env_text(env, "profile", profile), short_commit(env, commit),
             report->study.set.planned);
     return 0;
 }
@@ -42,7 +54,7 @@ int part_figures(const struct report *report, FILE *out)
         fprintf(out, "\n![%s](figures/%s.svg)\n\n*%s%s.\n%s, P = %d, %llu rows, n = %zu rounds, commit %s.*\n",
                 figures[i].name, figures[i].name, report->quick ? "QUICK. " : "", figures[i].caption,
                 env_text(&report->env, "cpu_model", cpu), report->study.workers, (unsigned long long)report->study.rows,
-                report->study.set.planned, env_text(&report->env, "commit", commit));
+                report->study.set.planned, short_commit(&report->env, commit));
     return 0;
 }
 
@@ -88,20 +100,31 @@ int part_reading(const struct report *report, FILE *out)
     return status;
 }
 
-/* Names the rows of one quality; nothing when there are none. */
-static void distrust_list(const struct summary *summary, const char *quality, const char *meaning, FILE *out)
+static size_t count_quality(const struct summary *summary, const char *quality)
 {
     size_t count = 0;
-    char name[CELL_NAME_MAX];
 
     for (size_t i = 0; i < summary->count; i++)
         count += strcmp(summary->rows[i].quality, quality) == 0;
+    return count;
+}
+
+/* Names the rows of one quality, the first dozen of them; nothing when there are none. */
+static void distrust_list(const struct summary *summary, const char *quality, const char *meaning, FILE *out)
+{
+    size_t count = count_quality(summary, quality), named = 0;
+    char name[CELL_NAME_MAX];
+
     if (count == 0)
         return;
-    fprintf(out, "- %zu %s %s: %s\n", count, count == 1 ? "cell is" : "cells are", quality, meaning);
-    for (size_t i = 0; i < summary->count; i++)
-        if (strcmp(summary->rows[i].quality, quality) == 0 && cell_name(&summary->rows[i].cell, name) == 0)
+    fprintf(out, "- %zu of %zu cells %s %s: %s\n", count, summary->count, count == 1 ? "is" : "are", quality, meaning);
+    for (size_t i = 0; i < summary->count && named < DISTRUST_NAMED; i++)
+        if (strcmp(summary->rows[i].quality, quality) == 0 && cell_name(&summary->rows[i].cell, name) == 0) {
             fprintf(out, "  - `%s`\n", name);
+            named++;
+        }
+    if (count > named)
+        fprintf(out, "  - and %zu more: see the column quality of `summary.csv`\n", count - named);
 }
 
 /* What failed, each cell once with the first message. */
@@ -149,6 +172,8 @@ int part_distrust(const struct report *report, FILE *out)
                 report->cut == 1 ? "line" : "lines", report->cut == 1 ? "is" : "are");
     if (strcmp(env_text(&report->env, "dirty", text), "yes") == 0)
         fputs("- The source tree had changes that are not in the commit.\n", out);
+    if (2 * count_quality(summary, "noisy") > summary->count)
+        fputs("- Most cells are noisy: the machine was busy. Measure again when it is idle.\n", out);
     distrust_failures(report, out);
     distrust_list(summary, "noisy", "disturbed from outside, or scattered; no claim should rest on them alone.", out);
     distrust_list(summary, "incomplete", "fewer good rounds than planned.", out);

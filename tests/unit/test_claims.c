@@ -153,6 +153,17 @@ static void test_undecided(void **state)
     }
     analyse(setting, 2);
     assert_string_equal(claim(setting, "fork-map1-slower-than-loop")->verdict, "not shown: the interval spans 1");
+    forget(setting);
+    for (size_t i = 0; i < setting->sweep.count; i++) {
+        struct sample *sample = &setting->sweep.samples[i];
+
+        if (strncmp(sample->cell, "howmany/fork/map/dynamic/chunk:25000/workers:2/rows:200000", 58) == 0)
+            for (int k = 0; k < sample->times; k++)
+                sample->times_ns[k] = sample->round % 2 == 0 ? 610000 : 630000;
+    }
+    analyse(setting, 2);
+    assert_string_equal(claim(setting, "fork-break-even-callback")->verdict, "not shown: the interval spans 1");
+    assert_string_equal(claim(setting, "fork-break-even-loop")->verdict, "does not hold");
 }
 
 static void test_one_cpu(void **state)

@@ -131,7 +131,7 @@ static void test_grades(void **state)
             if (grade == 1)
                 sample->steal_pct = 6;
             if (grade == 2)
-                sample->involuntary = 50;
+                sample->involuntary = 500;
             for (int k = 0; k < sample->times && grade == 3 && sample->round % 2 == 0; k++)
                 sample->times_ns[k] *= 2;
             if (grade == 4 && sample->round == 4)
@@ -142,6 +142,28 @@ static void test_grades(void **state)
         summary_make(&summary, sweep.samples, sweep.count, 2);
         assert_string_equal(find(&summary, name)->quality, grades[grade]);
         assert_int_equal(find(&summary, name)->samples, grade == 0 ? 10 : grade == 5 ? 0 : 11);
+        summary_free(&summary);
+        synthetic_free(&sweep);
+    }
+}
+
+/* A caller that hands over a task a call is switched out by the worker it wakes: that is no disturbance. */
+static void test_apply_switches_by_itself(void **state)
+{
+    const char *name = "howmany/fork/apply/-/chunk:1/workers:2/rows:200000" WARM;
+    static const double switches[] = {2, 20}; /* a task */
+    static const char *const grades[] = {"scaled", "noisy"};
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        struct synthetic sweep = synthetic_sweep();
+        struct summary summary;
+
+        for (size_t i = 0; i < sweep.count; i++)
+            if (strcmp(sweep.samples[i].cell, name) == 0)
+                sweep.samples[i].involuntary = switches[k] * 2000 * 3;
+        summary_make(&summary, sweep.samples, sweep.count, 2);
+        assert_string_equal(find(&summary, name)->quality, grades[k]);
         summary_free(&summary);
         synthetic_free(&sweep);
     }
@@ -211,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_subsets_and_peers),
         cmocka_unit_test(test_negative_overhead_is_kept),
         cmocka_unit_test(test_grades),
+        cmocka_unit_test(test_apply_switches_by_itself),
         cmocka_unit_test(test_best_schedule),
         cmocka_unit_test(test_file),
     };
