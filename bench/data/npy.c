@@ -127,12 +127,12 @@ static int data_read(struct matrix *matrix, const struct source *source, const s
                                         : fail(source, "the file became shorter while it was read");
         for (size_t i = 0; i < values; i++) {
             char number[32];
-            if (!value_take(block + i * dtype->size, dtype, &matrix->values[done + i], number))
-                return matrix_fail(
-                    source->error, source->path, -EINVAL,
-                    "row %llu, column %llu (from 1): %s does not fit in 32 bits (-2147483648 to 2147483647)",
-                    (unsigned long long)((done + i) / (uint64_t)matrix->columns + 1),
-                    (unsigned long long)((done + i) % (uint64_t)matrix->columns + 1), number);
+            if (value_take(block + i * dtype->size, dtype, &matrix->values[done + i], number))
+                continue;
+            unsigned long long at = done + i, columns = (unsigned long long)matrix->columns;
+            return matrix_fail(source->error, source->path, -EINVAL,
+                               "row %llu, column %llu (from 1): %s does not fit in 32 bits (-2147483648 to 2147483647)",
+                               at / columns + 1, at % columns + 1, number);
         }
         done += values;
     }

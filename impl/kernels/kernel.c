@@ -15,7 +15,9 @@ const struct kernel *kernel_at(size_t index)
 
 const struct kernel *kernel_find(const char *name)
 {
-    size_t length = name ? strcspn(name, ":") : 0;
+    if (!name)
+        return NULL;
+    size_t length = strcspn(name, ":");
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
         if (strlen(kernels[i]->name) == length && memcmp(kernels[i]->name, name, length) == 0)
             return kernels[i];

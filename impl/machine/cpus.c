@@ -64,11 +64,9 @@ int machine_affinity_cpus(int **cpus)
 
 int machine_affinity_count(void)
 {
-    int *cpus, count = machine_affinity_cpus(&cpus);
-    if (count < 1)
-        return 1;
+    int *cpus = NULL, count = machine_affinity_cpus(&cpus);
     free(cpus);
-    return count;
+    return count < 1 ? 1 : count;
 }
 
 /* ----------------------------------------------------------------------------------- control groups */
