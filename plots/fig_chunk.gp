@@ -46,8 +46,10 @@ do for [p = 1:2] {
             with points ls 15 notitle, \
         for [s = 1:count[p]] data using (pick("point", p, s) && look[slot(p, s)] != peer ? column("x") : NaN):"y" \
             with linespoints ls look[slot(p, s)] notitle, \
-        for [s = 1:count[p]] data using (pick("point", p, s) && look[slot(p, s)] == peer ? column("x") : NaN):"y": \
-            "low":"high" with yerrorbars ls look[slot(p, s)] notitle, \
+        for [s = 1:count[p]] data using (pick("point", p, s) && look[slot(p, s)] == peer ? column("x") : NaN):"low":(0): \
+            (column("high") - column("low")) with vectors nohead ls look[slot(p, s)] dt 1 notitle, \
+        for [s = 1:count[p]] data using (pick("point", p, s) && look[slot(p, s)] == peer ? column("x") : NaN):"y" \
+            with points ls look[slot(p, s)] notitle, \
         for [s = 1:legends] keyentry with linespoints ls legend_look[s] title legend[s], \
         data using (is("baseline_above") ? xhigh : NaN):"y":"text" with labels left offset character 0.5, 1.05 \
             font font(small_px) noenhanced notitle, \

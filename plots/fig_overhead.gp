@@ -30,7 +30,7 @@ set rmargin at screen x_at(width - 4)
 set tmargin at screen y_at(22)
 set bmargin at screen y_at(22 + row_mm * (yhigh - ylow))
 unset key
-set style textbox opaque noborder fillcolor rgb "#ffffff" margins 0.3, 0.2
+set style textbox opaque noborder fillcolor rgb paper margins 0.3, 0.2
 if (rule > 0) {
     set arrow 11 from rule, graph 0 to rule, graph 1 nohead ls 13 back
     set label 12 rule_text at rule, graph 1 offset character 0, 0.6 left noenhanced tc rgb soft font font(small_px)

@@ -79,7 +79,7 @@ set style line 14 lc rgb "#dddddd" lw 0.6 dt 1         # grid
 set style line 15 lc rgb "#c4c4c4" pt 15 ps (fmt eq "png" ? 2.2 : 1.5)      # halo of a noisy cell
 set style line 16 lc rgb "#555555" lw 2.4 dt 1         # ideal
 peer = 5 # drawn as points: too few chunks are measured for a line
-ink = "#222222"; soft = "#555555"; ground = "#ebebeb"
+ink = "#222222"; soft = "#555555"; ground = "#ebebeb"; paper = "#ffffff"
 
 # --- size: mm on paper; 1 px of an SVG is 1/96 inch --------------------------------------------------------------------
 px(mm) = mm * 96.0 / 25.4

@@ -73,6 +73,9 @@ static void put_text(FILE *file, const char *text)
         case ',':
             fputc(';', file);
             break;
+        case '>': /* gnuplot leaves it as it is: "]]>" would be no XML */
+            fputc(' ', file);
+            break;
         case '\\':
             fputc('/', file);
             break;

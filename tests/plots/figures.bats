@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# `grain plot`: every measurement of summary.csv is drawn, nothing in the data can run, bad data draws nothing.
+load helper
+
+@test "every figure is drawn, as SVG and as PNG of at least 200 dpi" {
+  run "$GRAIN" plot run
+  [ "$status" -eq 0 ]
+  for name in fig_chunk fig_overhead fig_speedup; do
+    [ -s "run/figures/$name.csv" ]
+    well_formed "run/figures/$name.svg"
+    [ "$(head -c 4 "run/figures/$name.png" | tail -c 3)" = PNG ]
+    width=$((16#$(od -An -tx1 -j16 -N4 "run/figures/$name.png" | tr -d ' \n')))
+    [ "$width" -ge $((170 * 200 * 10 / 254)) ]
+  done
+  [ -z "$(find run/figures -name '.*partial')" ]
+}
+
+@test "--width 85 and --format draw what they say" {
+  "$GRAIN" plot run --width 85 --format svg
+  for name in fig_chunk fig_overhead fig_speedup; do
+    [ -s "run/figures/$name-85.svg" ]
+    [ ! -e "run/figures/$name-85.png" ]
+    [ ! -e "run/figures/$name.svg" ]
+    grep -q 'width="321"' "run/figures/$name-85.svg"
+  done
+  "$GRAIN" plot run --width 170 --format png
+  [ -s run/figures/fig_chunk.png ]
+  [ ! -e run/figures/fig_chunk.svg ]
+  run "$GRAIN" plot run --width 100
+  [ "$status" -eq 2 ]
+  run "$GRAIN" plot run --format gif
+  [ "$status" -eq 2 ]
+  run "$GRAIN" plot
+  [ "$status" -eq 2 ]
+}
+
+@test "fig_chunk has as many points a backend as summary.csv has rows" {
+  "$GRAIN" plot run --format svg
+  file=run/figures/fig_chunk
+  for backend in fork pthread openmp openmp-as-shipped cpython; do
+    best=$(awk -F, -v b=$backend '$1 == "legend" && $4 == b' $file.csv | sed -n 's/.*best: \(.*\))"/\1/p')
+    here='kernel == "howmany" && call == "map" && workers == 2 && chunk > 0'
+    if [ $backend = cpython ]; then
+      expected=$((2 * $(rows $backend "$here")))
+    else
+      expected=$(($(rows $backend "$here && schedule == \"dynamic\"") + $(rows $backend "$here && schedule == \"$best\"")))
+    fi
+    [ "$expected" -gt 0 ]
+    [ "$(sheet $file.csv point $backend)" -eq "$expected" ]
+    [ "$(points $file.svg "$(shape $backend)")" -eq $((expected + 1)) ] # and one in the legend
+  done
+}
+
+@test "fig_overhead has as many bars and open markers a backend as summary.csv has rows" {
+  "$GRAIN" plot run --format svg
+  file=run/figures/fig_overhead
+  for backend in fork pthread openmp openmp-as-shipped cpython; do
+    schedule='(schedule == "dynamic" || schedule == "-")'
+    expected=$(rows $backend "kernel == \"howmany\" && workers == 2 && (call == \"apply\" || call == \"map\" && $schedule && (chunk == 1 || chunk == 64 || chunk == 25000))")
+    bars=$(sheet $file.csv bar $backend)
+    open=$(sheet $file.csv open $backend)
+    [ $((bars + open)) -eq "$expected" ]
+    [ "$(grep -cF "<polygon fill = '$(colour $backend)'" $file.svg)" -eq "$bars" ]
+  done
+  all_open=$(grep -c '^open,' $file.csv)
+  [ "$(points $file.svg 6)" -eq "$all_open" ]
+}
+
+@test "an overhead below zero is an open marker with its value, not a bar" {
+  awk -F, 'BEGIN { OFS = FS } $2 == "pthread" && $3 == "map" && $4 == "dynamic" && $5 == 64 && $6 == 2 { $17 = "-0.4" } 1' \
+    "$FIXTURE/summary.csv" >run/summary.csv
+  "$GRAIN" plot run --format svg
+  grep -q '^open,0,0,pthread,2,-0.4,.*"-0.40 ns: below noise"' run/figures/fig_overhead.csv
+  grep -q -- "-0.40 ns: below noise" run/figures/fig_overhead.svg
+}
+
+@test "fig_speedup has as many points a backend as summary.csv has rows" {
+  "$GRAIN" plot run --format svg
+  file=run/figures/fig_speedup
+  for backend in fork pthread openmp openmp-as-shipped; do
+    read -r b c < <(awk -F, -v b=$backend '$1 == "legend" && $4 == b' $file.csv | sed 's/.*chunk b: \([0-9]*\); c: \([0-9]*\).*/\1 \2/')
+    map='call == "map" && schedule == "dynamic"'
+    expected=$(($(rows $backend "kernel == \"howmany\" && $map && chunk == 1") +
+      $(rows $backend "kernel == \"howmany\" && $map && chunk == $b") +
+      $(rows $backend "kernel == \"compute:2000\" && $map && chunk == $c")))
+    [ "$expected" -ge 9 ]
+    [ "$(sheet $file.csv point $backend)" -eq "$expected" ]
+    [ "$(points $file.svg "$(shape $backend)")" -eq $((expected + 1)) ]
+  done
+}
+
+@test "the ideal line is flat beyond the CPUs, and more workers than CPUs are shaded" {
+  "$GRAIN" plot run --format svg
+  [ "$(awk -F, '$1 == "ideal" { printf "%s:%s ", $6, $7 }' run/figures/fig_speedup.csv)" = "1:1 2:2 4:2 " ]
+  grep -q '^shade,' run/figures/fig_speedup.csv
+}
+
+@test "text is at least 7 pt at both widths" {
+  "$GRAIN" plot run --format svg
+  "$GRAIN" plot run --format svg --width 85
+  for file in run/figures/*.svg; do
+    # user units are 1/96 inch: 7 pt are 9.33
+    grep -o 'font-size="[0-9.]*"' "$file" | tr -dc '0-9.\n' |
+      awk '{ n++; if ($1 < 9.34) bad++ } END { exit !(n > 10 && bad == 0) }'
+    grep -q "<text>" "$file"
+  done
+}
+
+@test "the caption names CPU, P, rows, n and commit; only quick runs are stamped" {
+  "$GRAIN" plot run --format svg
+  for name in fig_chunk fig_overhead fig_speedup; do
+    for word in "Platinum 8481C" "P = 2" "200000 rows" "n = 11 rounds" "commit 5c17f6b0d1e2"; do
+      grep -q "$word" "run/figures/$name.svg"
+    done
+    run ! grep QUICK "run/figures/$name.svg"
+  done
+  sed -i 's/"default"/"quick"/' run/env.json
+  "$GRAIN" plot run --format svg
+  for name in fig_chunk fig_overhead fig_speedup; do
+    grep -q QUICK "run/figures/$name.svg"
+  done
+}
+
+@test "without env.json the unknown is called unknown" {
+  rm run/env.json
+  "$GRAIN" plot run --format svg
+  grep -q "commit unknown" run/figures/fig_chunk.svg
+  grep -q "n = unknown rounds" run/figures/fig_chunk.svg
+}
+
+@test "no rows, no summary.csv, something else: one line and no file" {
+  head -n 1 "$FIXTURE/summary.csv" >run/summary.csv
+  run "$GRAIN" plot run
+  [ "$status" -eq 1 ]
+  [[ $output == *"fig_chunk: nothing to draw"* ]]
+  nothing_drawn run
+  rm run/summary.csv
+  run "$GRAIN" plot run
+  [ "$status" -eq 2 ]
+  nothing_drawn run
+  echo "not, a, summary" >run/summary.csv
+  run "$GRAIN" plot run
+  [ "$status" -eq 1 ]
+  nothing_drawn run
+}
+
+@test "a figure without data is named and left out, the others are drawn: exit 5" {
+  awk -F, 'NR == 1 || $3 == "apply"' "$FIXTURE/summary.csv" >run/summary.csv
+  run "$GRAIN" plot run --format svg
+  [ "$status" -eq 5 ]
+  [ -s run/figures/fig_overhead.svg ]
+  [ ! -e run/figures/fig_speedup.csv ]
+  [ ! -e run/figures/fig_chunk.svg ]
+}
+
+# shellcheck disable=SC2016 # what would expand is the point
+@test "nothing in a CPU's name, a schedule or a folder's name runs" {
+  for cpu in '`touch pwned`' '\"; system \"touch pwned' "'; system 'touch pwned" 'a\nsystem(\"touch pwned\")' \
+      '$(touch pwned)' '@x {/Bold=99 y} %s %n' '</text><script>alert(1)</script> & &lt; ]]>' \
+      '\\n\\101,,,\"' 'é⌈漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字'; do
+    printf '{"cpu_model": "%s", "usable_cpus": 2, "rounds": 3, "commit": "`touch pwned`"}' \
+      "${cpu//\\/\\\\}" | sed 's/\\\\/\\/g' >run/env.json
+    jq -e . run/env.json >/dev/null || return 1
+    rm -rf run/figures
+    "$GRAIN" plot run
+    [ -z "$(find . -name 'pwned*')" ]
+    run ! grep '<script' run/figures/fig_chunk.svg
+    well_formed run/figures/*.svg
+  done
+  sed -i "s/,static,/,\`>pwned\`,/" run/summary.csv
+  "$GRAIN" plot run --format svg
+  [ -z "$(find . -name 'pwned*')" ]
+  folder="a'; system \"touch pwned\" \`touch pwned\` \$(touch pwned)"
+  mkdir "$folder"
+  cp "$FIXTURE"/* "$folder"
+  "$GRAIN" plot "$folder" --format svg
+  [ -s "$folder/figures/fig_chunk.svg" ]
+  [ -z "$(find . -name 'pwned*')" ]
+}
+
+@test "without gnuplot: exit 77 and one line" {
+  mkdir empty
+  PATH=$PWD/empty run -77 "$GRAIN" plot run
+  [ "$output" = "grain plot: gnuplot is missing: apt install gnuplot-nox" ]
+  [ -z "$(find run/figures -name '*.svg' -o -name '*.png' -o -name '.*')" ]
+}
+
+@test "a gnuplot that fails leaves the earlier picture as it was" {
+  "$GRAIN" plot run --format svg
+  cp run/figures/fig_chunk.svg before.svg
+  mkdir bin
+  printf '#!/bin/sh\nexit 1\n' >bin/gnuplot
+  chmod +x bin/gnuplot
+  PATH=$PWD/bin:$PATH run -1 "$GRAIN" plot run --format svg
+  cmp before.svg run/figures/fig_chunk.svg
+  [ -z "$(find run/figures -name '.*')" ]
+}

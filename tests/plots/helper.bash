@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+#
+# Shared by the tests of the figures: a copy of the fixture a test may spoil, and how to count in a picture.
+# shellcheck shell=bash
+bats_require_minimum_version 1.5.0
+
+GRAIN=$GRAIN_BINARY/bench/grain
+PLOTS=$GRAIN_SOURCE/plots
+FIXTURE=$GRAIN_SOURCE/tests/plots/fixture
+export GRAIN PLOTS FIXTURE
+unset GRAIN_PLOTS
+
+setup() {
+  command -v gnuplot >/dev/null || skip "gnuplot is missing"
+  cd "$BATS_TEST_TMPDIR" || return 1
+  cp -r "$FIXTURE" run
+}
+
+# points FILE SHAPE: how many points of gnuplot's shape number are drawn in an SVG (definitions have an id)
+points() {
+  grep -o "<use xlink:href='#gpPt$(($2 - 1))'[^>]*>" "$1" | grep -vc "id="
+}
+
+# shape BACKEND: the point shape that plots/style.gp gives it
+shape() {
+  case $1 in
+    fork) echo 7 ;; pthread) echo 5 ;; openmp) echo 9 ;; openmp-as-shipped) echo 10 ;; cpython) echo 13 ;;
+  esac
+}
+
+# colour BACKEND: as it stands in an SVG
+colour() {
+  case $1 in
+    fork) echo "rgb(  0, 114, 178)" ;; pthread) echo "rgb(213,  94,   0)" ;; openmp) echo "rgb(  0, 158, 115)" ;;
+    openmp-as-shipped) echo "rgb(204, 121, 167)" ;; cpython) echo "rgb(230, 159,   0)" ;;
+  esac
+}
+
+# rows BACKEND CONDITION: rows of summary.csv with 2 workers, 200000 rows; CONDITION is awk on call, schedule, chunk,
+# workers, kernel
+rows() {
+  awk -F, -v backend="$1" 'NR > 1 && $2 == backend {
+    kernel = $1; call = $3; schedule = $4; chunk = $5; workers = $6; count = $7
+    if ('"$2"') n++
+  } END { print n + 0 }' run/summary.csv
+}
+
+# sheet FILE KIND BACKEND: rows of that kind in a sheet
+sheet() {
+  awk -F, -v kind="$2" -v backend="$3" '$1 == kind && $4 == backend { n++ } END { print n + 0 }' "$1"
+}
+
+nothing_drawn() {
+  [ -z "$(ls -A "$1/figures" 2>/dev/null)" ]
+}
+
+# well_formed FILE...: as XML
+well_formed() {
+  if command -v xmllint >/dev/null; then xmllint --noout "$@"
+  elif command -v python3 >/dev/null; then python3 -c '
+import sys, xml.dom.minidom
+for name in sys.argv[1:]: xml.dom.minidom.parse(name)' "$@"
+  fi
+}

@@ -1,0 +1,2 @@
+grain_bats(figures DIR plots TIMEOUT 300)
+grain_bats(scripts DIR plots)
