@@ -106,7 +106,7 @@ static int take_directory(const struct sweep_asked *asked, struct journal **jour
         return EXIT_USAGE;
     }
     if (cut > 0)
-        say_note(0, "%s/samples.jsonl: %zu lines that are no whole records are left out", asked->out, cut);
+        say_note(0, "%s/samples.jsonl: %zu line%s left out: not whole records", asked->out, cut, cut == 1 ? "" : "s");
     return EXIT_FINE;
 }
 

@@ -35,7 +35,7 @@ struct plan_profile {
     const char *name, *summary;
     int rounds, repetitions;
     double min_time_s; /* how long one repetition of a cell should at least take */
-    double budget_s;   /* no cell is run again past this; 0: no limit */
+    double budget_s;   /* disturbed cells are run again while this lasts; 0: never */
     const struct plan_row *rows;
     size_t row_count;
 };

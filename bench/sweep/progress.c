@@ -59,7 +59,7 @@ void progress_sample(struct progress *progress, const struct sample *sample)
     if (is_bad)
         fprintf(stderr, ": %s\n", sample->message);
     else
-        fprintf(stderr, "  %.3f ms\n", sample->times_ns[0] * 1e-6);
+        fprintf(stderr, "  %.4g ms\n", sample->times_ns[0] * 1e-6);
 }
 
 void progress_round(const struct progress *progress, int round, double left_s)

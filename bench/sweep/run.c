@@ -181,8 +181,7 @@ static int repeat_bad(struct rounds *rounds)
     for (size_t i = 0; i < run->plan->count && status == 0; i++) {
         size_t cell = rounds->order[i];
         double ends_s = clock_seconds() - rounds->started_s + rounds->states[cell].process_s;
-        if (!rounds->states[cell].is_bad || !is_due(rounds, cell, round) ||
-            (run->budget_s > 0 && ends_s > run->budget_s))
+        if (!rounds->states[cell].is_bad || !is_due(rounds, cell, round) || ends_s > run->budget_s)
             continue;
         progress_cell(&rounds->progress, "again", run->plan->cells[cell].name, 0);
         rounds->progress.total++;

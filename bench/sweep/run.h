@@ -16,7 +16,7 @@ struct run {
     struct journal *journal;
     const char *dir;
     uint64_t shuffle_seed;
-    double budget_s; /* bad cells are run again while this lasts; 0: no limit */
+    double budget_s; /* disturbed cells are run again while this lasts; 0: never */
     int verbosity;
 
     /* filled in: cells (not samples) of the journal by how they ended, the worst of their rounds */

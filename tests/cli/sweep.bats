@@ -1,0 +1,294 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# `grain sweep`, most of it against a stand-in for grain-bench: what is written, resumed, refused, and what
+# happens when a process misbehaves.
+load helper
+
+setup() {
+  export GRAIN_BENCH=$BATS_TEST_DIRNAME/fake-bench.sh FAKE_LOG=$BATS_TEST_TMPDIR/log
+  mkdir "$BATS_TEST_TMPDIR/work" "$BATS_TEST_TMPDIR/nothing"
+  cd "$BATS_TEST_TMPDIR/work" || return
+  # five cells: two baselines and these three
+  # --budget 0: no cell again, however busy the machine is
+  FEW=(--workers 2 --profile quick --rows 1000 --rounds 3 --budget 0 --filter 'howmany/(fork|pthread|openmp)/map/dynamic/chunk:16/workers:2')
+  CELLS=5
+  export -n FAKE_FAIL FAKE_WRONG FAKE_HANG FAKE_CRASH FAKE_GARBAGE FAKE_PAUSE
+}
+
+sweep() { "$GRAIN" sweep "${FEW[@]}" "$@"; }
+
+# Every (cell, round) once, every line whole but for `cut` of them: prints the number of records.
+records() { # DIR [CUT]
+  python3 - "$1" "${2:-0}" <<'P'
+import json, sys
+seen, cut = set(), 0
+for line in open(sys.argv[1] + "/samples.jsonl"):
+    try:
+        r = json.loads(line)
+    except ValueError:
+        cut += 1
+        continue
+    assert (r["cell"], r["round"]) not in seen, r["cell"]
+    assert len(r["times_ns"]) == len(r["loop_ns"]) == len(r["callback_ns"]), r
+    seen.add((r["cell"], r["round"]))
+assert cut == int(sys.argv[2]), cut
+print(len(seen))
+P
+}
+
+field() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1/env.json" "$2"; }
+
+@test "a dry run shows cells and an estimate, and writes nothing" {
+  run --separate-stderr sweep --dry-run
+  [ "$status" -eq 0 ]
+  [[ ${lines[0]} == howmany/serial/loop/-/chunk:0/workers:1/rows:1000/* ]]
+  [[ ${lines[-1]} == "$CELLS cells, 3 rounds, 15 samples: about 0:0"* ]]
+  [ -z "$(ls)" ]
+  need_python
+  sweep --dry-run --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert len(d["cells"]) == d["count"] == 5'
+}
+
+@test "every cell has one process and one record a round, with the same iterations" {
+  need_python
+  run --separate-stderr sweep --out dir
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+  [ "$(records dir)" -eq 15 ]
+  [ "$(grep -c ^sample "$FAKE_LOG")" -eq 15 ]
+  [ "$(grep ^sample "$FAKE_LOG" | sort -u | wc -l)" -eq "$CELLS" ]
+  [ "$(grep -c ^calibration "$FAKE_LOG")" -eq 4 ] # both baselines in one
+  [ "$(field dir finished)" = True ]
+  [ "$(field dir rounds)" = 3 ]
+  [[ $(field dir command) == "grain sweep --workers 2 --profile quick --rows 1000 "*"'howmany/(fork|pthread|openmp)/"* ]]
+}
+
+@test "the order differs from round to round, and rounds come one after the other" {
+  need_python
+  sweep -q --rounds 6 --out dir
+  python3 - <<'P'
+import json
+r = [json.loads(l) for l in open("dir/samples.jsonl")]
+assert [x["round"] for x in r] == sorted(x["round"] for x in r)
+assert len({tuple(x["cell"] for x in r if x["round"] == n) for n in range(6)}) > 1
+P
+}
+
+@test "children see no OMP_*, GOMP_*, KMP_* or GRAIN_* of the user" {
+  OMP_NUM_THREADS=1 KMP_BLOCKTIME=0 GOMP_SPINCOUNT=1 GRAIN_BACKEND=fork sweep -q --out dir
+  run ! grep -v ' 0$' "$FAKE_LOG"
+}
+
+@test "progress: a line a cell, then a line a round; none under -q" {
+  run --separate-stderr sweep --out dir
+  [[ ${stderr_lines[0]} == 1/15*ok*ms ]]
+  [ "$(grep -c ms <<<"$stderr")" -eq "$CELLS" ]
+  [[ $stderr == *"round 3 of 3 done"* ]]
+  [[ ${stderr_lines[-1]} == "next: grain report dir"* ]]
+  run --separate-stderr sweep -q --out other
+  [ -z "$stderr" ]
+}
+
+@test "a directory with samples is refused, and stays as it is" {
+  sweep -q --out dir
+  cp -r dir before
+  run --separate-stderr sweep --out dir
+  [ "$status" -eq 2 ]
+  is_one_clear_line
+  diff -r dir before
+}
+
+@test "two sweeps into one directory: the second is refused" {
+  FAKE_PAUSE=0.3 "$GRAIN" sweep "${FEW[@]}" -q --out dir 3>&- &
+  for _ in {1..50}; do [ -s "$FAKE_LOG" ] && break; sleep 0.1; done
+  run --separate-stderr sweep --resume --out dir
+  [ "$status" -eq 1 ]
+  [[ $stderr == *"another sweep"* ]]
+  kill -TERM $!
+  code=0
+  wait $! || code=$?
+  [ "$code" -eq 130 ]
+}
+
+@test "Ctrl-C keeps what is finished and prints the command that goes on" {
+  need_python
+  FAKE_PAUSE=0.15 "$GRAIN" sweep "${FEW[@]}" --out "a dir" 2>said 3>&- &
+  for _ in {1..100}; do [ "$(wc -l 2>/dev/null <"a dir/samples.jsonl")" -ge 4 ] 2>/dev/null && break; sleep 0.1; done
+  kill -INT $!
+  code=0
+  wait $! || code=$?
+  [ "$code" -eq 130 ]
+  [ "$(field "a dir" finished)" = False ]
+  done_before=$(records "a dir")
+  [ "$done_before" -ge 4 ]
+  [ "$done_before" -lt 15 ]
+  cp "a dir/samples.jsonl" before
+  calibrations=$(grep -c ^calibration "$FAKE_LOG")
+  command=$(tail -n 1 said)
+  [[ $command == "$GRAIN sweep "* ]]
+  run bash -c "$command"
+  [ "$status" -eq 0 ]
+  [ "$(records "a dir")" -eq 15 ]
+  cmp before <(head -c "$(wc -c <before)" "a dir/samples.jsonl")
+  [ "$(field "a dir" finished)" = True ]
+  [ "$(grep -c ^calibration "$FAKE_LOG")" -eq "$calibrations" ] # not again
+}
+
+@test "a sweep killed in the middle of a record goes on from a fresh line" {
+  need_python
+  sweep -q --out dir
+  head -c -40 dir/samples.jsonl >cut.jsonl
+  mv cut.jsonl dir/samples.jsonl
+  run --separate-stderr sweep --resume --out dir
+  [ "$status" -eq 0 ]
+  [[ $stderr == *"1 line left out"* ]]
+  [ "$(records dir 1)" -eq 15 ]
+}
+
+@test "another plan, other data, another build, nothing there: --resume says so" {
+  sweep -q --out dir
+  cp -r dir before
+  for change in "--rounds 4" "--seed 7" "--max 9" "--chunks 16,17 --filter map"; do
+    # shellcheck disable=SC2086
+    run --separate-stderr sweep --resume --out dir $change
+    [ "$status" -eq 2 ]
+    is_one_clear_line
+    [[ $stderr == *"the plan is not the one"* ]]
+  done
+  cp "$GRAIN_BENCH" other
+  echo "# changed" >>other
+  GRAIN_BENCH=$PWD/other run --separate-stderr sweep --resume --out dir
+  [ "$status" -eq 2 ]
+  [[ $stderr == *"built anew"* ]]
+  diff -r dir before
+  run --separate-stderr sweep --resume --out nowhere
+  [ "$status" -eq 2 ]
+  is_one_clear_line
+  [ ! -e nowhere ]
+}
+
+@test "a cell that fails is recorded, the others go on, exit 5" {
+  need_python
+  FAKE_FAIL=/fork/ FAKE_CRASH=/pthread/ FAKE_GARBAGE=/openmp/ run --separate-stderr sweep --out dir
+  [ "$status" -eq 5 ]
+  [ "$(records dir)" -eq 15 ]
+  [ "$(grep -c '"failed"' dir/samples.jsonl)" -eq 9 ]
+  [ "$(grep -c 'exit 1: fake: out of luck' dir/samples.jsonl)" -eq 3 ]
+  [ "$(grep -c 'killed by signal 11' dir/samples.jsonl)" -eq 3 ]
+  [ "$(grep -c 'not what a benchmark prints' dir/samples.jsonl)" -eq 3 ]
+  [[ $stderr == *"3 cells failed"* ]]
+}
+
+@test "a wrong result is exit 3, also when others failed" {
+  FAKE_FAIL=/fork/ FAKE_WRONG=/pthread/ run --separate-stderr sweep --out dir
+  [ "$status" -eq 3 ]
+  [ "$(grep -c '"wrong".*wrong result at row 7' dir/samples.jsonl)" -eq 3 ]
+  # and it is remembered: resuming a finished sweep runs nothing and says the same
+  rm "$FAKE_LOG"
+  run sweep --resume --out dir
+  [ "$status" -eq 3 ]
+  [ ! -e "$FAKE_LOG" ]
+}
+
+@test "a process that hangs is stopped with all it started, and not tried again" {
+  FAKE_HANG=/fork/ run --separate-stderr sweep --timeout 1 --out dir
+  [ "$status" -eq 5 ]
+  [ "$(grep -c '"timeout"' dir/samples.jsonl)" -eq 1 ]
+  [ "$(grep -c '"ok"' dir/samples.jsonl)" -eq 12 ]
+  [ -z "$(pgrep -f 'sleep 987.25' || true)" ]
+}
+
+@test "without python3 the rows of CPython say so, and the sweep is fine" {
+  run --separate-stderr env PATH="$BATS_TEST_TMPDIR/nothing" "$GRAIN" sweep --budget 0 --profile quick --rounds 2 --rows 1000 --backends cpython --out dir
+  [ "$status" -eq 0 ]
+  [ "$(grep -c '/cpython/.*"missing".*\(python3\|cpython.py\)' dir/samples.jsonl)" -eq 3 ]
+}
+
+@test "bad input and bad options are refused before anything is written" {
+  printf '1,2\n3\n' >ragged.csv
+  printf '1,2\n3,4\n' >fine.csv
+  for bad in "--input ragged.csv" "--input none.npy" "--input ." "--input fine.csv --rows 3" "--min 5 --max 4" \
+    "--profile slow" "--backends fork,spoon" "--chunks 1..x" "--workers 0" "--rows 0" "--filter ((" "--filter nothing-so" \
+    "--rounds 0" "--rounds 3x" "--json" "--frobnicate" "word" "--seed 4294967296" "--resume --dry-run"; do
+    # shellcheck disable=SC2086
+    run --separate-stderr "$GRAIN" sweep --out dir $bad
+    [ "$status" -eq 2 ] || { echo "$bad: $status"; false; }
+    [ -n "$stderr" ]
+    [ -z "$output" ]
+    [ ! -e dir ]
+  done
+  run --separate-stderr "$GRAIN" sweep --out dir --input ragged.csv
+  is_one_clear_line
+  [[ $stderr == *"ragged.csv"*"2"* ]]
+}
+
+@test "no grain-bench: exit 77" {
+  GRAIN_BENCH=/nowhere/grain-bench run --separate-stderr sweep --out dir
+  [ "$status" -eq 77 ]
+  is_one_clear_line
+  [ ! -e dir ]
+}
+
+@test "the source without .git, or in another's repository, is unknown and no error" {
+  need_python
+  sweep -q --out dir
+  python3 - <<'P'
+import json
+env = json.load(open("dir/env.json"))
+keys = """format date command profile seed shuffle_seed rows columns input minimum maximum rounds repetitions cpu_model
+usable_cpus quota threads_per_core governor clocksource kernel_release libc compiler flags build_type openmp_runtime packages
+commit dirty host load python plan_hash build_hash cells finished"""
+assert not [k for k in keys.split() if k not in env], env.keys()
+assert len(env["commit"]) == 40 or env["commit"] == "unknown (no git)"
+assert len(env["cells"]) == 5
+P
+  # no git at all
+  env PATH="$BATS_TEST_TMPDIR/nothing" "$GRAIN" sweep -q --workers 2 "${FEW[@]}" --out nogit
+  [ "$(field nogit commit)" = "unknown (no git)" ]
+}
+
+@test "nothing but gbench/, run and clock.c reads a clock" {
+  run grep -rlE '\b(clock_gettime|gettimeofday|timespec_get|clock\(|times\(|omp_get_wtime|rdtsc|time\(NULL\))' \
+    --include='*.c' --include='*.h' --include='*.cc' "$GRAIN_SOURCE/bench"
+  [ "$status" -eq 0 ]
+  for file in "${lines[@]}"; do
+    case ${file#"$GRAIN_SOURCE/bench/"} in
+      gbench/* | sweep/clock.c | command/run.c) ;; # run prints the phases of one call; it takes no samples
+      *) echo "$file reads a clock" && false ;;
+    esac
+  done
+  [[ ${lines[*]} == *sweep/clock.c* ]]
+}
+
+@test "with the real grain-bench: samples are whole, from random data and from a file" {
+  unset GRAIN_BENCH
+  [ -x "$GRAIN_BINARY/bench/grain-bench" ] || skip "no grain-bench"
+  need_python
+  run --separate-stderr sweep --out dir
+  [ "$status" -eq 0 ]
+  [ "$(records dir)" -eq 15 ]
+  python3 - <<'P'
+import json
+for line in open("dir/samples.jsonl"):
+    r = json.loads(line)
+    assert r["status"] == "ok" and r["tasks"] == 1000, r
+    assert all(t > 0 for k in ("times_ns", "loop_ns", "callback_ns") for t in r[k]), r
+P
+  printf '1,2,6,2,3\n1,3,6,5,2\n6,6,6,7,0\n' >rows.csv
+  run --separate-stderr "$GRAIN" sweep --budget 0 --profile quick --rounds 1 --filter 'howmany/fork/map/dynamic/chunk:1/' \
+    --input rows.csv --out file
+  [ "$status" -eq 0 ]
+  [[ $(cat file/samples.jsonl) == *"/rows:3/"* ]]
+}
+
+@test "with the real programs: CPython is measured beside it" {
+  unset GRAIN_BENCH
+  [ -x "$GRAIN_BINARY/bench/grain-bench" ] || skip "no grain-bench"
+  [ -f "$GRAIN_SOURCE/bench/peers/cpython.py" ] || skip "no cpython.py"
+  need_python
+  run --separate-stderr "$GRAIN" sweep --budget 0 --profile quick --rounds 1 --rows 2000 --backends cpython --out dir
+  echo "$stderr"
+  [ "$status" -eq 0 ]
+  [ "$(grep '/cpython/' dir/samples.jsonl | grep -c '"ok"')" -eq 3 ]
+  run ! grep '/cpython/.*"loop_ns":\[null' dir/samples.jsonl
+}
