@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a caller touches: arguments are checked here, a job is filled, the backend runs it. Next: job.h,
+ * then backend/backend.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pool.h"
+
+#define COUNT_MAX ((size_t)1 << 48) /* claims may run past the end by workers * chunk: keep room */
+
+static int block_check(const void *data, size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total) || total > PTRDIFF_MAX)
+        return -EOVERFLOW;
+    return total && !data ? -EINVAL : 0;
+}
+
+static int chunk_resolve(struct job *job, int64_t chunk, int workers)
+{
+    size_t share = 0, parts = (size_t)workers;
+    if (chunk == GRAIN_CHUNK_PYTHON)
+        share = (job->count + 4 * parts - 1) / (4 * parts);
+    else if (chunk < 0)
+        return -EINVAL;
+    else if (chunk > 0)
+        share = (size_t)chunk;
+    else if (job->schedule == GRAIN_SCHEDULE_STEAL && job->form == JOB_TASK)
+        share = 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
+    else if (job->schedule != GRAIN_SCHEDULE_STATIC)
+        /* Nothing is known of the tasks: 32 claims a worker keep the tail below 1/32 of the run, and
+         * their cost below a few microseconds. */
+        share = (job->count + 32 * parts - 1) / (32 * parts);
+    job->chunk = share < job->count ? share : job->count;
+    return 0;
+}
+
+static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
+{
+    const struct grain_backend *backend = pool->core.backend;
+    if (options->struct_size != 0 && options->struct_size != sizeof *options)
+        return -EINVAL;
+    if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT)
+        return -EINVAL;
+    if (job->count > COUNT_MAX)
+        return -EOVERFLOW;
+    int status = block_check(job->items, job->count, job->item_size);
+    if (status == 0)
+        status = block_check(job->results, job->count, job->result_size);
+    if (status == 0)
+        status = block_check(options->params, 1, options->params_size);
+    if (status)
+        return status;
+    job->schedule = options->schedule ? options->schedule : backend->default_schedule;
+    if (!(backend->schedules & (1u << job->schedule)))
+        return -ENOTSUP;
+    job->params = options->params_size ? options->params : NULL;
+    job->params_size = options->params_size;
+    return chunk_resolve(job, options->chunk, pool->core.workers);
+}
+
+static int job_dispatch(struct grain_pool *pool, struct job *job)
+{
+    const struct grain_backend *backend = pool->core.backend;
+    if (backend->run)
+        return backend->run(&pool->core, job);
+    void *ticket;
+    int status = backend->submit(&pool->core, job, &ticket);
+    return status ? status : backend->wait(&pool->core, job, ticket);
+}
+
+static void report_fill(struct grain_report *report, const struct job *job)
+{
+    if (!report)
+        return;
+    report->failed = job->outcome.failed;
+    if (job->outcome.failed)
+        report->first = job->outcome.first;
+}
+
+static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
+{
+    static const struct grain_call_options defaults;
+    if (!options)
+        options = &defaults;
+    if (!job->task && !job->chunk_task)
+        return -EINVAL;
+    int status = pool_enter(pool);
+    if (status)
+        return status;
+    struct grain_report *report = options->report;
+    status = job_prepare(pool, job, options);
+    if (status == 0) {
+        if (report && report->codes) {
+            job->codes = report->codes;
+            memset(job->codes, 0, job->count * sizeof *job->codes);
+        }
+        if (job->count > 0)
+            status = job_dispatch(pool, job);
+        report_fill(report, job);
+        atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
+        atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
+        if (status == 0 && job->outcome.failed)
+            status = GRAIN_TASK_FAILED;
+    }
+    pool_leave(pool);
+    return status;
+}
+
+int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                size_t result_size, const struct grain_call_options *options)
+{
+    struct job job = {
+        .form = JOB_TASK,
+        .task = task,
+        .items = arg,
+        .results = result,
+        .count = 1,
+        .item_size = arg_size,
+        .result_size = result_size,
+    };
+    return call(pool, &job, options);
+}
+
+int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+              const struct grain_call_options *options)
+{
+    struct job job = {
+        .form = JOB_TASK,
+        .task = task,
+        .items = in.data,
+        .results = out.data,
+        .count = in.count,
+        .item_size = in.size,
+        .result_size = out.size,
+    };
+    return call(pool, &job, options);
+}
+
+int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                     const struct grain_call_options *options)
+{
+    struct job job = {
+        .form = JOB_CHUNK,
+        .chunk_task = task,
+        .items = in.data,
+        .results = out.data,
+        .count = in.count,
+        .item_size = in.size,
+        .result_size = out.size,
+    };
+    return call(pool, &job, options);
+}
+
+/* ------------------------------------------------------------------------------- memory and counters */
+
+int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
+{
+    if (!memory || size == 0 || size > PTRDIFF_MAX - 64)
+        return -EINVAL;
+    *memory = NULL;
+    int status = pool_enter(pool);
+    if (status)
+        return status;
+    const struct grain_backend *backend = pool->core.backend;
+    if (backend->alloc) {
+        status = backend->alloc(&pool->core, size, memory);
+    } else {
+        size_t rounded = (size + 63) / 64 * 64;
+        *memory = aligned_alloc(64, rounded);
+        if (*memory)
+            memset(*memory, 0, rounded);
+        else
+            status = -ENOMEM;
+    }
+    pool_leave(pool);
+    return status;
+}
+
+void grain_release(struct grain_pool *pool, void *memory)
+{
+    if (!pool || !memory || !pool_is_owner(pool))
+        return;
+    const struct grain_backend *backend = pool->core.backend;
+    if (!backend->alloc) {
+        free(memory);
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->joined)
+        backend->alloc(&pool->core, 0, &memory);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* A process's CPU-time clock by its number, as clock_getcpuclockid() gives it, in nanoseconds. */
+static uint64_t process_cpu_ns(int pid)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
+{
+    if (!pool || !stats)
+        return -EINVAL;
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    memset(stats, 0, sizeof *stats);
+    stats->workers = pool->core.workers;
+    stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
+    stats->steals = atomic_load_explicit(&pool->steals, memory_order_relaxed);
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->joined) {
+        const struct backend_pool *core = &pool->core;
+        stats->replaced = core->replaced ? *core->replaced : 0;
+        for (int i = 0; core->worker_pids && i < core->workers; i++)
+            stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return 0;
+}

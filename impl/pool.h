@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pool as its own files see it: pool.c (open, close, terminate, join, free) and call.c (apply, map,
+ * alloc, stats).
+ */
+#ifndef GRAIN_POOL_H
+#define GRAIN_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "backend/backend.h"
+
+enum pool_phase { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
+
+/* Life of a pool. `phase` only grows. A call first counts itself in `calls`, then reads `phase`;
+ * close and terminate first store `phase`, join then reads `calls`: both sequentially consistent, so
+ * that either the call sees the new phase or join sees the call. */
+struct grain_pool {
+    struct backend_pool core;
+    volatile uint32_t *mark; /* a page that reads zero in a forked child */
+    pid_t owner;             /* used when the kernel cannot wipe that page */
+    _Atomic int phase;
+    _Atomic uint64_t calls;
+    _Atomic uint64_t handovers, steals;
+    pthread_mutex_t lock; /* guards joined, with idle */
+    pthread_cond_t idle;
+    bool joined;
+};
+
+/* Whether this process is the one that opened the pool. */
+bool pool_is_owner(const struct grain_pool *pool);
+
+/* Counts a call in, or says why it is refused: -EINVAL, -EPERM, -EDEADLK, -ESHUTDOWN, -ECANCELED. Every
+ * call that was let in ends with pool_leave. */
+int pool_enter(struct grain_pool *pool);
+void pool_leave(struct grain_pool *pool);
+
+#endif
