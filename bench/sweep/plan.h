@@ -34,7 +34,7 @@ struct plan_row {
 struct plan_profile {
     const char *name, *summary;
     int rounds, repetitions;
-    double min_time_s; /* how long one repetition of a cell should at least take */
+    double min_time_s; /* how long one repetition of a cell should at least take; 0: one call is enough */
     double budget_s;   /* disturbed cells are run again while this lasts; 0: never */
     const struct plan_row *rows;
     size_t row_count;
