@@ -36,8 +36,9 @@ int gbench_register(const char *name, gbench_body body, void *user, uint64_t ite
 /* Adds a line to the context of every output. A key may be given once. Returns 0 or -ENOMEM. */
 int gbench_context(const char *key, const char *value);
 
-/* Runs (or lists) what the filter selects. Returns how many benchmarks that are, or -EINVAL for a filter
- * that is no regular expression (said on standard error) and -EIO when something was thrown. */
+/* Runs (or lists) what the filter selects. Returns how many benchmarks that are; -EINVAL when the filter is
+ * no regular expression (this, and a filter that selects nothing, is said on standard error); -ENOMEM; -EIO
+ * when something else was thrown. */
 int64_t gbench_run(void);
 
 /* Forgets all benchmarks and contexts. */

@@ -38,8 +38,8 @@ static const struct argp_option options[] = {
      "Measure this cell and, beside it, its baselines serial/loop and serial/callback; may be given again", 0},
     {"grain_columns", KEY_COLUMNS, "N", 0, "Values in a row (5)", 0},
     {"grain_seed", KEY_SEED, "N", 0, "Seed of the data, as numpy's RandomState takes it (100)", 0},
-    {"grain_minimum", KEY_MINIMUM, "N", 0, "howmany counts values from here (4)", 0},
-    {"grain_maximum", KEY_MAXIMUM, "N", 0, "... to here (8)", 0},
+    {"grain_minimum", KEY_MINIMUM, "N", 0, "howmany counts the values that are not below N (4)", 0},
+    {"grain_maximum", KEY_MAXIMUM, "N", 0, "howmany counts the values that are not above N (8)", 0},
     {"grain_input", KEY_INPUT, "FILE", 0, "Read the rows from FILE.npy or FILE.csv", 0},
     {"grain_iterations", KEY_ITERATIONS, "CELL,LOOP,CALLBACK", 0,
      "Iterations of the cell and of its baselines, 0: Google Benchmark chooses; with exactly one --grain_cell", 0},
@@ -212,12 +212,10 @@ static int run(struct cells *cells, const struct verdict *verdict)
     if (context_add() != 0 || cells_register(cells) != 0)
         return EXIT_RUNTIME;
     int64_t count = gbench_run();
-    if (count == -EINVAL)
+    if (count == 0 || count == -EINVAL) /* the filter selects nothing, or is none: said already */
         return EXIT_USAGE;
     if (count < 0)
         return EXIT_RUNTIME;
-    if (count == 0)
-        return usage_error("", "", "the filter selects no cell");
     if (verdict->wrong)
         return EXIT_WRONG;
     return verdict->failed ? EXIT_RUNTIME : EXIT_FINE;

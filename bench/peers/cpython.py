@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+#
+# CPython's own multiprocessing.Pool, measured beside grain: one cell of the tutorial's notebook a process, on the
+# same rows. Standard library only, Python 3.9 or newer. It prints what Google Benchmark would print as JSON. In every
+# process the plain Python loop over all rows is timed too, turn by turn with the cell, so that "parallel over serial"
+# is a ratio of pairs. Exit codes as grain-bench's: 0 fine, 1 error, 2 usage, 3 wrong result.
+"""Measure one cell of CPython's multiprocessing."""
+
+import argparse
+import array
+import ast
+import bisect
+import datetime
+import json
+import multiprocessing
+import multiprocessing.pool
+import os
+import platform
+import re
+import resource
+import signal
+import struct
+import sys
+import time
+
+CELL = re.compile(
+    r"howmany/cpython/(?P<call>serial|loop|apply|map)/-/chunk:(?P<chunk>\d+)/workers:(?P<workers>[1-9]\d*)"
+    r"/rows:(?P<rows>\d+)/(?P<end>data:(?:shared|copy)/start:warm)"
+)
+APPLY_TASKS = 2000  # what `apply` runs unless told otherwise: at 50 to 500 us a call, all rows would take too long
+WARM_TASKS = 2000
+
+
+class Bad(Exception):
+    """Bad arguments or bad data."""
+
+
+# ---------------------------------------------------------------------------------------- the notebook's functions
+
+
+def howmany_within_range(row, minimum, maximum):
+    """Returns how many numbers lie between minimum and maximum in a row."""
+    count = 0
+    for n in row:
+        if minimum <= n <= maximum:
+            count = count + 1
+    return count
+
+
+def howmany_within_range_rowonly(row, minimum=4, maximum=8):
+    """The same for Pool.map, which gives a function one argument; main() sets the defaults before the fork."""
+    count = 0
+    for n in row:
+        if minimum <= n <= maximum:
+            count = count + 1
+    return count
+
+
+def run_loop(rows, minimum, maximum):
+    """The notebook's serial cell."""
+    results = []
+    for row in rows:
+        results.append(howmany_within_range(row, minimum=minimum, maximum=maximum))
+    return results
+
+
+def run_apply(pool, rows, minimum, maximum):
+    """The notebook's Pool.apply cell."""
+    return [pool.apply(howmany_within_range, args=(row, minimum, maximum)) for row in rows]
+
+
+def run_map(pool, rows, chunk):
+    """The notebook's Pool.map cell; chunk None is CPython's own choice."""
+    return pool.map(howmany_within_range_rowonly, rows, chunksize=chunk)
+
+
+# ----------------------------------------------------------------------------------------------------------- the data
+
+
+def npy_header(file):
+    """Reads the header of a .npy file, versions 1.0 to 3.0."""
+    start = file.read(8)
+    if start[:6] != b"\x93NUMPY" or len(start) < 8 or start[6] not in (1, 2, 3):
+        raise Bad("is no .npy file of version 1.0 to 3.0")
+    form = "<H" if start[6] == 1 else "<I"
+    size = file.read(struct.calcsize(form))
+    if len(size) < struct.calcsize(form):
+        raise Bad("ends within its header")
+    try:
+        header = ast.literal_eval(file.read(min(struct.unpack(form, size)[0], 65536)).decode("utf-8").strip())
+        return header["descr"], header["fortran_order"], tuple(header["shape"])
+    except (ValueError, SyntaxError, KeyError, TypeError, MemoryError):
+        raise Bad("has a header that cannot be read") from None
+
+
+def read_rows(path):
+    """Reads a matrix of little-endian int32 as a list of lists of int, which is what the notebook works on."""
+    try:
+        with open(path, "rb") as file:
+            descr, is_fortran, shape = npy_header(file)
+            if descr != "<i4" or is_fortran or len(shape) != 2:
+                raise Bad("is no two-dimensional matrix of <i4 in C order")
+            content = file.read()
+    except OSError as error:
+        raise Bad("cannot be read: " + os.strerror(error.errno or 0)) from None
+    if array.array("i").itemsize != 4 or len(content) != 4 * shape[0] * shape[1]:
+        raise Bad("does not hold what its header says")
+    values = array.array("i", content)
+    if sys.byteorder == "big":
+        values.byteswap()
+    numbers, columns = values.tolist(), shape[1]
+    return [numbers[i * columns : (i + 1) * columns] for i in range(shape[0])]
+
+
+def oracle(row, minimum, maximum):
+    """Counts a second way: by where the bounds fall in the sorted row."""
+    if maximum < minimum:
+        return 0
+    values = sorted(row)
+    return bisect.bisect_right(values, maximum) - bisect.bisect_left(values, minimum)
+
+
+def what_is_wrong(results, expected):
+    """A sentence about the first wrong result, or None."""
+    if results == expected:
+        return None
+    if len(results) != len(expected):
+        return "wrong number of results: %d instead of %d" % (len(results), len(expected))
+    row = next(i for i, pair in enumerate(zip(results, expected)) if pair[0] != pair[1])
+    return "wrong result at row %d: %r instead of %r" % (row, results[row], expected[row])
+
+
+# ------------------------------------------------------------------------------------------------------ the measuring
+
+
+def workers_cpu_ns(pool):
+    """CPU time of the live worker processes, by their CPU-time clocks (Linux: ~pid << 3 | 2)."""
+    total = 0
+    for process in getattr(pool, "_pool", None) or []:
+        try:
+            total += time.clock_gettime_ns((~process.pid << 3) | 2)
+        except OSError:
+            pass
+    return total
+
+
+def timed(function, pool):
+    """Calls function once; returns its results, and the figures of a benchmark record."""
+    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    workers, cpu = workers_cpu_ns(pool), time.process_time_ns()
+    start = time.perf_counter_ns()
+    results = function()
+    real = time.perf_counter_ns() - start
+    cpu = time.process_time_ns() - cpu
+    return results, {
+        "real_time": float(real),
+        "cpu_time": float(cpu),
+        "cpu_ns": float(cpu),
+        "workers_cpu_ns": float(workers_cpu_ns(pool) - workers),
+        "involuntary": float(resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches),
+    }
+
+
+def python_chunk(count, workers):
+    """CPython's rule for the default chunk: ceil(count / (4 * workers))."""
+    return -(-count // (4 * workers))
+
+
+def chunk_picked(pool, rows):
+    """The chunk that Pool.map really picks for these rows, seen while it cuts them up."""
+    seen = []
+    cut = multiprocessing.pool.Pool._get_tasks
+
+    def watch(function, items, size):
+        seen.append(size)
+        return cut(function, items, size)
+
+    multiprocessing.pool.Pool._get_tasks = staticmethod(watch)
+    try:
+        run_map(pool, rows, None)
+    finally:
+        multiprocessing.pool.Pool._get_tasks = staticmethod(cut)
+    return seen[0]
+
+
+def warm_up_map(pool, rows, cell):
+    """Warms the pool; returns the chunksize argument: None where the cell is CPython's own choice."""
+    if cell["chunk"] not in (0, python_chunk(len(rows), cell["workers"])):
+        run_map(pool, rows[: max(WARM_TASKS, cell["chunk"])], cell["chunk"])
+        return cell["chunk"]
+    picked = chunk_picked(pool, rows)
+    if cell["chunk"] not in (0, picked):
+        raise Bad("Pool.map picks chunk %d here, not %d" % (picked, cell["chunk"]))
+    return None
+
+
+def make_call(pool, rows, cell, options):
+    """Warms up; returns what is timed, and how many times it hands work over."""
+    minimum, maximum = options.minimum, options.maximum
+    if cell["call"] == "apply":
+        run_apply(pool, rows[:100], minimum, maximum)
+        return lambda: run_apply(pool, rows, minimum, maximum), len(rows)
+    if cell["call"] == "map":
+        chunk = warm_up_map(pool, rows, cell)
+        size = chunk or python_chunk(len(rows), cell["workers"])
+        return lambda: run_map(pool, rows, chunk), -(-len(rows) // size)
+    return lambda: run_loop(rows, minimum, maximum), 0
+
+
+def turns(cell, options, rows, pool, records):
+    """Takes turns: cell then loop, loop then cell, and so on. A `loop` cell is its own partner."""
+    call = cell["call"]
+    tasks = min(len(rows), options.tasks or (APPLY_TASKS if call == "apply" else len(rows)))
+    expected = [oracle(row, options.minimum, options.maximum) for row in rows]
+    function, handovers = make_call(pool, rows[:tasks], cell, options)
+    loop, _ = make_call(None, rows, {"call": "loop"}, options)
+    loop()  # warm
+    partners = [(options.cell, function, tasks, handovers, pool)]
+    if cell["loop_name"] != options.cell:
+        partners.append((cell["loop_name"], loop, len(rows), 0, None))
+    for repetition in range(options.repetitions):
+        for name, run, count, given, workers in partners if repetition % 2 == 0 else partners[::-1]:
+            record = {"name": name, "run_name": name, "run_type": "iteration", "repetitions": options.repetitions,
+                      "repetition_index": repetition, "threads": 1, "iterations": 1, "time_unit": "ns",
+                      "tasks": float(count), "handovers": float(given), "steals": 0.0}
+            results, figures = timed(run, workers)
+            wrong = what_is_wrong(results, expected[:count])
+            if wrong:
+                figures = {"error_occurred": True, "error_message": wrong, "real_time": 0.0, "cpu_time": 0.0}
+            record.update(figures)
+            records.append(record)
+
+
+def measure(cell, options, rows, records):
+    """Opens the pool where the cell has one, before anything else happens, and runs the turns."""
+    if cell["call"] in ("serial", "loop"):
+        turns(cell, options, rows, None, records)
+        return
+    howmany_within_range_rowonly.__defaults__ = (options.minimum, options.maximum)
+    context = multiprocessing.get_context("fork")
+    with context.Pool(cell["workers"], signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        # Dying without the pool's end would leave its workers waiting for ever.
+        signal.signal(signal.SIGTERM, lambda signo, frame: sys.exit(128 + signo))
+        try:
+            turns(cell, options, rows, pool, records)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+# ------------------------------------------------------------------------------------------------------- the program
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        self.exit(2, "cpython.py: %s\n" % message)
+
+
+def whole(least):
+    """An argument type: a whole number from `least` on."""
+
+    def read(text):
+        number = int(text)
+        if number < least:
+            raise ValueError
+        return number
+
+    read.__name__ = "whole number from %d on" % least if least > -(2**31) else "whole number"
+    return read
+
+
+def arguments():
+    """Reads the command line."""
+    parser = Parser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--cell", metavar="NAME", help="howmany/cpython/serial|loop|apply|map/-/chunk:N/workers:P/...")
+    parser.add_argument("--data", metavar="FILE", help="the rows: a .npy file of <i4, two-dimensional")
+    parser.add_argument("--columns", metavar="N", type=whole(1), help="refuse data with another number of columns")
+    parser.add_argument("--minimum", metavar="N", type=whole(-(2**31)), default=4, help="count from here (4)")
+    parser.add_argument("--maximum", metavar="N", type=whole(-(2**31)), default=8, help="to here (8)")
+    parser.add_argument("--repetitions", metavar="R", type=whole(1), default=1, help="how often (1)")
+    parser.add_argument("--tasks", metavar="N", type=whole(1),
+                        help="run the first N rows only (apply: %d, others: all)" % APPLY_TASKS)
+    parser.add_argument("--version-json", action="store_true", help="print which Python this is, and end")
+    return parser, parser.parse_args()
+
+
+def context_of(options):
+    """What Google Benchmark says about the machine, and which Python this is."""
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).astimezone().isoformat(timespec="seconds"),
+        "host_name": platform.node(),
+        "executable": os.path.abspath(__file__),
+        "num_cpus": os.cpu_count(),
+        "load_avg": list(os.getloadavg()),
+        "library_build_type": "release",
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "interpreter": sys.executable,
+        "start_method": "fork",
+        "minimum": options.minimum,
+        "maximum": options.maximum,
+    }
+
+
+def cell_of(options):
+    """Takes the cell's name apart."""
+    match = CELL.fullmatch(options.cell)
+    if not match:
+        raise Bad("bad cell %s: it is howmany/cpython/serial|loop|apply|map/-/chunk:N/workers:P/rows:N/"
+                  "data:shared|copy/start:warm" % options.cell)
+    cell = {"call": match["call"], "chunk": int(match["chunk"]), "workers": int(match["workers"])}
+    cell["rows"] = int(match["rows"])
+    cell["loop_name"] = "howmany/cpython/loop/-/chunk:0/workers:1/rows:%s/%s" % (match["rows"], match["end"])
+    return cell
+
+
+def load(options, cell):
+    """Reads the rows that the cell names."""
+    try:
+        rows = read_rows(options.data)
+    except Bad as error:
+        raise Bad("%s %s" % (options.data, error)) from None
+    if not rows or len(rows) != cell["rows"]:
+        raise Bad("%s has %d rows, the cell %d" % (options.data, len(rows), cell["rows"]))
+    if options.columns and len(rows[0]) != options.columns:
+        raise Bad("%s has %d columns, not %d" % (options.data, len(rows[0]), options.columns))
+    return rows
+
+
+def main():
+    """Runs; returns the exit status."""
+    parser, options = arguments()
+    if options.version_json:
+        print(json.dumps({"python": platform.python_version(), "implementation": platform.python_implementation()}))
+        return 0
+    if not options.cell or not options.data:
+        parser.error("--cell and --data are needed (see --help)")
+    records = []
+    try:
+        cell = cell_of(options)
+        measure(cell, options, load(options, cell), records)
+    except Bad as error:
+        parser.error(str(error))
+    except (OSError, MemoryError) as error:
+        parser.exit(1, "cpython.py: %s\n" % error)
+    except KeyboardInterrupt:
+        return 130
+    json.dump({"context": context_of(options), "benchmarks": records}, sys.stdout, indent=2)
+    print()
+    return 3 if any("error_occurred" in record for record in records) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
