@@ -87,6 +87,8 @@ static bool round_disturbed(const struct series *series, const struct sample *sa
 static const char *summary_grade(const struct series *series, size_t planned, int usable_cpus, double *room)
 {
     size_t disturbed = 0, missing = 0;
+    bool cpython = strcmp(series->cell.backend, "cpython") == 0;
+    bool is_work = strcmp(series->cell.call, cpython ? "loop" : "callback") == 0;
     bool paired;
 
     for (size_t i = 0; i < series->count; i++) {
@@ -98,7 +100,8 @@ static const char *summary_grade(const struct series *series, size_t planned, in
         return "missing";
     if (series->good < planned)
         return "incomplete";
-    paired = isfinite(statistics_median(room, series->count));
+    /* Where there is no partner, or the cell is its own, the times themselves are all there is. */
+    paired = !is_work && isfinite(statistics_median(room, series->count));
     for (size_t i = 0; i < series->count && !paired; i++)
         room[i] = series_time(series, series->rounds[i]);
     if (2 * disturbed > series->good || statistics_variation(room, series->count) > VARIATION_NOISY)

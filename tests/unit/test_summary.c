@@ -147,6 +147,26 @@ static void test_grades(void **state)
     }
 }
 
+/* The baseline has no partner but itself; its own times must tell. */
+static void test_noisy_baseline(void **state)
+{
+    const char *name = "howmany/serial/callback/-/chunk:0/workers:1/rows:200000" WARM;
+    struct synthetic sweep = synthetic_sweep();
+    struct summary summary;
+
+    (void)state;
+    summary_make(&summary, sweep.samples, sweep.count, 2);
+    assert_string_equal(find(&summary, name)->quality, "ok");
+    summary_free(&summary);
+    for (size_t i = 0; i < sweep.count; i++)
+        for (int k = 0; strcmp(sweep.samples[i].cell, name) == 0 && k < sweep.samples[i].times; k++)
+            sweep.samples[i].times_ns[k] *= 1 + sweep.samples[i].round;
+    summary_make(&summary, sweep.samples, sweep.count, 2);
+    assert_string_equal(find(&summary, name)->quality, "noisy");
+    summary_free(&summary);
+    synthetic_free(&sweep);
+}
+
 /* A caller that hands over a task a call is switched out by the worker it wakes: that is no disturbance. */
 static void test_apply_switches_by_itself(void **state)
 {
@@ -233,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_subsets_and_peers),
         cmocka_unit_test(test_negative_overhead_is_kept),
         cmocka_unit_test(test_grades),
+        cmocka_unit_test(test_noisy_baseline),
         cmocka_unit_test(test_apply_switches_by_itself),
         cmocka_unit_test(test_best_schedule),
         cmocka_unit_test(test_file),
