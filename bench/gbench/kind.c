@@ -25,7 +25,8 @@ static int poison_task(const void *item, void *result, struct grain_context *ctx
 {
     const size_t *result_size = grain_context_params(ctx);
     (void)item;
-    memset(result, KIND_POISON, *result_size);
+    if (*result_size > 0)
+        memset(result, KIND_POISON, *result_size);
     return 0;
 }
 
