@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -202,7 +203,7 @@ static void test_workers_used(void **state)
                     {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct cell cell = {.workers = expected[i].workers};
-        strcpy(cell.call, expected[i].call);
+        snprintf(cell.call, sizeof cell.call, "%s", expected[i].call);
         assert_int_equal(cell_workers_used(&cell, expected[i].usable), expected[i].used);
     }
 }
