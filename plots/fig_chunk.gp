@@ -26,8 +26,8 @@ do for [p = 1:2] {
     if (p == 1) {
         unset key
     } else {
-        set key at screen x_at(narrow ? 3 : 12), y_at(top + high + 12.5) left top \
-            vertical maxrows (narrow ? 6 : 3) Left reverse samplen 3 spacing 1.05 width -2 noenhanced
+        set key at screen x_at(narrow ? 3 : 8), y_at(top + high + 12.5) left top \
+            vertical maxrows (narrow ? 6 : 3) Left reverse samplen 3 spacing 1.05 width -5 noenhanced font small_font
     }
     set label 14 xlabel at screen x_at(left + wide / 2), y_at(top + high + 9.2) center noenhanced
     if (narrow || p == 1) {

@@ -32,8 +32,8 @@ do for [p = 1:3] {
     if (p < 3) {
         unset key
     } else {
-        set key at screen x_at(narrow ? 3 : 12), y_at(top + high + 12.5) left top \
-            vertical maxrows (narrow ? 6 : 3) Left reverse samplen 3 spacing 1.05 width -2 noenhanced
+        set key at screen x_at(narrow ? 3 : 8), y_at(top + high + 12.5) left top \
+            vertical maxrows (narrow ? 6 : 3) Left reverse samplen 3 spacing 1.05 width -5 noenhanced font small_font
     }
     if (!narrow || p == 3) {
         set label 14 xlabel at screen x_at(left + wide / 2), y_at(top + high + 9.2) center noenhanced

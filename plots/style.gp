@@ -76,7 +76,7 @@ set style line 11 lc rgb "#000000" lw 1.1 dt 1         # serial loop
 set style line 12 lc rgb "#000000" lw 1.1 dt (6, 3)    # serial callback
 set style line 13 lc rgb "#666666" lw 1.0 dt (2, 2)    # rules
 set style line 14 lc rgb "#dddddd" lw 0.6 dt 1         # grid
-set style line 15 lc rgb "#c4c4c4" pt 15 ps (fmt eq "png" ? 2.2 : 1.5)      # halo of a noisy cell
+set style line 15 lc rgb "#c4c4c4" pt 15 ps (fmt eq "png" ? 1.9 : 1.3)      # halo of a noisy cell
 set style line 16 lc rgb "#555555" lw 2.4 dt 1         # ideal
 peer = 5 # drawn as points: too few chunks are measured for a line
 ink = "#222222"; soft = "#555555"; ground = "#ebebeb"; paper = "#ffffff"
@@ -88,6 +88,7 @@ text_px = narrow ? 9.6 : 10.7      # 7.2 and 8 pt
 small_px = narrow ? 9.6 : 9.9
 title_px = narrow ? 11.5 : 13.5
 font(size) = sprintf("sans-serif,%.2f", size)
+small_font = font(small_px)
 
 # left-aligned, in mm from the left and from the top of the figure
 x_at(mm) = mm / (1.0 * width)

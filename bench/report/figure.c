@@ -17,6 +17,18 @@ const struct figure_backend figure_backends[FIGURE_BACKENDS] = {
     {.name = "cpython", .label = "CPython", .peer = true},
 };
 
+static bool chunk_fits(uint64_t chunk, const struct cell *cell)
+{
+    switch (chunk) {
+    case 0:
+        return cell->chunk > 0 || strcmp(cell->call, "map") != 0;
+    case FIGURE_CHUNK_RULE:
+        return cell->chunk == cell_python_chunk(cell->rows, cell->workers);
+    default:
+        return cell->chunk == chunk;
+    }
+}
+
 static bool line_has(const struct figure_line *line, const struct summary_row *row)
 {
     const struct cell *cell = &row->cell;
@@ -26,8 +38,7 @@ static bool line_has(const struct figure_line *line, const struct summary_row *r
     return (usual || peer) && isfinite(row->median_ns) && isfinite(row->ns_per_row) &&
            strcmp(cell->kernel, line->kernel) == 0 && strcmp(cell->call, line->call) == 0 &&
            strcmp(cell->backend, line->backend->name) == 0 &&
-           (peer || !line->schedule || strcmp(cell->schedule, line->schedule) == 0) &&
-           (line->chunk ? cell->chunk == line->chunk : cell->chunk > 0 || strcmp(cell->call, "map") != 0) &&
+           (peer || !line->schedule || strcmp(cell->schedule, line->schedule) == 0) && chunk_fits(line->chunk, cell) &&
            (!line->workers || cell->workers == line->workers) && (!line->rows || cell->rows == line->rows);
 }
 
@@ -108,7 +119,7 @@ void sheet_put(struct sheet *sheet, const struct sheet_mark *mark)
     fputc('\n', file);
     if (strcmp(mark->kind, "point") == 0 || strcmp(mark->kind, "bar") == 0 || strcmp(mark->kind, "open") == 0) {
         sheet->points++;
-        sheet->noisy += mark->text && strstr(mark->text, "noisy");
+        sheet->noisy += mark->text && strcmp(mark->text, "noisy") == 0;
     }
 }
 

@@ -26,6 +26,8 @@ struct figure_backend {
 extern const struct figure_backend figure_backends[];
 #define FIGURE_BACKENDS 5
 
+#define FIGURE_CHUNK_RULE UINT64_MAX
+
 struct figure_source {
     const struct summary *summary;
     int usable_cpus; /* 0: unknown */
@@ -40,7 +42,7 @@ struct figure_line {
     const char *kernel, *call;
     const struct figure_backend *backend;
     const char *schedule; /* NULL: any */
-    uint64_t chunk;       /* 0: any above 0 */
+    uint64_t chunk;       /* 0: any above 0; FIGURE_CHUNK_RULE: CPython's rule, another number at each P */
     int workers;          /* 0: any */
     uint64_t rows;        /* 0: any */
 };
@@ -56,7 +58,8 @@ int figure_used(const struct figure_source *source, const struct summary_row *ro
 
 struct sheet {
     FILE *file;
-    size_t points, noisy; /* measurements; those marked as noisy */
+    size_t points, noisy;   /* measurements; those marked as noisy */
+    const char *noisy_mark; /* how the figure marks them */
 };
 
 struct sheet_mark {

@@ -154,7 +154,7 @@ void figure_chunk(struct sheet *sheet, const struct figure_source *source)
     double rule = (double)cell_python_chunk(source->rows, source->workers);
     char text[FIGURE_TEXT_MAX];
 
-    sheet_text(sheet, "title", 0, "Time per row against chunk (%d workers)", source->workers);
+    sheet_text(sheet, "title", 0, "Time per row against chunk");
     chunk_subtitle(sheet, source);
     sheet_text(sheet, "xlabel", 0, "chunk (rows a worker claims at a time)");
     sheet_text(sheet, "ylabel", 0, "wall time (ns per row)");

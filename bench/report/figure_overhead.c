@@ -86,8 +86,9 @@ static void overhead_put(struct sheet *sheet, const struct overhead_bar *bar, do
     if (bar->row) {
         figure_time(bar->row->overhead_ns_per_task, time);
         snprintf(text, sizeof text, open ? "%s: below noise%s" : "%s%s", time,
-                 strcmp(bar->row->quality, "noisy") == 0 ? " (noisy)" : "");
+                 strcmp(bar->row->quality, "noisy") == 0 ? " *" : "");
         mark.kind = open ? "open" : "bar";
+        sheet->noisy += strcmp(bar->row->quality, "noisy") == 0;
         mark.x = bar->row->overhead_ns_per_task;
         mark.low = bar->low;
         mark.high = bar->high;
@@ -166,11 +167,12 @@ void figure_overhead(struct sheet *sheet, const struct figure_source *source)
     span_add(&span, isfinite(work) ? work : 1);
     double edge = pow(10, floor(log10(span.low / 2)));
     double bottom = overhead_bars(sheet, source, &span, edge);
-    sheet_text(sheet, "title", 0, "What handing over one task costs (%d workers)", source->workers);
+    sheet_text(sheet, "title", 0, "What handing over one task costs");
+    sheet->noisy_mark = "*";
     sheet_text(sheet, "subtitle", 0, "(CPUs used × wall − serial callback) / tasks");
     overhead_subtitle(sheet, source, work);
     sheet_text(sheet, "xlabel", 0, "overhead (core time per task)");
-    sheet_range(sheet, "xrange", 0, edge, span.high * 60);
+    sheet_range(sheet, "xrange", 0, edge, span.high * cbrt(span.high / edge)); /* a quarter is left for the text */
     sheet_range(sheet, "yrange", 0, bottom - 0.8, -0.6);
     if (isfinite(work)) {
         snprintf(text, sizeof text, "work of one task: %.2g ns", work);

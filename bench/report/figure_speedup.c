@@ -55,22 +55,39 @@ static int speedup_counts(const struct figure_source *source, const struct figur
     return counts;
 }
 
-/* 0: none. */
+/* Takes one candidate if it was measured at every worker count and is quicker than the best so far. */
+static void speedup_try(const struct figure_source *source, struct figure_line line, uint64_t chunk, int counts,
+                        double *best_ns, uint64_t *best)
+{
+    const struct summary_row *row;
+    size_t at = 0;
+
+    line.chunk = chunk;
+    if (speedup_counts(source, &line) < counts) {
+        return;
+    }
+    line.workers = source->workers;
+    row = figure_next(source, &line, &at);
+    if (row && row->ns_per_row < *best_ns) {
+        *best_ns = row->ns_per_row;
+        *best = chunk;
+    }
+}
+
+/* 0: none. CPython's rule counts as one chunk, though its number depends on the workers. */
 static uint64_t speedup_best_chunk(const struct figure_source *source, struct figure_line line)
 {
-    struct figure_line at_p = line;
-    const struct summary_row *row, *best = NULL;
+    const struct summary_row *row;
+    double best_ns = INFINITY;
+    uint64_t best = 0;
     size_t at = 0;
     int counts = speedup_counts(source, &line);
 
-    at_p.workers = source->workers;
-    while ((row = figure_next(source, &at_p, &at))) {
-        line.chunk = row->cell.chunk;
-        if (speedup_counts(source, &line) == counts && (!best || row->ns_per_row < best->ns_per_row)) {
-            best = row;
-        }
+    while ((row = figure_next(source, &line, &at))) {
+        speedup_try(source, line, row->cell.chunk, counts, &best_ns, &best);
     }
-    return best ? best->cell.chunk : 0;
+    speedup_try(source, line, FIGURE_CHUNK_RULE, counts, &best_ns, &best);
+    return best;
 }
 
 /* The compute cells with the least serial work that is enough, or else with the most work: kernel and rows go into
@@ -150,18 +167,22 @@ static void speedup_draw(struct sheet *sheet, const struct figure_source *source
 /* "fork (chunk b: 4096; c: 16)": one legend for all panels. */
 static void speedup_legend(struct sheet *sheet, const struct speedup_panel panels[3])
 {
-    char text[FIGURE_TEXT_MAX], chunks[2][32];
     int series = 0;
 
     for (size_t i = 0; i < FIGURE_BACKENDS; i++) {
+        char text[FIGURE_TEXT_MAX], chunk[32];
+        int used = snprintf(text, sizeof text, "%s", figure_backends[i].label), first = used;
         if (!panels[0].chunks[i] && !panels[1].chunks[i] && !panels[2].chunks[i]) {
             continue;
         }
-        for (int k = 0; k < 2; k++) {
-            snprintf(chunks[k], sizeof chunks[k], panels[k + 1].chunks[i] ? "%llu" : "-",
-                     (unsigned long long)panels[k + 1].chunks[i]);
+        for (int k = 1; k < 3; k++) {
+            if (panels[k].chunks[i]) {
+                snprintf(chunk, sizeof chunk, "%llu", (unsigned long long)panels[k].chunks[i]);
+                used += snprintf(text + used, sizeof text - (size_t)used, "%s%c: %s", used == first ? " (chunk " : "; ",
+                                 "abc"[k], panels[k].chunks[i] == FIGURE_CHUNK_RULE ? "⌈n/4P⌉" : chunk);
+            }
         }
-        snprintf(text, sizeof text, "%s (chunk b: %s; c: %s)", figure_backends[i].label, chunks[0], chunks[1]);
+        snprintf(text + used, sizeof text - (size_t)used, "%s", used == first ? "" : ")");
         sheet_series(sheet, "legend", 0, ++series, &figure_backends[i], text);
     }
 }

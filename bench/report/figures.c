@@ -136,9 +136,9 @@ static void caption(struct sheet *sheet, const struct figure_source *source)
         snprintf(cpus, sizeof cpus, "%d", source->usable_cpus);
     }
     sheet_text(sheet, "caption1", 0, "%s", source->cpu_model);
-    sheet_text(sheet, "caption2", 0, "P = %d on %s usable CPU%s; %llu rows%s", source->workers, cpus,
-               source->usable_cpus == 1 ? "" : "s", (unsigned long long)source->rows,
-               sheet->noisy ? "; grey: noisy" : "");
+    sheet_text(sheet, "caption2", 0, "P = %d on %s usable CPU%s; %llu rows%s%s", source->workers, cpus,
+               source->usable_cpus == 1 ? "" : "s", (unsigned long long)source->rows, sheet->noisy ? "; noisy: " : "",
+               sheet->noisy ? sheet->noisy_mark : "");
     sheet_text(sheet, "caption3", 0, "n = %s rounds; 95 %% intervals; commit %s", source->rounds, source->commit);
     if (source->quick) {
         sheet_text(sheet, "stamp", 0, "QUICK");
@@ -150,7 +150,7 @@ static int write_sheet(const struct figure *figure, const struct figure_source *
                        char error[FIGURES_ERROR_MAX])
 {
     char partial[64], name[64];
-    struct sheet sheet = {0};
+    struct sheet sheet = {.noisy_mark = "grey"};
     int status = 0;
 
     snprintf(partial, sizeof partial, ".%s.csv.partial", figure->name);
