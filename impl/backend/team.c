@@ -6,6 +6,7 @@
 #include "backend/team.h"
 
 #include "backend/team_worker.h"
+#include "transport/inject.h"
 #include "transport/wait.h"
 
 /* Takes a ticket from any ring, its own first. The tentative announcement is visible before the ticket
@@ -18,8 +19,11 @@ static uint64_t ticket_take(struct worker *worker)
         uint64_t position, ticket;
         while ((ticket = ring_peek(ring, &position))) {
             atomic_store_explicit(&worker->slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
+            INJECT(ticket_announced);
             bool is_mine = ring_take(ring, position, ticket);
+            INJECT(ticket_swapped);
             atomic_store_explicit(&worker->slot->ticket, is_mine ? ticket : 0, memory_order_release);
+            INJECT(ticket_recorded);
             if (is_mine)
                 return ticket;
         }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "backend/team_worker.h"
+#include "transport/inject.h"
 #include "transport/wait.h"
 
 static bool is_in_a_ring(const struct team *team, uint64_t ticket)
@@ -81,8 +82,10 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
         units_settle(job, part, begin, after);
         if (at > begin) /* the dead one got something done: that counts for the supervisor's patience */
             atomic_fetch_add_explicit(&slot->pieces_run, 1, memory_order_relaxed);
+        INJECT(heir_settled);
         begin = after;
         atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
+        INJECT(heir_moved_on);
         atomic_signal_fence(memory_order_seq_cst);
     }
     if (begin < end)
@@ -104,6 +107,7 @@ static void ticket_settle(struct worker *worker, uint64_t ticket)
     }
     /* The part is not reported: the job cannot end, and its descriptor not change hands, before we do. */
     atomic_fetch_add_explicit(&job->deaths, 1, memory_order_acq_rel);
+    INJECT(heir_adopts);
     piece_settle(worker, job, ticket);
     ticket_work(worker, ticket);
 }

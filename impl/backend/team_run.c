@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/team_worker.h"
+#include "transport/inject.h"
 #include "transport/wait.h"
 
 /* ----------------------------------------------------------------------------------------- a piece */
@@ -45,14 +46,20 @@ void piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint6
     struct team_slot *slot = worker->slot;
     slot->ctx.index = NO_TASK;
     atomic_signal_fence(memory_order_seq_cst);
+    INJECT(piece_no_task);
     atomic_store_explicit(&slot->end, end, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
+    INJECT(piece_end_stored);
     atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
+    INJECT(piece_begun);
     tasks_run(&job->job, begin, end, &slot->ctx);
+    INJECT(piece_run);
     units_settle(job, part, begin, end);
     atomic_signal_fence(memory_order_seq_cst);
+    INJECT(piece_settled);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
+    INJECT(piece_cleared);
     uint64_t pieces = atomic_load_explicit(&slot->pieces_run, memory_order_relaxed);
     atomic_store_explicit(&slot->pieces_run, pieces + 1, memory_order_relaxed);
 }
@@ -82,6 +89,7 @@ static void claims_run(struct worker *worker, struct team_job *job, uint64_t tic
         /* A replacement goes over its predecessor's static share again. */
         if (is_static && job->units && job->units[plain->chunk ? begin / plain->chunk : index])
             continue;
+        INJECT(claim_made);
         piece_run(worker, job, index, begin, end);
     }
     part->handovers += is_static ? 0 : claims;
@@ -100,7 +108,9 @@ static bool range_refill(struct worker *worker, uint64_t ticket, uint32_t parts)
             struct steal_piece piece;
             if (!steal_take_half(&team_part(team, job, (own + i) % parts)->range, &piece))
                 continue;
+            INJECT(range_stolen);
             steal_put(&team_part(team, job, own)->range, piece);
+            INJECT(range_refilled);
             return true;
         }
         wait_breathe(0);
@@ -117,6 +127,7 @@ static void steal_run(struct worker *worker, struct team_job *job, uint64_t tick
     uint64_t steals = 0;
     do {
         while (steal_take_front(&part->range, pace.units, &piece)) {
+            INJECT(range_taken);
             if (is_stopped(worker, job))
                 return;
             uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
@@ -163,6 +174,7 @@ static bool part_finish(struct team_job *job, uint64_t ticket)
     uint32_t part = ticket_part_index(ticket), word = part / 64;
     uint64_t bit = UINT64_C(1) << (part % 64);
     uint64_t bits = atomic_fetch_or_explicit(&job->done[word], bit, memory_order_acq_rel) | bit;
+    INJECT(part_bit_set);
     return bits == full_word(parts, word) && word_finish(job, ticket_generation(ticket), parts, word);
 }
 
@@ -191,10 +203,12 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
                                                  memory_order_acquire) &&
         seen != mine)
         return;
+    INJECT(job_mine);
     if (atomic_load_explicit(&job->deaths, memory_order_acquire))
         orphans_run(worker, job, ticket);
     /* seq_cst: pairs with is_awaited in team_wait: either it sees this, or we see that it sleeps */
     atomic_store_explicit(&job->finished, state_make(generation, STATE_DONE), memory_order_seq_cst);
+    INJECT(job_finished);
     if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
         wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
 }
@@ -217,7 +231,10 @@ void ticket_work(struct worker *worker, uint64_t ticket)
         steal_run(worker, job, ticket);
     else
         claims_run(worker, job, ticket);
-    if (part_finish(job, ticket))
+    if (part_finish(job, ticket)) {
+        INJECT(part_reported);
         job_complete(worker, job, ticket);
+    }
+    INJECT(ticket_done);
     atomic_store_explicit(&worker->slot->ticket, 0, memory_order_release);
 }

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A worker dies, sleeps or yields at each named point of the hand-over code (transport/inject.h), on every
+ * schedule: every task is delivered right or reported dead, none twice, none missing, nothing hangs.
+ * Built against grain_inject, the library with its points switched on.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "faults.h"
+#include "transport/inject.h"
+
+enum action { ACT_KILL, ACT_SLEEP, ACT_YIELD };
+
+/* In memory that all processes share. Every `every`-th pass of a worker through `point` acts. */
+static struct plan {
+    char point[32];
+    enum action action;
+    unsigned every;
+    pid_t host;
+    _Atomic unsigned passes, acts;
+} * plan;
+
+void inject_at(const char *point)
+{
+    if (!plan || getpid() == plan->host || strcmp(plan->point, point) != 0)
+        return;
+    if (++plan->passes % plan->every)
+        return;
+    plan->acts++;
+    if (plan->action == ACT_KILL)
+        kill(getpid(), SIGKILL);
+    else if (plan->action == ACT_SLEEP)
+        usleep(200);
+    else
+        sched_yield();
+}
+
+#define COUNT 1000
+static int codes[COUNT];
+
+static int visit(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)ctx;
+    ++*(unsigned char *)result;
+    for (volatile int i = 0; i < 20; i++)
+        ;
+    return 0;
+}
+
+static int visit_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
+{
+    (void)items;
+    for (size_t i = 0; i < count; i++)
+        visit(NULL, (unsigned char *)results + i, ctx);
+    return 0;
+}
+
+static void map_checked(struct grain_pool *pool, unsigned char *visits, size_t round)
+{
+    struct grain_report report = {.codes = codes};
+    struct grain_call_options options = {
+        .chunk = round % 3 == 1 ? 7 : 1, .schedule = schedules[round % SCHEDULES], .report = &report};
+    struct grain_in in = {NULL, COUNT, 0};
+    struct grain_out out = {visits, 1};
+    memset(visits, 0, COUNT);
+    int status = round % 5 == 4 ? grain_map_chunks(pool, visit_chunk, in, out, &options)
+                                : grain_map(pool, visit, in, out, &options);
+    assert_true(status == 0 || status == GRAIN_TASK_FAILED);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (codes[i] == 0 && visits[i] == 1)
+            continue;
+        if (codes[i] != -EOWNERDEAD || visits[i] > 1)
+            fail_msg("at %s, schedule %s: task %zu ran %d times, code %d", plan->point,
+                     grain_schedule_name(options.schedule), i, visits[i], codes[i]);
+    }
+}
+
+static unsigned point_tried(const char *point, enum action action, unsigned every, int rounds)
+{
+    strncpy(plan->point, point, sizeof plan->point - 1);
+    plan->action = action;
+    plan->every = every;
+    plan->passes = plan->acts = 0;
+    plan->host = getpid();
+    struct grain_pool *pool = fork_pool(3);
+    unsigned char *visits;
+    assert_int_equal(grain_alloc(pool, COUNT, (void **)&visits), 0);
+    for (int round = 0; round < rounds; round++)
+        map_checked(pool, visits, (size_t)round);
+    plan->point[0] = '\0'; /* the storm is over: the pool works */
+    assert_true(worker_pid(pool) > 0);
+    grain_pool_free(pool);
+    return plan->acts;
+}
+
+static const char *const points[] = {
+#define NAME(point) #point,
+    INJECT_POINTS(NAME)
+#undef NAME
+};
+#define POINTS (sizeof points / sizeof points[0])
+
+static bool is_heirs(const char *point)
+{
+    return strncmp(point, "heir", 4) == 0;
+}
+
+static void a_kill_at_any_point_loses_nothing_and_runs_nothing_twice(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < POINTS; i++) {
+        if (is_heirs(points[i]))
+            continue; /* reached only after another kill: below */
+        unsigned kills = point_tried(points[i], ACT_KILL, 3, 8) + point_tried(points[i], ACT_KILL, 29, 20);
+        print_message("%-18s %u kills\n", points[i], kills);
+        assert_true(kills > 0);
+    }
+}
+
+/* Tasks that kill their worker, so that there are heirs, which are killed in turn. */
+static int dies_at_times(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    ++*(unsigned char *)result;
+    if (grain_context_index(ctx) % 50 == 31)
+        kill(getpid(), SIGKILL);
+    return 0;
+}
+
+static void a_kill_of_an_heir_runs_nothing_twice(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < POINTS; i++) {
+        if (!is_heirs(points[i]))
+            continue;
+        strcpy(plan->point, points[i]);
+        *plan = (struct plan){.action = ACT_KILL, .every = 4, .host = getpid()};
+        strcpy(plan->point, points[i]);
+        struct grain_pool *pool = fork_pool(3);
+        unsigned char *visits;
+        assert_int_equal(grain_alloc(pool, COUNT, (void **)&visits), 0);
+        for (size_t round = 0; round < 8; round++) {
+            struct grain_report report = {.codes = codes};
+            struct grain_call_options options = {
+                .chunk = 1 + (int64_t)(round % 2) * 9, .schedule = schedules[round % SCHEDULES], .report = &report};
+            memset(visits, 0, COUNT);
+            assert_int_equal(grain_map(pool, dies_at_times, (struct grain_in){NULL, COUNT, 0},
+                                       (struct grain_out){visits, 1}, &options),
+                             GRAIN_TASK_FAILED);
+            for (size_t k = 0; k < COUNT; k++) {
+                assert_int_equal(visits[k], 1);
+                assert_int_equal(codes[k], k % 50 == 31 ? -EOWNERDEAD : 0);
+            }
+        }
+        print_message("%-18s %u kills\n", points[i], plan->acts);
+        assert_true(plan->acts > 0);
+        grain_pool_free(pool);
+    }
+}
+
+static void a_pause_at_any_point_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < POINTS; i++) {
+        point_tried(points[i], ACT_SLEEP, 11, 10);
+        point_tried(points[i], ACT_YIELD, 2, 10);
+    }
+}
+
+static int shared_plan(void **state)
+{
+    (void)state;
+    plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return plan == MAP_FAILED;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kill_at_any_point_loses_nothing_and_runs_nothing_twice),
+        cmocka_unit_test(a_kill_of_an_heir_runs_nothing_twice),
+        cmocka_unit_test(a_pause_at_any_point_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, shared_plan, NULL);
+}
