@@ -47,18 +47,12 @@ struct openmp_state {
 /* Which pool this OpenMP thread is bound for. A runtime keeps its threads from region to region. */
 static _Thread_local const void *bound_for;
 
-static void thread_prepare(struct openmp_state *state)
+static void thread_bind(struct openmp_state *state)
 {
-    int id = omp_get_thread_num();
-    if (state->cpus && bound_for != state) {
-        machine_bind_self(state->cpus[id]);
-        bound_for = state;
-    }
-    struct openmp_worker *worker = &state->workers[id];
-    worker->outcome.failed = 0;
-    worker->claims = 0;
-    worker->ctx.outcome = &worker->outcome;
-    worker->ctx.worker = id;
+    if (!state->cpus || bound_for == state)
+        return;
+    machine_bind_self(state->cpus[omp_get_thread_num()]);
+    bound_for = state;
 }
 
 static void unit_run(struct openmp_state *state, const struct job *job, long unit, size_t chunk)
@@ -79,9 +73,10 @@ static void region_loop(struct openmp_state *state, const struct job *job, long 
         [GRAIN_SCHEDULE_GUIDED] = omp_sched_guided,
     };
     omp_set_schedule(kinds[job->schedule], 1);
-#pragma omp parallel num_threads(state->pool->workers) default(none) shared(state, job, units, chunk)
+    /* A single chunk, as of every apply, needs no team. */
+#pragma omp parallel num_threads(state->pool->workers) if (units > 1) default(none) shared(state, job, units, chunk)
     {
-        thread_prepare(state);
+        thread_bind(state);
         const void *outer = job_enter(state->pool);
 #pragma omp for schedule(runtime)
         for (long unit = 0; unit < units; unit++)
@@ -103,9 +98,8 @@ static void region_taskloop(struct openmp_state *state, const struct job *job, l
     int workers = state->pool->workers;
 #pragma omp parallel num_threads(workers) default(none) shared(state, job, units, chunk, workers)
     {
-        thread_prepare(state);
+        thread_bind(state);
         const void *outer = job_enter(state->pool);
-#pragma omp barrier
 #pragma omp single
 #pragma omp taskloop grainsize(1) if (workers > 1) default(none) shared(state, job, units, chunk)
         for (long unit = 0; unit < units; unit++)
@@ -123,6 +117,11 @@ static int job_do(struct openmp_state *state, struct job *job)
     size_t parts = (size_t)state->pool->workers;
     size_t chunk = job->chunk ? job->chunk : (job->count + parts - 1) / parts;
     long units = (long)((job->count + chunk - 1) / chunk);
+    for (size_t i = 0; i < parts; i++) {
+        struct openmp_worker *worker = &state->workers[i];
+        worker->outcome.failed = 0;
+        worker->claims = 0;
+    }
     if (job->schedule == GRAIN_SCHEDULE_TASKLOOP)
         region_taskloop(state, job, units, chunk);
     else
@@ -250,8 +249,10 @@ static int openmp_open(struct backend_pool *pool)
     state->workers = aligned_alloc(64, count * sizeof *state->workers);
     state->cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *state->cpus);
     int status = !state->workers || (pool->bind != GRAIN_BIND_NONE && !state->cpus) ? -ENOMEM : 0;
-    for (size_t i = 0; status == 0 && i < count; i++)
-        state->workers[i] = (struct openmp_worker){.claims = 0};
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        state->workers[i] = (struct openmp_worker){.ctx = {.worker = (int)i}};
+        state->workers[i].ctx.outcome = &state->workers[i].outcome;
+    }
     if (status == 0 && state->cpus)
         status = machine_place(pool->workers, state->cpus);
     if (status == 0)

@@ -155,10 +155,15 @@ static void a_pool_works_on_after_failures(void **state)
     (void)state;
     needs("runs tasks");
     struct grain_pool *pool = pool_with(2);
-    for (int i = 0; i < 1000; i++) {
-        int result = -1;
+    for (int i = 0; i < 100; i++) {
+        int result = -1, results[COUNT];
         struct grain_report report = {.codes = codes};
-        struct grain_call_options options = {.report = &report};
+        struct grain_call_options options = {.report = &report, .chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
+        assert_int_equal(grain_map(pool, fails_at_sevens, (struct grain_in){NULL, COUNT, 0},
+                                   (struct grain_out){results, sizeof results[0]}, &options),
+                         GRAIN_TASK_FAILED);
+        assert_int_equal(report.failed, 143);
+        /* nothing of that is left in the next call */
         assert_int_equal(grain_apply(pool, fails_at_sevens, NULL, 0, &result, sizeof result, &options), 0);
         assert_int_equal(result, 0);
         assert_int_equal(report.failed, 0);
