@@ -66,6 +66,7 @@ static bool chunk_line(struct sheet *sheet, const struct figure_source *source, 
     if (count == 0) {
         return false;
     }
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted */
     qsort(rows, count, sizeof rows[0], by_chunk);
     sheet_series(sheet, "series", panel, series, backend, "");
     if (panel == 2) {

@@ -32,6 +32,7 @@ static size_t speedup_rows(const struct figure_source *source, const struct figu
             rows[count++] = row;
         }
     }
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted */
     qsort(rows, count, sizeof rows[0], by_workers);
     return count;
 }

@@ -63,7 +63,7 @@ static void clean(char to[FIGURE_TEXT_MAX], const char *from, int columns)
         if (starts && (columns-- == 0 || used + 4 >= FIGURE_TEXT_MAX)) {
             break;
         }
-        to[used++] = *from == '\n' ? ' ' : *from;
+        to[used++] = (char)(*from == '\n' ? ' ' : *from);
     }
     to[used] = '\0';
 }
