@@ -245,6 +245,7 @@ static int prepare(struct sweep_asked *asked)
         snprintf(out, sizeof out, "results/%s-%s", day, plan.profile->name);
         if (asked->out == NULL)
             asked->out = out;
+        asked->data.dir = asked->out;
         code = sweep(asked, &plan, &measure);
     }
     measure_free(&measure);

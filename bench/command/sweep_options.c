@@ -210,12 +210,11 @@ static char *quoted(int argc, char **argv)
 
 bool sweep_options(struct sweep_asked *asked, int argc, char **argv)
 {
-    *asked = (struct sweep_asked){
-        .plan = {.profile = "default", .cpus = grain_cpu_count()},
-        .data = {.rows = PLAN_ROWS, .columns = 5, .seed = 100, .minimum = 4, .maximum = 8, .npy_fd = -1},
-        .budget_s = -1,
-        .timeout_s = 60,
-        .command = quoted(argc, argv)};
+    *asked = (struct sweep_asked){.plan = {.profile = "default", .cpus = grain_cpu_count()},
+                                  .data = {.rows = PLAN_ROWS, .columns = 5, .seed = 100, .minimum = 4, .maximum = 8},
+                                  .budget_s = -1,
+                                  .timeout_s = 60,
+                                  .command = quoted(argc, argv)};
     argp_parse(&parser, argc, argv, 0, NULL, asked);
     return asked->command != NULL;
 }

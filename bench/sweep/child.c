@@ -69,8 +69,6 @@ static void become(const struct child *child, char **environment, const int out[
         dup2(nothing, STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     dup2(err[1], STDERR_FILENO);
-    if (child->pass_fd >= 0)
-        fcntl(child->pass_fd, F_SETFD, 0);
     /* exec wants char *const *, but changes nothing. */
     execvpe(child->argv[0], (char *const *)(void *)(size_t)child->argv, environment);
     int reason = errno;

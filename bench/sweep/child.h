@@ -16,7 +16,6 @@ struct child {
     const char *const *argv; /* argv[0] is looked up in PATH when it has no slash; ends with NULL */
     double limit_s;
     const volatile sig_atomic_t *stop; /* stop when it becomes non-zero; may be NULL */
-    int pass_fd;                       /* a descriptor the program inherits under the same number, or -1 */
 
     /* filled in */
     char *output, *errors; /* standard output and standard error, closed by 0; never NULL after success */

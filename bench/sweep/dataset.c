@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the data of a sweep is, and its copy for CPython: a .npy in a memfd, which the script opens as
- * /proc/self/fd/N, so that nothing has to be cleaned up.
+ * What the data of a sweep is, and its copies as .npy: every process reads one, instead of making its own.
  */
 #include "dataset.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define NPY_HEADER 128 /* magic, version, length and the padded dictionary; numpy pads to 64 as well */
@@ -42,7 +42,7 @@ int dataset_check(struct dataset *dataset, char error[MATRIX_ERROR_MAX])
     return 0;
 }
 
-static int write_npy(int fd, const struct matrix *matrix)
+static int write_npy(const char *path, const struct matrix *matrix)
 {
     char header[NPY_HEADER] = "\x93NUMPY\x01";
     int length = snprintf(header + 10, sizeof header - 10,
@@ -52,46 +52,74 @@ static int write_npy(int fd, const struct matrix *matrix)
     header[8] = NPY_HEADER - 10;
     header[NPY_HEADER - 1] = '\n';
 
-    FILE *file = fdopen(dup(fd), "w");
+    FILE *file = fopen(path, "we");
     if (file == NULL)
         return -errno;
     size_t count = (size_t)matrix->rows * (size_t)matrix->columns;
-    int status = 0;
-    if (fwrite(header, sizeof header, 1, file) != 1 ||
-        fwrite(matrix->values, sizeof *matrix->values, count, file) != count)
-        status = -EIO;
-    if (fclose(file) != 0 && status == 0)
-        status = -errno;
+    bool is_whole = fwrite(header, sizeof header, 1, file) == 1 &&
+                    fwrite(matrix->values, sizeof *matrix->values, count, file) == count;
+    if (fclose(file) == 0 && is_whole)
+        return 0;
+    int status = errno != 0 ? -errno : -EIO;
+    unlink(path);
     return status;
 }
 
-int dataset_npy(struct dataset *dataset, uint64_t rows, char error[MATRIX_ERROR_MAX])
+static char *path_of(const struct dataset *dataset, uint64_t rows)
+{
+    char *path;
+    return asprintf(&path, "%s/data-%" PRIu64 ".npy", dataset->dir, rows) < 0 ? NULL : path;
+}
+
+static bool is_made(const struct dataset *dataset, uint64_t rows)
+{
+    for (size_t i = 0; i < dataset->made_count; i++)
+        if (dataset->made[i] == rows)
+            return true;
+    return false;
+}
+
+static int make(struct dataset *dataset, uint64_t rows, const char *path, char error[MATRIX_ERROR_MAX])
 {
     struct matrix matrix;
-    if (dataset->npy_fd >= 0 && dataset->npy_rows == rows)
-        return dataset->npy_fd;
-    dataset_free(dataset);
+    uint64_t *more = reallocarray(dataset->made, dataset->made_count + 1, sizeof *more);
+    if (more == NULL)
+        return -ENOMEM;
+    dataset->made = more;
     int status = dataset->input != NULL ? matrix_read(&matrix, dataset->input, error)
                                         : matrix_random(&matrix, rows, dataset->columns, dataset->seed, error);
     if (status != 0)
         return status;
-    int fd = memfd_create("grain-data.npy", MFD_CLOEXEC);
-    status = fd < 0 ? -errno : write_npy(fd, &matrix);
+    status = write_npy(path, &matrix);
     matrix_free(&matrix);
+    if (status != 0)
+        snprintf(error, MATRIX_ERROR_MAX, "%s: %s", path, strerror(-status));
+    else
+        dataset->made[dataset->made_count++] = rows;
+    return status;
+}
+
+int dataset_npy(struct dataset *dataset, uint64_t rows, char **path, char error[MATRIX_ERROR_MAX])
+{
+    snprintf(error, MATRIX_ERROR_MAX, "out of memory");
+    *path = path_of(dataset, rows);
+    int status = *path == NULL ? -ENOMEM : is_made(dataset, rows) ? 0 : make(dataset, rows, *path, error);
     if (status != 0) {
-        snprintf(error, MATRIX_ERROR_MAX, "cannot hand the data to CPython: %s", strerror(-status));
-        if (fd >= 0)
-            close(fd);
-        return status;
+        free(*path);
+        *path = NULL;
     }
-    dataset->npy_fd = fd;
-    dataset->npy_rows = rows;
-    return fd;
+    return status;
 }
 
 void dataset_free(struct dataset *dataset)
 {
-    if (dataset->npy_fd >= 0)
-        close(dataset->npy_fd);
-    dataset->npy_fd = -1;
+    for (size_t i = 0; i < dataset->made_count; i++) {
+        char *path = path_of(dataset, dataset->made[i]);
+        if (path != NULL)
+            unlink(path);
+        free(path);
+    }
+    free(dataset->made);
+    dataset->made = NULL;
+    dataset->made_count = 0;
 }

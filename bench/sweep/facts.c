@@ -92,7 +92,7 @@ void facts_machine(json_t *env)
  * caller frees it. */
 static char *ask(const char *const argv[])
 {
-    struct child child = {.argv = argv, .limit_s = ASK_S, .pass_fd = -1};
+    struct child child = {.argv = argv, .limit_s = ASK_S};
     if (child_run(&child) != 0)
         return NULL;
     if (child.exit_status != 0) {
@@ -128,7 +128,7 @@ static json_t *packages(void)
                                        "libc6",         "gcc",         "gnuplot-nox",
                                        "python3",       NULL};
     json_t *versions = json_object();
-    struct child child = {.argv = argv, .limit_s = ASK_S, .pass_fd = -1};
+    struct child child = {.argv = argv, .limit_s = ASK_S};
     if (child_run(&child) != 0) /* its exit status is 1 when one of them is not installed */
         return versions;
     char *rest = child.output, *line;

@@ -14,6 +14,7 @@
 
 #include "estimate.h"
 #include "facts.h"
+#include "kernels/kernel.h"
 #include "output.h"
 #include "record.h"
 
@@ -132,8 +133,28 @@ static char *filter(const char *const names[], int count)
     return NULL;
 }
 
-static void bench_arguments(const struct measure *measure, const struct plan_cell *cell,
-                            const struct measure_counts *counts, const char *expression, struct arguments *arguments)
+/* The data of a cell as a file: for kernels that read the data set, and for CPython. False: the reason is in
+ * sample->message. */
+static bool add_data(const struct measure *measure, const struct plan_cell *cell, const char *option,
+                     struct arguments *arguments, struct sample *sample)
+{
+    char error[MATRIX_ERROR_MAX], *path;
+    if (cell->cell.rows == 0 || kernel_find(cell->cell.kernel)->items != KERNEL_ITEMS_ROWS)
+        return true;
+    int status = dataset_npy(measure->dataset, cell->cell.rows, &path, error);
+    if (status != 0) {
+        sample->status = SAMPLE_FAILED;
+        snprintf(sample->message, sizeof sample->message, "%.150s", error);
+        return false;
+    }
+    argument(arguments, "%s=%s", option, path);
+    free(path);
+    return true;
+}
+
+static bool bench_arguments(const struct measure *measure, const struct plan_cell *cell,
+                            const struct measure_counts *counts, const char *expression, struct arguments *arguments,
+                            struct sample *sample)
 {
     const struct dataset *dataset = measure->dataset;
     argument(arguments, "%s", measure->bench);
@@ -146,39 +167,30 @@ static void bench_arguments(const struct measure *measure, const struct plan_cel
     argument(arguments, "--grain_seed=%" PRIu32, dataset->seed);
     argument(arguments, "--grain_minimum=%" PRId32, dataset->minimum);
     argument(arguments, "--grain_maximum=%" PRId32, dataset->maximum);
-    if (dataset->input != NULL)
-        argument(arguments, "--grain_input=%s", dataset->input);
     if (cell->tasks > 0)
         argument(arguments, "--grain_tasks=%" PRIu64, cell->tasks);
+    return add_data(measure, cell, "--grain_input", arguments, sample);
 }
 
 /* python3 cpython.py ...; false when it cannot be made, the reason is then in sample->message. */
-static bool python_arguments(const struct measure *measure, const struct plan_cell *cell, struct child *child,
-                             struct arguments *arguments, struct sample *sample)
+static bool python_arguments(const struct measure *measure, const struct plan_cell *cell, struct arguments *arguments,
+                             struct sample *sample)
 {
-    char error[MATRIX_ERROR_MAX] = "";
     const struct dataset *dataset = measure->dataset;
     if (measure->script == NULL) {
         sample->status = SAMPLE_MISSING;
         snprintf(sample->message, sizeof sample->message, "cpython.py was not found");
         return false;
     }
-    child->pass_fd = dataset_npy(measure->dataset, cell->cell.rows, error);
-    if (child->pass_fd < 0) {
-        sample->status = SAMPLE_FAILED;
-        snprintf(sample->message, sizeof sample->message, "%.150s", error);
-        return false;
-    }
     argument(arguments, "python3");
     argument(arguments, "%s", measure->script);
     argument(arguments, "--cell=%s", cell->name);
-    argument(arguments, "--data=/proc/self/fd/%d", child->pass_fd);
     argument(arguments, "--minimum=%" PRId32, dataset->minimum);
     argument(arguments, "--maximum=%" PRId32, dataset->maximum);
     argument(arguments, "--repetitions=%d", cell->repetitions);
     if (cell->tasks > 0)
         argument(arguments, "--tasks=%" PRIu64, cell->tasks);
-    return true;
+    return add_data(measure, cell, "--data", arguments, sample);
 }
 
 /* The last line that a program said on standard error, without what cannot be shown. */
@@ -253,7 +265,7 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
 {
     char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
     struct arguments arguments = {.count = 0};
-    struct child child = {.argv = arguments.argv, .stop = measure->stop, .pass_fd = -1};
+    struct child child = {.argv = arguments.argv, .stop = measure->stop};
     record_blank(sample, cell->name, round);
     measure_baselines(&cell->cell, loop, callback);
     const char *const names[] = {cell->name, loop, callback};
@@ -261,9 +273,9 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
     int status = expression == NULL ? -ENOMEM : 0;
     bool is_ready = status == 0;
     if (is_ready && is_cpython(&cell->cell)) {
-        is_ready = python_arguments(measure, cell, &child, &arguments, sample);
+        is_ready = python_arguments(measure, cell, &arguments, sample);
     } else if (is_ready) {
-        bench_arguments(measure, cell, counts, expression, &arguments);
+        is_ready = bench_arguments(measure, cell, counts, expression, &arguments, sample);
         argument(&arguments, "--benchmark_repetitions=%d", cell->repetitions);
         argument(&arguments, "--benchmark_enable_random_interleaving=true");
     }
@@ -281,22 +293,23 @@ int measure_calibrate(const struct measure *measure, const struct plan_cell *cel
 {
     char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
     struct arguments arguments = {.count = 0};
-    struct child child = {.argv = arguments.argv, .stop = measure->stop, .pass_fd = -1};
+    struct child child = {.argv = arguments.argv, .stop = measure->stop};
+    struct sample unused; /* what goes wrong here goes wrong again where it is recorded */
     measure_baselines(&cell->cell, loop, callback);
     const char *const names[] = {counts->cell == 0 ? cell->name : "", counts->loop == 0 ? loop : "",
                                  counts->callback == 0 ? callback : ""};
     char *expression = filter(names, 3);
     if (expression == NULL)
         return -ENOMEM;
-    bench_arguments(measure, cell, counts, expression, &arguments);
+    bool is_ready = bench_arguments(measure, cell, counts, expression, &arguments, &unused);
     argument(&arguments, "--benchmark_min_time=%g", measure->min_time_s);
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
-    int status = child_run(&child);
+    int status = is_ready ? child_run(&child) : -ENOENT;
     uint64_t *const wanted[] = {&counts->cell, &counts->loop, &counts->callback};
     for (int i = 0; i < 3 && status == 0; i++)
         if (*wanted[i] == 0)
             *wanted[i] = output_iterations(child.output, child.output_size, names[i]);
-    for (int i = 0; i < 3; i++) /* a cell that fails here fails again where it is recorded */
+    for (int i = 0; i < 3; i++)
         if (*wanted[i] == 0)
             *wanted[i] = 1;
     if (status == 0) {

@@ -7,9 +7,46 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "record.h"
+
+/* How long the word is at text, if it is one that Google Benchmark writes though JSON has no such number: in
+ * aggregates of counters that are all 0. */
+static size_t no_number(const char *text, size_t size)
+{
+    static const char *const words[] = {"-NaN", "NaN", "-Infinity", "Infinity"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (size >= strlen(words[i]) && memcmp(text, words[i], strlen(words[i])) == 0)
+            return strlen(words[i]);
+    return 0;
+}
+
+/* Reads JSON, with null for every such word outside strings. */
+static json_t *load(const char *text, size_t size)
+{
+    char *plain = malloc(2 * size + 1); /* null is longer than NaN */
+    size_t used = 0;
+    bool is_string = false;
+    for (size_t at = 0; plain != NULL && at < size;) {
+        size_t length = is_string ? 0 : no_number(text + at, size - at);
+        if (length > 0) {
+            memcpy(plain + used, "null", 4);
+            used += 4;
+            at += length;
+            continue;
+        }
+        if (text[at] == '\\' && is_string && at + 1 < size)
+            plain[used++] = text[at++];
+        else if (text[at] == '"')
+            is_string = !is_string;
+        plain[used++] = text[at++];
+    }
+    json_t *root = plain != NULL ? json_loadb(plain, used, 0, NULL) : NULL;
+    free(plain);
+    return root;
+}
 
 static const char *text_of(const json_t *run, const char *key)
 {
@@ -103,7 +140,7 @@ static int read_runs(const json_t *runs, const struct output_names *names, struc
 
 int output_read(const char *text, size_t size, const struct output_names *names, struct sample *sample)
 {
-    json_t *root = json_loadb(text, size, 0, NULL);
+    json_t *root = load(text, size);
     const json_t *runs = json_object_get(root, "benchmarks");
     int status = json_is_array(runs) ? read_runs(runs, names, sample) : -EBADMSG;
     if (status == 0) {
@@ -121,7 +158,7 @@ int output_read(const char *text, size_t size, const struct output_names *names,
 
 uint64_t output_iterations(const char *text, size_t size, const char *name)
 {
-    json_t *root = json_loadb(text, size, 0, NULL);
+    json_t *root = load(text, size);
     const json_t *runs = json_object_get(root, "benchmarks");
     json_int_t iterations = 0;
     for (size_t i = 0; i < json_array_size(runs); i++)

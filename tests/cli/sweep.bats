@@ -11,7 +11,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR/work" || return
   # five cells: two baselines and these three
   # --budget 0: no cell again, however busy the machine is
-  FEW=(--workers 2 --profile quick --rows 1000 --rounds 3 --budget 0 --filter 'howmany/(fork|pthread|openmp)/map/dynamic/chunk:16/workers:2')
+  FEW=(--workers 2 --profile default --rows 1000 --rounds 3 --budget 0 --filter 'howmany/(fork|pthread|openmp)/map/dynamic/chunk:16/workers:2')
   CELLS=5
   export -n FAKE_FAIL FAKE_WRONG FAKE_HANG FAKE_CRASH FAKE_GARBAGE FAKE_PAUSE
 }
@@ -60,7 +60,7 @@ field() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.a
   [ "$(grep -c ^calibration "$FAKE_LOG")" -eq 4 ] # both baselines in one
   [ "$(field dir finished)" = True ]
   [ "$(field dir rounds)" = 3 ]
-  [[ $(field dir command) == "grain sweep --workers 2 --profile quick --rows 1000 "*"'howmany/(fork|pthread|openmp)/"* ]]
+  [[ $(field dir command) == "grain sweep --workers 2 --profile default --rows 1000 "*"'howmany/(fork|pthread|openmp)/"* ]]
 }
 
 @test "the order differs from round to round, and rounds come one after the other" {

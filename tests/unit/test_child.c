@@ -21,7 +21,7 @@
 static struct child run(const char *script, double limit_s, const volatile sig_atomic_t *stop)
 {
     const char *const argv[] = {"sh", "-c", script, NULL};
-    struct child child = {.argv = argv, .limit_s = limit_s, .stop = stop, .pass_fd = -1};
+    struct child child = {.argv = argv, .limit_s = limit_s, .stop = stop};
     assert_int_equal(child_run(&child), 0);
     child.argv = NULL;
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie */
@@ -76,7 +76,7 @@ static void test_no_such_program(void **state)
 {
     (void)state;
     const char *const argv[] = {"grain-no-such-program", NULL};
-    struct child child = {.argv = argv, .limit_s = 5, .pass_fd = -1};
+    struct child child = {.argv = argv, .limit_s = 5};
     assert_int_equal(child_run(&child), -ENOENT);
     const char *const folder[] = {"/", NULL};
     child.argv = folder;

@@ -75,6 +75,19 @@ static void test_counters_and_units(void **state)
     assert_true(isnan(sample.loop_ns[0]));
 }
 
+/* Google Benchmark's aggregates hold NaN, and names may hold anything. */
+static void test_no_numbers(void **state)
+{
+    (void)state;
+    struct sample sample;
+    assert_int_equal(read_text("{\"context\":{\"x\":\"NaN \\\"NaN\\\\\",\"y\":-NaN,\"z\":[Infinity,-Infinity]},"
+                               "\"benchmarks\":[" RUN("a/fork/x:1", "0", "3", ",\"steals\":NaN") "]}",
+                               &sample),
+                     0);
+    assert_true(sample.times_ns[0] == 3 && isnan(sample.steals));
+    assert_int_equal(read_text("{\"benchmarks\":[" RUN("a/fork/x:1", "0", "NaN", "") "]}", &sample), -EBADMSG);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -108,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_counters_and_units),
+        cmocka_unit_test(test_no_numbers),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
