@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <omp.h>
 #include <pthread.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "backend/builtin.h"
+#include "backend/driver.h"
 #include "machine/machine.h"
 #include "transport/wait.h"
 
@@ -32,27 +33,33 @@ struct openmp_worker {
 
 struct openmp_state {
     struct backend_pool *pool;
-    pthread_t driver;
+    struct driver *driver;
+    uint64_t serial;      /* tells pools apart that came to lie at the same address */
     pthread_mutex_t lock; /* guards the queue */
     struct request *first, **last;
     _Atomic uint32_t bell; /* futex; moved on by every push and by the end */
     _Atomic int is_stopped, is_cancelled;
     struct openmp_worker *workers;
-    int *cpus; /* NULL: not bound */
+    int *cpus;      /* NULL: not bound */
+    cpu_set_t mask; /* the opener's: where unbound threads may run */
     int usable_cpus;
 };
 
 /* ----------------------------------------------------------------------------------------- a region */
 
-/* Which pool this OpenMP thread is bound for. A runtime keeps its threads from region to region. */
-static _Thread_local const void *bound_for;
+/* Which pool this OpenMP thread is placed for. A runtime keeps its threads from region to region, and a
+ * driver from pool to pool: an unbound pool must undo what a bound one did. */
+static _Thread_local uint64_t placed_for;
 
-static void thread_bind(struct openmp_state *state)
+static void thread_place(struct openmp_state *state)
 {
-    if (!state->cpus || bound_for == state)
+    if (placed_for == state->serial)
         return;
-    machine_bind_self(state->cpus[omp_get_thread_num()]);
-    bound_for = state;
+    placed_for = state->serial;
+    if (state->cpus)
+        machine_bind_self(state->cpus[omp_get_thread_num()]);
+    else
+        sched_setaffinity(0, sizeof state->mask, &state->mask);
 }
 
 static void unit_run(struct openmp_state *state, const struct job *job, long unit, size_t chunk)
@@ -76,7 +83,7 @@ static void region_loop(struct openmp_state *state, const struct job *job, long 
     /* A single chunk, as of every apply, needs no team. */
 #pragma omp parallel num_threads(state->pool->workers) if (units > 1) default(none) shared(state, job, units, chunk)
     {
-        thread_bind(state);
+        thread_place(state);
         const void *outer = job_enter(state->pool);
 #pragma omp for schedule(runtime)
         for (long unit = 0; unit < units; unit++)
@@ -98,7 +105,7 @@ static void region_taskloop(struct openmp_state *state, const struct job *job, l
     int workers = state->pool->workers;
 #pragma omp parallel num_threads(workers) default(none) shared(state, job, units, chunk, workers)
     {
-        thread_bind(state);
+        thread_place(state);
         const void *outer = job_enter(state->pool);
 #pragma omp single
 #pragma omp taskloop grainsize(1) if (workers > 1) default(none) shared(state, job, units, chunk)
@@ -171,7 +178,7 @@ static void word_await(struct openmp_state *state, _Atomic uint32_t *word, uint3
         wait_sleep(word, seen, UINT64_MAX, false);
 }
 
-static void *driver_main(void *argument)
+static void serve(void *argument)
 {
     struct openmp_state *state = argument;
     bool may_spin = state->pool->wait != GRAIN_WAIT_PARK && state->usable_cpus > 1;
@@ -185,7 +192,7 @@ static void *driver_main(void *argument)
             atomic_store_explicit(&request->is_done, 1, memory_order_seq_cst);
             wait_wake(&request->is_done, 1, false);
         } else if (atomic_load_explicit(&state->is_stopped, memory_order_acquire)) {
-            return NULL;
+            return;
         } else {
             word_await(state, &state->bell, bell, may_spin);
         }
@@ -221,16 +228,6 @@ static void openmp_cancel(struct backend_pool *pool)
 
 /* ------------------------------------------------------------------------------------ open and close */
 
-static int driver_start(struct openmp_state *state)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = -pthread_create(&state->driver, NULL, driver_main, state);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
-}
-
 static void state_drop(struct openmp_state *state)
 {
     pthread_mutex_destroy(&state->lock);
@@ -242,6 +239,8 @@ static int openmp_open(struct backend_pool *pool)
 {
     struct openmp_state *state = pool->state;
     size_t count = (size_t)pool->workers;
+    static _Atomic uint64_t serials;
+    state->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     state->pool = pool;
     state->last = &state->first;
     state->usable_cpus = machine_cpu_count();
@@ -255,8 +254,9 @@ static int openmp_open(struct backend_pool *pool)
     }
     if (status == 0 && state->cpus)
         status = machine_place(pool->workers, state->cpus);
+    sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)
-        status = driver_start(state);
+        status = driver_start(&state->driver, serve, state);
     if (status)
         state_drop(state);
     return status;
@@ -267,7 +267,7 @@ static void openmp_close(struct backend_pool *pool)
     struct openmp_state *state = pool->state;
     atomic_store_explicit(&state->is_stopped, 1, memory_order_release);
     bell_ring(state);
-    pthread_join(state->driver, NULL);
+    driver_join(state->driver);
     state_drop(state);
 }
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See driver.h. The list of waiting drivers belongs to the process that made them: a forked child has
+ * none of these threads and starts with an empty list.
+ */
+#include "backend/driver.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct driver {
+    struct driver *next; /* in the list of waiting ones */
+    void (*work)(void *);
+    void *user;
+    bool is_working;
+    pthread_mutex_t lock; /* guards work, user, is_working */
+    pthread_cond_t changed;
+};
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
+static struct driver *waiting;
+static pid_t list_owner;
+
+static void *driver_main(void *argument)
+{
+    struct driver *driver = argument;
+    pthread_mutex_lock(&driver->lock);
+    for (;;) {
+        while (!driver->is_working)
+            pthread_cond_wait(&driver->changed, &driver->lock);
+        pthread_mutex_unlock(&driver->lock);
+        driver->work(driver->user);
+        pthread_mutex_lock(&driver->lock);
+        driver->is_working = false;
+        pthread_cond_broadcast(&driver->changed);
+    }
+    return NULL;
+}
+
+static struct driver *driver_take(void)
+{
+    pthread_mutex_lock(&list_lock);
+    if (list_owner != getpid()) {
+        list_owner = getpid();
+        waiting = NULL;
+    }
+    struct driver *driver = waiting;
+    if (driver)
+        waiting = driver->next;
+    pthread_mutex_unlock(&list_lock);
+    return driver;
+}
+
+static int driver_make(struct driver **out)
+{
+    struct driver *driver = calloc(1, sizeof *driver);
+    if (!driver)
+        return -ENOMEM;
+    pthread_mutex_init(&driver->lock, NULL);
+    pthread_cond_init(&driver->changed, NULL);
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int status = -pthread_create(&thread, NULL, driver_main, driver);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status) {
+        pthread_cond_destroy(&driver->changed);
+        pthread_mutex_destroy(&driver->lock);
+        free(driver);
+        return status;
+    }
+    pthread_detach(thread);
+    *out = driver;
+    return 0;
+}
+
+int driver_start(struct driver **out, void (*work)(void *), void *user)
+{
+    struct driver *driver = driver_take();
+    int status = driver ? 0 : driver_make(&driver);
+    if (status)
+        return status;
+    pthread_mutex_lock(&driver->lock);
+    driver->work = work;
+    driver->user = user;
+    driver->is_working = true;
+    pthread_cond_broadcast(&driver->changed);
+    pthread_mutex_unlock(&driver->lock);
+    *out = driver;
+    return 0;
+}
+
+void driver_join(struct driver *driver)
+{
+    pthread_mutex_lock(&driver->lock);
+    while (driver->is_working)
+        pthread_cond_wait(&driver->changed, &driver->lock);
+    pthread_mutex_unlock(&driver->lock);
+    pthread_mutex_lock(&list_lock);
+    driver->next = waiting;
+    waiting = driver;
+    pthread_mutex_unlock(&list_lock);
+}

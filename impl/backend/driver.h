@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Driver threads: an OpenMP region needs a thread to start from, and that thread must not be the
+ * caller's (see openmp.c). A driver outlives the pool it worked for and waits for the next one: when a
+ * thread ends that has started OpenMP tasks, LLVM's runtime (libomp 14) corrupts its heap; and both
+ * runtimes keep their worker threads for a thread that comes back. As many drivers stay as OpenMP pools
+ * were ever open at once.
+ */
+#ifndef GRAIN_BACKEND_DRIVER_H
+#define GRAIN_BACKEND_DRIVER_H
+
+struct driver;
+
+/* Runs work(user) on a driver: a waiting one, or a new one. Signals are blocked there. 0, -ENOMEM,
+ * -EAGAIN. */
+int driver_start(struct driver **driver, void (*work)(void *), void *user);
+
+/* Waits until work has returned; the driver then waits for another start. */
+void driver_join(struct driver *driver);
+
+#endif
