@@ -15,8 +15,9 @@
 #define COMPUTE "compute:40000"
 
 static const struct plan_row quick_rows[] = {
-    {.chunks = "1,16,64,1024,python"},
-    {.schedules = "static", .chunks = "1,python"},
+    {.chunks = "1,64,1024,python"},
+    {.backends = "fork,pthread", .schedules = "steal", .chunks = "1,1024,python"},
+    {.backends = "openmp", .schedules = "static", .chunks = "1,1024,python"},
     {.calls = "apply", .tasks = 1000},
     {.backends = "openmp-as-shipped"},
     {.backends = "floor", .calls = "peak", .workers = "up-to-P"},
@@ -31,6 +32,7 @@ static const struct plan_row quick_rows[] = {
 
 static const struct plan_row default_rows[] = {
     {.chunks = "1,4,16,64,256,1024,4096,16384,python"},
+    {.backends = "fork,pthread", .schedules = "steal", .chunks = "1,4,16,64,256,1024,4096,16384,python"},
     {.schedules = "static,guided,taskloop", .chunks = "1,16,256,4096,python", .repetitions = 1},
     {.calls = "apply", .tasks = 2000, .repetitions = 1},
     {.backends = "openmp-as-shipped", .chunks = "1,64,python", .repetitions = 1},
@@ -39,8 +41,8 @@ static const struct plan_row default_rows[] = {
     {.backends = "null", .repetitions = 1},
     {.kernels = "empty", .chunks = "1,64,python", .repetitions = 1},
     {.chunks = "1,4096", .workers = "up-to-2P", .repetitions = 1},
-    {.kernels = COMPUTE, .rows = "2000", .workers = "up-to-2P", .repetitions = 1},
-    {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "2000", .repetitions = 1},
+    {.kernels = COMPUTE, .rows = "2500", .workers = "up-to-2P", .repetitions = 1},
+    {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "2500", .repetitions = 1},
     {.calls = "open", .rows = "0", .repetitions = 1},
     {.chunks = "25000", .rows = "2000000", .repetitions = 1},
     {.backends = "floor", .calls = "peak", .rows = "2000000", .repetitions = 1},
@@ -51,7 +53,7 @@ static const struct plan_row default_rows[] = {
 };
 
 static const struct plan_row full_rows[] = {
-    {.schedules = "dynamic,static,guided,taskloop", .chunks = "2^0..2^17,python,auto"},
+    {.schedules = "dynamic,steal,static,guided,taskloop", .chunks = "2^0..2^17,python,auto"},
     {.calls = "map_chunks", .chunks = "2^0..2^17,python"},
     {.calls = "apply", .tasks = 10000},
     {.backends = "openmp-as-shipped", .schedules = "dynamic,static", .chunks = "2^0..2^17,python"},
