@@ -189,9 +189,18 @@ static int data_make(struct subject *subject)
         subject->tasks = subject->tasks < most ? subject->tasks : (size_t)most;
     }
     subject->item_size = kernel_item_size(subject->kernel, &subject->params);
-    int status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
-    if (status == 0)
-        status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
+    int status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
+    if (status)
+        return status;
+    /* Items are only read: the caller's own thread and its helpers may read them where they are. */
+    const struct matrix *input = &subject->settings->input;
+    subject->has_own_items =
+        !subject->kind->backend || !subject->settings->has_input || subject->kernel->items != KERNEL_ITEMS_ROWS;
+    if (!subject->has_own_items) {
+        subject->items = input->values;
+        return 0;
+    }
+    status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
     return status ? status : items_fill(subject);
 }
 
@@ -225,7 +234,8 @@ int subject_make(struct subject *subject)
 void subject_drop(struct subject *subject)
 {
     peak_close(subject->peak);
-    memory_put(subject, subject->items);
+    if (subject->has_own_items)
+        memory_put(subject, subject->items);
     memory_put(subject, subject->results);
     grain_pool_free(subject->pool);
     subject->pool = NULL;

@@ -34,6 +34,7 @@ struct subject {
     size_t tasks; /* of one run */
     size_t item_size;
     void *items, *results; /* in the pool's memory with data:shared, else ordinary memory */
+    bool has_own_items;
     struct grain_pool *pool;
     struct peak *peak;
     struct grain_report report; /* of the last call */

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define START_S      0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
-#define VALUE_S      30e-9  /* to make and check one row of data, a process */
+#define VALUE_S      15e-9  /* to make and check one row of data, a process */
 #define ITERATION_S  1.3e-9 /* one step of compute's chain */
 #define ROW_S        5e-9
-#define PYTHON_S     0.35 /* a python3 process with the notebook's data */
+#define PYTHON_S     0.25 /* a python3 process with the notebook's data */
 #define PYTHON_ROW_S 280e-9
 
 /* What the hand-over costs. */
@@ -76,8 +76,9 @@ double estimate_process(const struct plan_cell *planned, double min_time_s, int 
     double calls = repetition(estimate_call(planned, cpus), min_time_s);
     if (strcmp(planned->cell.backend, "cpython") == 0)
         return PYTHON_S + planned->repetitions * (calls + baseline);
-    /* the cell and its two baselines, each time, and one call each to warm up */
-    double turns = planned->repetitions + 1;
+    /* The cell and its two baselines, each time; what works on rows is called once to warm up. */
+    bool is_warmed = strncmp(planned->cell.kernel, "compute:", 8) != 0;
+    double turns = planned->repetitions + (is_warmed ? 1 : 0);
     return START_S + (double)planned->cell.rows * VALUE_S +
            turns * (calls + (planned->cell.rows > 0 ? 2 * repetition(baseline, min_time_s) : 0));
 }
