@@ -15,6 +15,8 @@
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 
+#define NORMAL_QUARTILES 1.349 /* from quartile to quartile of a normal distribution, in standard deviations */
+
 #define RESAMPLING_SEED 200000u /* any fixed number: here the rows of the tutorial */
 
 /* A sorted copy of the known values; NULL when there are none or memory is out. The caller frees it. */
@@ -48,11 +50,13 @@ double statistics_variation(const double *values, size_t count)
     double *copy = sorted_known(values, count, &known);
     double variation = NAN;
 
-    if (known >= 2) {
-        double mean = gsl_stats_mean(copy, 1, known);
+    if (copy && known >= 2) {
+        double median = gsl_stats_median_from_sorted_data(copy, 1, known);
+        double quarter = gsl_stats_quantile_from_sorted_data(copy, 1, known, 0.25);
+        double three_quarters = gsl_stats_quantile_from_sorted_data(copy, 1, known, 0.75);
 
-        if (mean != 0)
-            variation = gsl_stats_sd_m(copy, 1, known, mean) / fabs(mean);
+        if (median != 0)
+            variation = (three_quarters - quarter) / NORMAL_QUARTILES / fabs(median);
     }
     free(copy);
     return variation;

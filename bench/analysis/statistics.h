@@ -23,7 +23,9 @@ struct estimate {
 /* NAN when no value is known (or memory is out). */
 double statistics_median(const double *values, size_t count);
 
-/* Standard deviation over mean; NAN with fewer than two known values or a mean of 0. */
+/* Robust coefficient of variation: the distance between the quartiles, scaled to be a standard deviation for
+ * normal data, over the median. A stray round or two of eleven do not move it, as they do not move the median
+ * that is reported; two modes do. NAN with fewer than two known values or a median of 0. */
 double statistics_variation(const double *values, size_t count);
 
 /* Median and interval. Returns 0 or -ENOMEM. */

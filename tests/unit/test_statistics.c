@@ -30,11 +30,12 @@ static void test_median(void **state)
 
 static void test_variation(void **state)
 {
-    const double same[] = {2, 2, 2}, two[] = {1, 3, NAN}, zero[] = {-1, 1};
+    const double same[] = {2, 2, 2}, two[] = {1, 3, NAN}, zero[] = {-1, 1}, stray[] = {2, 2, 2, 90, 2};
 
     (void)state;
     assert_true(statistics_variation(same, 3) == 0);
-    assert_true(fabs(statistics_variation(two, 3) - sqrt(2) / 2) < 1e-12);
+    assert_true(fabs(statistics_variation(two, 3) - 1 / 1.349 / 2) < 1e-12);
+    assert_true(statistics_variation(stray, 5) == 0);
     assert_true(isnan(statistics_variation(two, 1)));
     assert_true(isnan(statistics_variation(zero, 2)));
 }
