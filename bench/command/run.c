@@ -25,14 +25,16 @@
 struct run_input {
     const struct kernel *kernel;
     const struct kernel_params *params;
-    const struct matrix *data;
+    struct matrix *data;
+    /* In memory that the workers see, from submit to close. */
+    void *items;
     int32_t *counts;
     struct grain_call_options options;
 };
 
 static struct grain_in items_of(const struct run_input *input)
 {
-    return (struct grain_in){input->data->values, input->data->rows, kernel_item_size(input->kernel, input->params)};
+    return (struct grain_in){input->items, input->data->rows, kernel_item_size(input->kernel, input->params)};
 }
 
 static int run_apply(struct grain_pool *pool, const struct run_input *input)
@@ -96,8 +98,59 @@ static struct run_cpu cpu_since(struct run_cpu then, int who)
     return (struct run_cpu){now.user_us - then.user_us, now.sys_us - then.sys_us};
 }
 
-/* Opens, calls, closes. Returns 0 or what the library said; `phase` names where. */
-static int measure(const struct run_asked *asked, const struct run_input *input, struct run_measured *measured,
+/* Hands the data over: it moves into memory that the workers see. Of the matrix only what is printed stays:
+ * two whole copies would be twice the memory for nothing. */
+static int submit(struct grain_pool *pool, struct run_input *input)
+{
+    struct grain_in items = items_of(input);
+    int status = grain_alloc(pool, items.count * items.size, &input->items);
+    if (status)
+        return status;
+    memcpy(input->items, input->data->values, items.count * items.size);
+    matrix_shrink(input->data, RUN_FIRST_ROWS);
+    status = grain_alloc(pool, items.count * sizeof *input->counts, (void **)&input->counts);
+    if (status)
+        return status;
+    /* No count is negative: what no worker wrote cannot pass for right. */
+    memset(input->counts, 0xff, items.count * sizeof *input->counts);
+    return 0;
+}
+
+/* Keeps the counts and finds the first wrong one, before the pool takes its memory with it. */
+static int inspect(const struct run_input *input, struct run_measured *measured)
+{
+    size_t bytes = input->data->rows * sizeof *input->counts;
+    measured->counts = malloc(bytes);
+    if (!measured->counts)
+        return -ENOMEM;
+    memcpy(measured->counts, input->counts, bytes);
+    measured->wrong_row = input->kernel->check(input->items, input->counts, input->data->rows, input->params);
+    return 0;
+}
+
+/* From submit to collect on an open pool; notes when each ended. Returns 0 or what the library said; `phase`
+ * names where. */
+static int measure_calls(const struct run_asked *asked, struct grain_pool *pool, struct run_input *input,
+                         struct run_measured *measured, const char **phase)
+{
+    uint64_t opened = now_ns();
+    *phase = "handing over the data";
+    int status = submit(pool, input);
+    uint64_t submitted = now_ns();
+    if (status)
+        return status;
+    *phase = asked->call->name;
+    status = asked->call->run(pool, input);
+    measured->phase_ns[RUN_SUBMIT] = submitted - opened;
+    measured->phase_ns[RUN_COLLECT] = now_ns() - submitted;
+    if (status)
+        return status;
+    *phase = "keeping the counts";
+    return inspect(input, measured);
+}
+
+/* Opens, hands over, calls, closes. */
+static int measure(const struct run_asked *asked, struct run_input *input, struct run_measured *measured,
                    const char **phase)
 {
     struct grain_pool *pool;
@@ -108,24 +161,19 @@ static int measure(const struct run_asked *asked, const struct run_input *input,
     *phase = "opening the pool";
     int status =
         grain_pool_open(&pool, &(struct grain_pool_options){.backend = asked->backend, .workers = asked->workers});
-    uint64_t opened = now_ns();
+    measured->phase_ns[RUN_OPEN] = now_ns() - begin;
     if (status)
         return status;
-    *phase = asked->call->name;
-    status = asked->call->run(pool, input);
-    uint64_t collected = now_ns();
+    status = measure_calls(asked, pool, input, measured, phase);
     grain_pool_stats(pool, &stats);
+    begin = now_ns();
     grain_pool_close(pool);
     grain_pool_join(pool);
     grain_pool_free(pool);
-    uint64_t closed = now_ns();
+    measured->phase_ns[RUN_CLOSE] = now_ns() - begin;
 
-    /* The calls block until the results are there: handing over cannot be told from collecting. */
-    measured->phase_ns[RUN_OPEN] = opened - begin;
-    measured->phase_ns[RUN_SUBMIT] = 0;
-    measured->phase_ns[RUN_COLLECT] = collected - opened;
-    measured->phase_ns[RUN_CLOSE] = closed - collected;
-    measured->wall_ns = closed - begin;
+    for (int i = 0; i < RUN_PHASES; i++)
+        measured->wall_ns += measured->phase_ns[i];
     measured->workers = stats.workers;
     measured->caller = cpu_since(self, RUSAGE_SELF);
     /* Workers that were processes are counted once they have been waited for: after close. */
@@ -153,8 +201,9 @@ static int load(const struct run_asked *asked, struct matrix *data)
     return exit_code_of(status);
 }
 
-static int wrong(const struct run_asked *asked, const struct run_input *input, size_t row)
+static int wrong(const struct run_asked *asked, const struct run_measured *measured)
 {
+    size_t row = measured->wrong_row;
     struct probe probe;
     probe_backend(asked->backend, &probe);
     if (probe.status == 0 && !probe.runs_tasks) {
@@ -163,7 +212,7 @@ static int wrong(const struct run_asked *asked, const struct run_input *input, s
         return EXIT_USAGE;
     }
     say_error(PROGRAM, "wrong result from backend `%s', call %s: row %zu was counted as %" PRId32, asked->backend,
-              asked->call->name, row, input->counts[row]);
+              asked->call->name, row, measured->counts[row]);
     return EXIT_WRONG;
 }
 
@@ -184,21 +233,13 @@ static int run(const struct run_asked *asked, struct run_measured *measured)
     int code = load(asked, &measured->data);
     if (code)
         return code;
-    const struct matrix *data = &measured->data;
-    measured->counts = malloc(data->rows * sizeof *measured->counts);
-    if (!measured->counts) {
-        say_error(PROGRAM, "out of memory: no room for %" PRIu64 " counts", data->rows);
-        return EXIT_RUNTIME;
-    }
-    /* No count is negative: what no worker wrote cannot pass for right. */
-    memset(measured->counts, 0xff, data->rows * sizeof *measured->counts);
+    struct matrix *data = &measured->data;
     const struct kernel_params params = {
         .columns = data->columns, .minimum = asked->minimum, .maximum = asked->maximum};
-    const struct run_input input = {
+    struct run_input input = {
         .kernel = kernel_find("howmany"),
         .params = &params,
         .data = data,
-        .counts = measured->counts,
         .options = {.chunk = asked->chunk,
                     .schedule = asked->schedule,
                     .params = &params,
@@ -213,8 +254,7 @@ static int run(const struct run_asked *asked, struct run_measured *measured)
         say_error(PROGRAM, "%s on backend `%s': %s", phase, asked->backend, grain_strerror(status));
         return EXIT_RUNTIME;
     }
-    size_t row = input.kernel->check(data->values, measured->counts, data->rows, &params);
-    return row < data->rows ? wrong(asked, &input, row) : show(asked, measured);
+    return measured->wrong_row < data->rows ? wrong(asked, measured) : show(asked, measured);
 }
 
 int command_run(int argc, char **argv)

@@ -41,10 +41,13 @@ struct run_cpu {
     uint64_t user_us, sys_us;
 };
 
+#define RUN_FIRST_ROWS 5 /* so many are printed */
+
 struct run_measured {
-    struct matrix data;
-    int32_t *counts; /* one a row */
-    int workers;     /* those the pool really had */
+    struct matrix data; /* after the run only the first rows have values */
+    int32_t *counts;    /* one a row */
+    uint64_t wrong_row; /* the first row with a wrong count; as many as rows when all are right */
+    int workers;        /* those the pool really had */
     uint64_t phase_ns[RUN_PHASES], wall_ns;
     struct run_cpu caller, everyone; /* everyone: the caller and its workers */
 };

@@ -10,7 +10,6 @@
 #include "command.h"
 #include "run.h"
 
-#define ROWS_SHOWN   5
 #define COUNTS_SHOWN 10
 #define INDENT       22
 #define WIDTH        79
@@ -19,7 +18,7 @@ static const struct {
     const char *name, *note;
 } phases[RUN_PHASES] = {
     [RUN_OPEN] = {"open", "start the workers"},
-    [RUN_SUBMIT] = {"submit", "part of collect: the call blocks"},
+    [RUN_SUBMIT] = {"submit", "move the data to where the workers see it"},
     [RUN_COLLECT] = {"collect", "the call, until every result is there"},
     [RUN_CLOSE] = {"close", "stop the workers"},
 };
@@ -96,8 +95,8 @@ static void print_asked(const struct run_asked *asked, const struct run_measured
 static void print_found(const struct run_asked *asked, const struct run_measured *measured)
 {
     const struct matrix *data = &measured->data;
-    for (uint64_t i = 0; i < least(data->rows, ROWS_SHOWN); i++) {
-        label(i ? "" : data->rows < ROWS_SHOWN ? "All rows" : "First five rows");
+    for (uint64_t i = 0; i < least(data->rows, RUN_FIRST_ROWS); i++) {
+        label(i ? "" : data->rows < RUN_FIRST_ROWS ? "All rows" : "First five rows");
         int column = INDENT;
         for (int32_t k = 0; k < data->columns; k++)
             column = wrapped(column, data->values[i * (uint64_t)data->columns + (uint64_t)k]);
@@ -159,7 +158,7 @@ void run_print_text(const struct run_asked *asked, const struct run_measured *me
 static json_t *json_rows(const struct matrix *data)
 {
     json_t *rows = json_array();
-    for (uint64_t i = 0; i < least(data->rows, ROWS_SHOWN); i++) {
+    for (uint64_t i = 0; i < least(data->rows, RUN_FIRST_ROWS); i++) {
         json_t *row = json_array();
         for (int32_t k = 0; k < data->columns; k++)
             json_array_append_new(row, json_integer(data->values[i * (uint64_t)data->columns + (uint64_t)k]));

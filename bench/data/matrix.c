@@ -168,3 +168,12 @@ int matrix_read(struct matrix *matrix, const char *path, char error[MATRIX_ERROR
         matrix_free(matrix);
     return status;
 }
+
+void matrix_shrink(struct matrix *matrix, uint64_t rows)
+{
+    if (rows >= matrix->rows)
+        return;
+    int32_t *values = realloc(matrix->values, (size_t)rows * (size_t)matrix->columns * sizeof *values);
+    if (values)
+        matrix->values = values;
+}

@@ -23,4 +23,7 @@ int matrix_random(struct matrix *matrix, uint64_t rows, int32_t columns, uint32_
 int matrix_read(struct matrix *matrix, const char *path, char error[MATRIX_ERROR_MAX]); /* by extension */
 void matrix_free(struct matrix *matrix);
 
+/* Gives the memory of all rows but the first few back; rows keeps saying how many there were. */
+void matrix_shrink(struct matrix *matrix, uint64_t rows);
+
 #endif
