@@ -31,19 +31,16 @@ static const struct plan_row quick_rows[] = {
 };
 
 static const struct plan_row default_rows[] = {
-    {.chunks = "1,4,16,64,256,1024,4096,16384,python", .repetitions = 3},
-    {.backends = "fork,pthread",
-     .schedules = "steal",
-     .chunks = "1,4,16,64,256,1024,4096,16384,python",
-     .repetitions = 3},
-    {.schedules = "static,guided,taskloop", .chunks = "1,16,256,4096,python"},
+    {.chunks = "1,4,16,64,256,1024,4096,python", .repetitions = 3},
+    {.backends = "fork,pthread", .schedules = "steal", .chunks = "1,4,16,64,256,1024,4096,python", .repetitions = 3},
+    {.schedules = "static,guided,taskloop", .chunks = "1,256,4096,python"},
     {.calls = "apply", .tasks = 2000, .repetitions = 3},
     {.backends = "openmp-as-shipped", .chunks = "1,64,python"},
     {.backends = "openmp-as-shipped", .calls = "apply", .tasks = 2000},
     {.backends = "floor", .calls = "peak", .workers = "up-to-P", .repetitions = 3},
     {.backends = "null"},
     {.kernels = "empty", .chunks = "1,64,python"},
-    {.chunks = "1,4096", .workers = "up-to-2P"},
+    {.chunks = "1,4096,python", .workers = "up-to-2P"},
     {.kernels = COMPUTE, .rows = "2500", .workers = "up-to-2P"},
     {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "2500"},
     {.calls = "open", .rows = "0"},
@@ -51,7 +48,7 @@ static const struct plan_row default_rows[] = {
     {.backends = "floor", .calls = "peak", .rows = "2000000", .repetitions = 5},
     {.backends = "cpython", .calls = "loop"},
     {.backends = "cpython", .calls = "apply", .tasks = 2000},
-    {.backends = "cpython", .tasks = 20000},
+    {.backends = "cpython", .tasks = 10000},
     {.backends = "cpython", .chunks = "python"},
 };
 

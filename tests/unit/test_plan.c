@@ -237,7 +237,7 @@ static void test_filter(void **state)
 {
     (void)state;
     struct plan plan =
-        make(&(struct plan_options){.filter = "^howmany/(fork|pthread)/.*/chunk:(1|16)/workers:2/.*200000/"});
+        make(&(struct plan_options){.filter = "^howmany/(fork|pthread)/.*/chunk:(1|256)/workers:2/.*200000/"});
     assert_serial_first(&plan);
     assert_int_equal(plan.count, 2 + 2 * 4 * 2);
     plan_free(&plan);
