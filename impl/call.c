@@ -158,25 +158,42 @@ int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_
 
 /* ------------------------------------------------------------------------------- memory and counters */
 
+static int block_get(struct grain_pool *pool, size_t size, void **memory)
+{
+    size_t rounded = (size + 63) / 64 * 64 + sizeof(struct pool_block);
+    struct pool_block *block = aligned_alloc(64, rounded);
+    if (!block)
+        return -ENOMEM;
+    memset(block, 0, rounded);
+    pthread_mutex_lock(&pool->lock);
+    block->next = pool->blocks;
+    block->link = &pool->blocks;
+    if (block->next)
+        block->next->link = &block->next;
+    pool->blocks = block;
+    pthread_mutex_unlock(&pool->lock);
+    *memory = block + 1;
+    return 0;
+}
+
+static void block_put(struct pool_block *block)
+{
+    *block->link = block->next;
+    if (block->next)
+        block->next->link = block->link;
+    free(block);
+}
+
 int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
 {
-    if (!memory || size == 0 || size > PTRDIFF_MAX - 64)
+    if (!memory || size == 0 || size > PTRDIFF_MAX - 256)
         return -EINVAL;
     *memory = NULL;
     int status = pool_enter(pool);
     if (status)
         return status;
     const struct grain_backend *backend = pool->core.backend;
-    if (backend->alloc) {
-        status = backend->alloc(&pool->core, size, memory);
-    } else {
-        size_t rounded = (size + 63) / 64 * 64;
-        *memory = aligned_alloc(64, rounded);
-        if (*memory)
-            memset(*memory, 0, rounded);
-        else
-            status = -ENOMEM;
-    }
+    status = backend->alloc ? backend->alloc(&pool->core, size, memory) : block_get(pool, size, memory);
     pool_leave(pool);
     return status;
 }
@@ -186,12 +203,10 @@ void grain_release(struct grain_pool *pool, void *memory)
     if (!pool || !memory || !pool_is_owner(pool))
         return;
     const struct grain_backend *backend = pool->core.backend;
-    if (!backend->alloc) {
-        free(memory);
-        return;
-    }
     pthread_mutex_lock(&pool->lock);
-    if (!pool->joined)
+    if (!backend->alloc)
+        block_put((struct pool_block *)memory - 1);
+    else if (!pool->joined)
         backend->alloc(&pool->core, 0, &memory);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -177,6 +177,10 @@ void grain_pool_free(struct grain_pool *pool)
         return;
     grain_pool_terminate(pool);
     grain_pool_join(pool);
+    for (struct pool_block *next, *block = pool->blocks; block; block = next) {
+        next = block->next;
+        free(block);
+    }
     mark_drop(pool);
     pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);

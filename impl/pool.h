@@ -14,6 +14,13 @@
 
 enum pool_phase { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
 
+/* In front of each block of ordinary memory that grain_alloc gave out: 64 bytes, so that the block behind
+ * it stays aligned. */
+struct pool_block {
+    _Alignas(64) struct pool_block *next;
+    struct pool_block **link; /* what points at this one */
+};
+
 /* Life of a pool. `phase` only grows. A call first counts itself in `calls`, then reads `phase`;
  * close and terminate first store `phase`, join then reads `calls`: both sequentially consistent, so
  * that either the call sees the new phase or join sees the call. */
@@ -24,9 +31,10 @@ struct grain_pool {
     _Atomic int phase;
     _Atomic uint64_t calls;
     _Atomic uint64_t handovers, steals;
-    pthread_mutex_t lock; /* guards joined, with idle */
+    pthread_mutex_t lock; /* guards joined, with idle; and blocks */
     pthread_cond_t idle;
     bool joined;
+    struct pool_block *blocks; /* goes with the pool; unused where the backend has memory of its own */
 };
 
 /* Whether this process is the one that opened the pool. */

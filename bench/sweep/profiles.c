@@ -48,7 +48,7 @@ static const struct plan_row default_rows[] = {
     {.backends = "floor", .calls = "peak", .rows = "2000000", .repetitions = 5},
     {.backends = "cpython", .calls = "loop"},
     {.backends = "cpython", .calls = "apply", .tasks = 2000},
-    {.backends = "cpython", .tasks = 10000},
+    {.backends = "cpython", .chunks = "1,64", .tasks = 10000},
     {.backends = "cpython", .chunks = "python"},
 };
 

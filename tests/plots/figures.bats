@@ -162,7 +162,7 @@ load helper
       '\\n\\101,,,\"' 'é⌈漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字'; do
     printf '{"cpu_model": "%s", "usable_cpus": 2, "rounds": 3, "commit": "`touch pwned`"}' \
       "${cpu//\\/\\\\}" | sed 's/\\\\/\\/g' >run/env.json
-    jq -e . run/env.json >/dev/null || return 1
+    python3 -c 'import json; json.load(open("run/env.json", encoding="utf-8"))'
     rm -rf run/figures
     "$GRAIN" plot run
     [ -z "$(find . -name 'pwned*')" ]
