@@ -126,33 +126,32 @@ int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, si
     return call(pool, &job, options);
 }
 
-int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
-              const struct grain_call_options *options)
+static struct job map_job(struct grain_in in, struct grain_out out)
 {
-    struct job job = {
-        .form = JOB_TASK,
-        .task = task,
+    return (struct job){
         .items = in.data,
         .results = out.data,
         .count = in.count,
         .item_size = in.size,
         .result_size = out.size,
     };
+}
+
+int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+              const struct grain_call_options *options)
+{
+    struct job job = map_job(in, out);
+    job.form = JOB_TASK;
+    job.task = task;
     return call(pool, &job, options);
 }
 
 int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
                      const struct grain_call_options *options)
 {
-    struct job job = {
-        .form = JOB_CHUNK,
-        .chunk_task = task,
-        .items = in.data,
-        .results = out.data,
-        .count = in.count,
-        .item_size = in.size,
-        .result_size = out.size,
-    };
+    struct job job = map_job(in, out);
+    job.form = JOB_CHUNK;
+    job.chunk_task = task;
     return call(pool, &job, options);
 }
 

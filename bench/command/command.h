@@ -7,6 +7,7 @@
 #define GRAIN_BENCH_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum exit_code {
     EXIT_FINE = 0,
@@ -48,6 +49,10 @@ bool say_coloured(void);
  *     static const struct argp_child children[] = {{&say_argp, 0, NULL, 0}, {0}}; */
 struct argp;
 extern const struct argp say_argp;
+
+/* A whole decimal number in [low, high] from an option's text, or a usage error that names the option. */
+struct argp_state;
+int64_t option_number(const struct argp_state *state, const char *option, const char *text, int64_t low, int64_t high);
 
 /* A piece of standard output in a colour, plain where colour is off. */
 enum say_paint { SAY_BOLD, SAY_DIM, SAY_GREEN, SAY_YELLOW, SAY_RED };

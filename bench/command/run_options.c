@@ -55,24 +55,13 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* A whole decimal number in [low, high], or a usage error that names the option. */
-static int64_t number(const struct argp_state *state, const char *option, const char *text, int64_t low, int64_t high)
-{
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || end == text || *end || value < low || value > high)
-        argp_error(state, "%s takes a whole number from %" PRId64 " to %" PRId64 ", not `%s'", option, low, high, text);
-    return value;
-}
-
 static int64_t chunk_of(const struct argp_state *state, const char *text)
 {
     if (strcmp(text, "auto") == 0)
         return 0;
     if (strcmp(text, "python") == 0)
         return GRAIN_CHUNK_PYTHON;
-    return number(state, "--chunk (besides auto and python)", text, 1, INT64_MAX);
+    return option_number(state, "--chunk (besides auto and python)", text, 1, INT64_MAX);
 }
 
 static const char *backend_of(const struct argp_state *state, const char *text)
@@ -137,25 +126,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         asked->chunk = chunk_of(state, arg);
         return 0;
     case KEY_WORKERS:
-        asked->workers = (int)number(state, "--workers", arg, 1, 1024);
+        asked->workers = (int)option_number(state, "--workers", arg, 1, 1024);
         return 0;
     case KEY_ROWS:
-        asked->rows = (uint64_t)number(state, "--rows", arg, 1, INT64_MAX);
+        asked->rows = (uint64_t)option_number(state, "--rows", arg, 1, INT64_MAX);
         return 0;
     case KEY_COLS:
-        asked->columns = (int32_t)number(state, "--cols", arg, 1, 4096);
+        asked->columns = (int32_t)option_number(state, "--cols", arg, 1, 4096);
         return 0;
     case KEY_SEED:
-        asked->seed = (uint32_t)number(state, "--seed", arg, 0, UINT32_MAX);
+        asked->seed = (uint32_t)option_number(state, "--seed", arg, 0, UINT32_MAX);
         return 0;
     case KEY_INPUT:
         asked->input = arg;
         return 0;
     case KEY_MIN:
-        asked->minimum = (int32_t)number(state, "--min", arg, INT32_MIN, INT32_MAX);
+        asked->minimum = (int32_t)option_number(state, "--min", arg, INT32_MIN, INT32_MAX);
         return 0;
     case KEY_MAX:
-        asked->maximum = (int32_t)number(state, "--max", arg, INT32_MIN, INT32_MAX);
+        asked->maximum = (int32_t)option_number(state, "--max", arg, INT32_MIN, INT32_MAX);
         return 0;
     case KEY_JSON:
         asked->json = true;

@@ -4,6 +4,8 @@
  * where the reader wants it. Also the parser of the options that all of them share.
  */
 #include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,3 +125,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp say_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+int64_t option_number(const struct argp_state *state, const char *option, const char *text, int64_t low, int64_t high)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value < low || value > high)
+        argp_error(state, "%s takes a whole number from %" PRId64 " to %" PRId64 ", not `%s'", option, low, high, text);
+    return value;
+}

@@ -68,17 +68,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* A whole decimal number in [low, high], or a usage error that names the option. */
-static int64_t number(const struct argp_state *state, const char *option, const char *text, int64_t low, int64_t high)
-{
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < low || value > high)
-        argp_error(state, "%s takes a whole number from %" PRId64 " to %" PRId64 ", not `%s'", option, low, high, text);
-    return value;
-}
-
 static void check_together(const struct argp_state *state, const struct sweep_asked *asked)
 {
     if (asked->data.input != NULL && asked->is_data_given)
@@ -128,25 +117,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
     switch (key) {
     case KEY_ROUNDS:
-        asked->plan.rounds = (int)number(state, "--rounds", arg, 1, 1000);
+        asked->plan.rounds = (int)option_number(state, "--rounds", arg, 1, 1000);
         return 0;
     case KEY_BUDGET:
-        asked->budget_s = (double)number(state, "--budget", arg, 0, 10000000);
+        asked->budget_s = (double)option_number(state, "--budget", arg, 0, 10000000);
         return 0;
     case KEY_TIMEOUT:
-        asked->timeout_s = (double)number(state, "--timeout", arg, 1, 1000000);
+        asked->timeout_s = (double)option_number(state, "--timeout", arg, 1, 1000000);
         return 0;
     case KEY_COLS:
-        asked->data.columns = (int32_t)number(state, "--cols", arg, 1, 4096);
+        asked->data.columns = (int32_t)option_number(state, "--cols", arg, 1, 4096);
         return 0;
     case KEY_SEED:
-        asked->data.seed = (uint32_t)number(state, "--seed", arg, 0, UINT32_MAX);
+        asked->data.seed = (uint32_t)option_number(state, "--seed", arg, 0, UINT32_MAX);
         return 0;
     case KEY_MIN:
-        asked->data.minimum = (int32_t)number(state, "--min", arg, INT32_MIN, INT32_MAX);
+        asked->data.minimum = (int32_t)option_number(state, "--min", arg, INT32_MIN, INT32_MAX);
         return 0;
     case KEY_MAX:
-        asked->data.maximum = (int32_t)number(state, "--max", arg, INT32_MIN, INT32_MAX);
+        asked->data.maximum = (int32_t)option_number(state, "--max", arg, INT32_MIN, INT32_MAX);
         return 0;
     case KEY_RESUME:
         asked->is_resume = true;
