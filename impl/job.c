@@ -29,6 +29,11 @@ const void *job_current_pool(void)
     return current_pool;
 }
 
+void job_describe(struct job *job, const struct job *from)
+{
+    memcpy(job, from, offsetof(struct job, outcome));
+}
+
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
 {
     if (outcome->failed == 0 || error->index < outcome->first.index)
@@ -100,7 +105,7 @@ static void run_chunk(const struct job *job, size_t begin, size_t end, struct gr
 {
     const void *items = (const void *)place(job->items, begin, job->item_size);
     void *results = (void *)place(job->results, begin, job->result_size);
-    ctx->index = begin;
+    job_set_index(ctx, begin);
     ctx->gap = begin;
     ctx->failed_here = 0;
     int code = job->chunk_task(items, results, end - begin, ctx);
@@ -108,25 +113,36 @@ static void run_chunk(const struct job *job, size_t begin, size_t end, struct gr
         fail_rest(ctx, begin, end, code);
 }
 
-void job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+/* Out of line: a task failed, or somebody asked for attention, or both. Returns the end of the run. */
+__attribute__((noinline)) static size_t task_noted(struct grain_context *ctx, size_t index, size_t end, int code)
+{
+    if (code && ctx->unfailed <= index)
+        grain_context_fail_at(ctx, index, code, NULL);
+    if (job_is_asked(ctx) && ctx->heed)
+        end = ctx->heed(ctx, index + 1, end);
+    return end;
+}
+
+size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     ctx->job = job;
     ctx->unfailed = begin;
     ctx->end = end;
     if (job->form == JOB_CHUNK) {
         run_chunk(job, begin, end, ctx);
-        return;
+        return end;
     }
     grain_task_fn task = job->task;
     size_t item_size = job->item_size, result_size = job->result_size;
     uintptr_t item = place(job->items, begin, item_size);
     uintptr_t result = place(job->results, begin, result_size);
     for (size_t i = begin; i < end; i++, item += item_size, result += result_size) {
-        ctx->index = i;
+        job_set_index(ctx, i);
         int code = task((const void *)item, (void *)result, ctx);
-        if (__builtin_expect(code != 0, 0) && ctx->unfailed <= i)
-            grain_context_fail_at(ctx, i, code, NULL);
+        if (__builtin_expect(((uint32_t)code | job_is_asked(ctx)) != 0, 0))
+            end = task_noted(ctx, i, end, code);
     }
+    return end;
 }
 
 int grain_context_worker(const struct grain_context *ctx)

@@ -23,15 +23,17 @@ struct job_outcome {
 };
 
 struct job {
+    /* What it takes to run a task: the first 64 bytes, one cache line where a job is aligned to that. */
     enum job_form form;
-    grain_task_fn task;        /* JOB_TASK */
-    grain_chunk_fn chunk_task; /* JOB_CHUNK */
+    enum grain_schedule schedule;
+    grain_task_fn task; /* JOB_TASK */
     const void *items;
     void *results;
-    size_t count, item_size, result_size;
-    size_t chunk; /* tasks a claim, >= 1; with static, 0: one contiguous share a worker */
-    enum grain_schedule schedule;
     const void *params;
+    size_t count, item_size, result_size;
+    /* What it takes to hand it out. */
+    grain_chunk_fn chunk_task; /* JOB_CHUNK */
+    size_t chunk;              /* tasks a claim, >= 1; with static, 0: one contiguous share a worker */
     size_t params_size;
     int *codes; /* count entries, zeroed before the job starts, or NULL */
 
@@ -40,22 +42,55 @@ struct job {
     uint64_t handovers, steals;
 };
 
-/* The worker's side of a call; tasks see it as an opaque handle. One per worker, never shared. Whoever
- * calls job_run() sets worker, pid and outcome; the rest is job_run()'s own. */
+/* Copies everything but what the backend writes: an outcome is several cache lines that a new job does not need. */
+void job_describe(struct job *job, const struct job *from);
+
+/* The worker's side of a call; tasks see it as an opaque handle. One per worker. Whoever calls job_run() sets worker,
+ * pid and outcome, and heed where somebody may ask for attention; the rest is job_run()'s own. Others touch two words
+ * of a running worker's, both through job_index(), job_ask(): they may read `index` and set `attention`. */
 struct grain_context {
     const struct job *job;
     struct job_outcome *outcome;
     size_t index;       /* the running task, or the first of the running chunk */
+    uint32_t attention; /* not 0: heed is called when the running task has ended */
+    int worker;
+    /* Answers between two tasks; next: the first task not begun yet. Returns the new end of this run: `end`, or less
+     * where tasks were given away or dropped. */
+    size_t (*heed)(struct grain_context *ctx, size_t next, size_t end);
     size_t end;         /* one past the last task of this run */
     size_t unfailed;    /* tasks below this are settled: a second failure of theirs is ignored */
     size_t gap;         /* chunk form: the lowest task that has not failed */
     size_t failed_here; /* chunk form: failures within this chunk */
-    int worker;
-    int pid; /* the worker process, 0 where workers are threads */
+    void *owner;        /* whose context it is, for heed */
+    int pid;            /* the worker process, 0 where workers are threads */
 };
 
-/* Runs the tasks [begin, end) of job in the calling thread. Failures go to ctx->outcome and job->codes. */
-void job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
+/* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
+ * job->codes. Returns one past the last task that was run: `end`, unless heed said less. */
+size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
+
+/* For others than the worker, any thread or process that sees the context. relaxed: the index is a hint, and who asks
+ * looks again until there is an answer. */
+static inline size_t job_index(const struct grain_context *ctx)
+{
+    return __atomic_load_n(&ctx->index, __ATOMIC_RELAXED);
+}
+
+static inline void job_ask(struct grain_context *ctx)
+{
+    __atomic_store_n(&ctx->attention, 1, __ATOMIC_RELAXED);
+}
+
+/* For the worker: where it is, and whether somebody asked. */
+static inline void job_set_index(struct grain_context *ctx, size_t index)
+{
+    __atomic_store_n(&ctx->index, index, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t job_is_asked(const struct grain_context *ctx)
+{
+    return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
+}
 
 /* Records that one task failed. message may be NULL. */
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error);

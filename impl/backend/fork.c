@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/builtin.h"
+#include "backend/cargo.h"
 #include "backend/supervisor.h"
 #include "backend/team.h"
 #include "machine/machine.h"
@@ -19,6 +20,7 @@ struct fork_state {
     struct supervisor supervisor;
     struct arena arena;
     struct crew *crew;
+    uint64_t bytes_now, bytes_most; /* of the arena, taken for calls */
 };
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -41,7 +43,6 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     struct team *team = memory;
     struct crew *crew = (struct crew *)((char *)memory + team_bytes);
     int *numbers = (int *)((char *)crew + crew_bytes);
-    team_init(team, pool->workers, machine_cpu_count(), pool->wait, true);
     crew->team = team;
     crew->mark = pool;
     crew->grace_ns = pool->grace_ns;
@@ -50,6 +51,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
         crew->cpus = numbers + count;
         status = machine_place(pool->workers, crew->cpus);
     }
+    team_init(team, pool->workers, machine_cpu_count(), pool->wait, true, crew->cpus);
     state->crew = crew;
     return status;
 }
@@ -62,9 +64,11 @@ static int fork_open(struct backend_pool *pool)
         return status;
     status = crew_make(pool, state);
     if (status == 0) {
-        team_front_init(&state->front, state->crew->team);
+        status = team_front_init(&state->front, state->crew->team);
         state->front.is_alive = is_alive;
         state->front.user = state;
+    }
+    if (status == 0) {
         status = supervisor_start(&state->supervisor, state->crew);
         if (status)
             team_front_drop(&state->front);
@@ -75,6 +79,7 @@ static int fork_open(struct backend_pool *pool)
     }
     pool->worker_pids = state->crew->pids;
     pool->replaced = &state->crew->replaced;
+    pool->call_bytes = &state->bytes_most;
     return 0;
 }
 
@@ -97,103 +102,58 @@ static void fork_close(struct backend_pool *pool)
     arena_close(&state->arena);
 }
 
-/* ------------------------------------------------------------------------------ moving a call's data */
+/* ------------------------------------------------------------------------------------------- a call */
 
-/* The blocks of one call that had to be taken from the arena; small ones travel in the descriptor. */
-struct cargo {
-    struct arena *arena;
-    unsigned char *small;
-    size_t small_used;
-    void *blocks[5];
-    int count;
-};
-
-static int cargo_take(struct cargo *cargo, size_t size, void **memory)
+/* The most that calls took beside what grain_alloc gave: for the stats. relaxed: a figure, nothing rests on it. */
+static void call_bytes_add(struct fork_state *state, size_t bytes)
 {
-    size_t rounded = (size + 15) / 16 * 16;
-    if (rounded <= TEAM_INLINE - cargo->small_used) {
-        *memory = cargo->small + cargo->small_used;
-        cargo->small_used += rounded;
-        return 0;
-    }
-    int status = arena_alloc(cargo->arena, size, memory);
-    if (status == 0)
-        cargo->blocks[cargo->count++] = *memory;
-    return status;
+    uint64_t now = __atomic_add_fetch(&state->bytes_now, bytes, __ATOMIC_RELAXED);
+    uint64_t most = __atomic_load_n(&state->bytes_most, __ATOMIC_RELAXED);
+    while (now > most &&
+           !__atomic_compare_exchange_n(&state->bytes_most, &most, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
 }
 
-static int cargo_copy_in(struct cargo *cargo, const void *data, size_t size, const void **inside)
+static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job *job, int workers)
 {
-    if (size == 0 || arena_contains(cargo->arena, data, size)) {
-        *inside = data;
-        return 0;
-    }
-    void *memory;
-    int status = cargo_take(cargo, size, &memory);
+    struct team_job *place = cargo->place;
+    int status = cargo_load(cargo, workers);
     if (status)
         return status;
-    memcpy(memory, data, size);
-    *inside = memory;
-    return 0;
-}
-
-static int cargo_load(struct cargo *cargo, struct team_job *place, const struct job *job, int workers)
-{
-    struct job *inside = &place->job;
-    void *memory;
-    *inside = *job;
-    team_fit(inside);
-    size_t results = job->count * job->result_size, units = team_units(inside, workers);
-    int status = cargo_copy_in(cargo, job->items, job->count * job->item_size, &inside->items);
+    call_bytes_add(state, cargo->bytes);
+    team_submit(&state->front, place, cargo->loaded);
+    while (cargo->loaded < job->count)
+        team_loaded(&state->front, place, cargo_load_more(cargo));
+    status = team_wait(&state->front, place);
     if (status == 0)
-        status = cargo_copy_in(cargo, job->params, job->params_size, &inside->params);
-    if (status == 0 && results && !arena_contains(cargo->arena, job->results, results)) {
-        status = cargo_take(cargo, results, &memory);
-        inside->results = memory;
-    }
-    if (status == 0 && job->codes) {
-        status = cargo_take(cargo, job->count * sizeof *job->codes, &memory);
-        inside->codes = memory;
-        if (status == 0)
-            memset(memory, 0, job->count * sizeof *job->codes);
-    }
-    if (status == 0) {
-        status = cargo_take(cargo, units, &memory);
-        place->units = memory;
-        if (status == 0)
-            memset(memory, 0, units);
-    }
+        cargo_unload(cargo, job);
     return status;
 }
 
-static void cargo_unload(const struct team_job *place, struct job *job)
+static int single_run_in(struct fork_state *state, struct cargo *cargo, struct job *job)
 {
-    size_t results = job->count * job->result_size;
-    if (results && place->job.results != job->results)
-        memcpy(job->results, place->job.results, results);
-    if (job->codes)
-        memcpy(job->codes, place->job.codes, job->count * sizeof *job->codes);
-    job->outcome = place->job.outcome;
-    job->handovers = place->job.handovers;
-    job->steals = place->job.steals;
+    int status = cargo_load_single(cargo);
+    if (status)
+        return status;
+    team_submit_single(&state->front, cargo->place);
+    status = team_wait_single(&state->front, cargo->place);
+    if (status == 0)
+        cargo_unload_single(cargo, job);
+    return status;
 }
 
 static int fork_run(struct backend_pool *pool, struct job *job)
 {
     struct fork_state *state = pool->state;
-    struct team_job *place = team_job_take(&state->front);
-    struct cargo cargo = {.arena = &state->arena, .small = place->small};
-    int status = cargo_load(&cargo, place, job, pool->workers);
-    if (status == 0) {
-        team_submit(&state->front, place);
-        status = team_wait(&state->front, place);
-        if (status == -ENOTRECOVERABLE || status == -ECANCELED)
-            return status; /* workers may still be in it: its memory goes with the pool */
-        cargo_unload(place, job);
-    }
-    for (int i = 0; i < cargo.count; i++)
-        arena_release(&state->arena, cargo.blocks[i]);
-    team_job_return(&state->front, place);
+    struct cargo cargo = {.arena = &state->arena, .place = team_job_take(&state->front), .job = job};
+    bool is_single = job->count == 1 && job->form == JOB_TASK;
+    int status = is_single ? single_run_in(state, &cargo, job) : job_run_in(state, &cargo, job, pool->workers);
+    if (status == -ENOTRECOVERABLE || status == -ECANCELED)
+        return status; /* workers may still be in it: its memory goes with the pool */
+    if (cargo.bytes && !is_single)
+        __atomic_sub_fetch(&state->bytes_now, cargo.bytes, __ATOMIC_RELAXED);
+    cargo_drop(&cargo);
+    team_job_return(&state->front, cargo.place);
     return status;
 }
 

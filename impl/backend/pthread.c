@@ -86,12 +86,17 @@ static int pthread_open(struct backend_pool *pool)
         return status;
     }
     memset(state->team, 0, team_size(pool->workers));
-    team_init(state->team, pool->workers, machine_cpu_count(), pool->wait, false);
-    team_front_init(&state->front, state->team);
-    status = workers_start(state, pool->workers, cpus);
+    team_init(state->team, pool->workers, machine_cpu_count(), pool->wait, false, cpus);
+    status = team_front_init(&state->front, state->team);
+    if (status == 0) {
+        status = workers_start(state, pool->workers, cpus);
+        if (status)
+            pthread_close(pool);
+    } else {
+        free(state->team);
+        free(state->workers);
+    }
     free(cpus);
-    if (status)
-        pthread_close(pool);
     return status;
 }
 
@@ -99,11 +104,20 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
 {
     struct pthread_state *state = pool->state;
     struct team_job *place = team_job_take(&state->front);
-    place->job = *job;
-    team_fit(&place->job);
-    team_submit(&state->front, place);
-    int status = team_wait(&state->front, place);
-    job->outcome = place->job.outcome;
+    job_describe(&place->job, job);
+    bool is_single = job->count == 1 && job->form == JOB_TASK;
+    int status;
+    if (is_single) {
+        team_submit_single(&state->front, place);
+        status = team_wait_single(&state->front, place);
+    } else {
+        team_fit(&place->job);
+        team_submit(&state->front, place, job->count);
+        status = team_wait(&state->front, place);
+    }
+    job->outcome.failed = place->job.outcome.failed;
+    if (job->outcome.failed)
+        job->outcome.first = place->job.outcome.first;
     job->handovers = place->job.handovers;
     job->steals = place->job.steals;
     team_job_return(&state->front, place);

@@ -5,35 +5,88 @@
  */
 #include "backend/team.h"
 
+#include "backend/team_front.h"
 #include "backend/team_worker.h"
-#include "transport/inject.h"
+#include "inject.h"
 #include "transport/wait.h"
 
-/* Takes a ticket from any ring, its own first. The tentative announcement is visible before the ticket
- * can be missing from the ring: the swap in ring_take is acq_rel. */
-static uint64_t ticket_take(struct worker *worker)
+/* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
+ * the swap in ring_take is acq_rel (alone: release). The cursor is cleared before: an old one must not pass for that
+ * of the new ticket. */
+static uint64_t ring_ticket(struct worker *worker, struct ring *ring)
 {
-    struct team *team = worker->team;
-    for (int i = 0; i < team->workers; i++) {
-        struct ring *ring = &team->slots[(worker->id + i) % team->workers].ring;
-        uint64_t position, ticket;
-        while ((ticket = ring_peek(ring, &position))) {
-            atomic_store_explicit(&worker->slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
-            INJECT(ticket_announced);
-            bool is_mine = ring_take(ring, position, ticket);
-            INJECT(ticket_swapped);
-            atomic_store_explicit(&worker->slot->ticket, is_mine ? ticket : 0, memory_order_release);
-            INJECT(ticket_recorded);
-            if (is_mine)
-                return ticket;
-        }
+    struct team_slot *slot = worker->slot;
+    uint64_t position, ticket;
+    while ((ticket = ring_peek(ring, &position))) {
+        INJECT(ticket_seen);
+        bool is_mine = true;
+        job_set_index(&slot->ctx, NO_TASK);
+        atomic_store_explicit(&slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
+        INJECT(ticket_announced);
+        if (worker->team->workers == 1)
+            ring_take_alone(ring, position);
+        else
+            is_mine = ring_take(ring, position, ticket);
+        INJECT(ticket_swapped);
+        atomic_store_explicit(&slot->ticket, is_mine ? ticket : 0, memory_order_release);
+        INJECT(ticket_recorded);
+        if (is_mine)
+            return ticket;
     }
     return 0;
 }
 
+/* What the caller may expect of this worker; relaxed: a hint, the fences around sleeping do not rest on it. */
+static void state_set(struct worker *worker, enum slot_state state)
+{
+    if (worker->state == (uint32_t)state)
+        return;
+    worker->state = (uint32_t)state;
+    atomic_store_explicit(&worker->slot->state, (uint32_t)state, memory_order_relaxed);
+}
+
+/* A single task may have been pushed into this worker's ring because it looked idle: somebody else should take it. The
+ * fence pairs with the one in team_submit_single: either the producer sees BUSY, or we see its ticket. */
+static void busy_become(struct worker *worker)
+{
+    struct team *team = worker->team;
+    state_set(worker, SLOT_BUSY);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (ring_has_next(&worker->slot->ring))
+        slot_wake(team, worker->id, true);
+}
+
+/* A ticket from any ring, its own first. */
+static uint64_t ticket_take(struct worker *worker)
+{
+    struct team *team = worker->team;
+    uint64_t ticket = 0;
+    int i = 0;
+    for (; i < team->workers && !ticket; i++)
+        ticket = ring_ticket(worker, &team->slots[(worker->id + i) % team->workers].ring);
+    if (ticket && (i > 1 || !ticket_is_single(ticket)))
+        busy_become(worker);
+    return ticket;
+}
+
 /* -------------------------------------------------------------------------------------------- waiting */
 
-/* At most one idle worker spins; the others sleep. A dead spinner's replacement has the same id and may
+bool worker_is_called(const struct worker *worker, uint32_t pushed)
+{
+    return ring_has_next(&worker->slot->ring) ||
+           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != pushed ||
+           atomic_load_explicit(&worker->team->phase, memory_order_acquire) != TEAM_RUN;
+}
+
+/* The caller needs the CPU that this worker is bound to. */
+static bool is_in_the_way(const struct worker *worker)
+{
+    return worker->team->workers > 1 && worker->slot->cpu >= 0 &&
+           atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) == worker->slot->cpu;
+}
+
+/* At most one idle worker spins; the others sleep. (A thief is not idle: in a team with a CPU a worker all of them
+ * spin.) A dead spinner's replacement has the same id and may
  * go on in its place. */
 static bool spinner_become(struct worker *worker)
 {
@@ -48,42 +101,53 @@ static bool spinner_become(struct worker *worker)
            seen == mine;
 }
 
-/* Spins until something is pushed or the phase changes; false when it has spun long enough. */
-static bool worker_spin(struct worker *worker, uint32_t pushed)
+bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news)
 {
     struct team *team = worker->team;
-    if (!spinner_become(worker))
+    bool is_thief = news && team->workers <= team->usable_cpus && team->wait != GRAIN_WAIT_PARK;
+    bool is_news = false, is_endless = team->wait == GRAIN_WAIT_SPIN;
+    if (!is_thief && !spinner_become(worker))
         return false;
-    bool is_news = false;
     uint64_t until = 0;
     for (unsigned turn = 0; !is_news; turn++) {
-        is_news = atomic_load_explicit(&team->pushed, memory_order_acquire) != pushed ||
-                  atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_RUN;
-        if ((turn & 63) == 63 && team->wait != GRAIN_WAIT_SPIN) {
+        is_news = worker_is_called(worker, pushed) || (news && news(worker));
+        if ((turn & 63) == 63 && !is_endless) {
             uint64_t now = wait_now_ns();
             if (until == 0)
                 until = now + WAIT_SPIN_NS;
-            else if (now > until)
+            else if (now > until || (!news && is_in_the_way(worker)))
                 break;
         }
         wait_breathe(turn);
     }
-    if (team->wait != GRAIN_WAIT_SPIN)
+    if (!is_thief && !is_endless)
         atomic_store_explicit(&team->spinner, 0, memory_order_relaxed);
     return is_news;
 }
 
-/* Sleeps unless something was pushed meanwhile. The fence pairs with the one in team_submit: either the
- * producer sees this sleeper, or the sleeper sees what was pushed. A worker killed in its sleep leaves
- * `sleepers` too high: that costs a system call a push, nothing else. */
-static void worker_sleep(struct team *team, uint32_t pushed)
+bool team_is_anything_queued(struct team *team)
 {
+    uint64_t position;
+    for (int i = 0; i < team->workers; i++)
+        if (ring_peek(&team->slots[i].ring, &position))
+            return true;
+    return false;
+}
+
+/* Sleeps unless something was pushed meanwhile. The fence pairs with those in parts_push and team_submit_single:
+ * either the producer sees this sleeper, or the sleeper sees what was pushed. A worker killed in its sleep leaves
+ * `sleepers` too high: that costs the producer a look at every slot, nothing else. */
+static void worker_sleep(struct worker *worker, uint32_t pushed)
+{
+    struct team *team = worker->team;
+    uint32_t bell = atomic_load_explicit(&worker->slot->bell, memory_order_acquire);
     atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_relaxed);
-    uint32_t bell = atomic_load_explicit(&team->bell, memory_order_acquire);
+    atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&team->pushed, memory_order_relaxed) == pushed &&
-        atomic_load_explicit(&team->phase, memory_order_relaxed) == TEAM_RUN)
-        wait_sleep(&team->bell, bell, UINT64_MAX, team->is_shared);
+    if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team))
+        wait_sleep(&worker->slot->bell, bell, UINT64_MAX, team->is_shared);
+    worker->state = SLOT_ASLEEP;
+    state_set(worker, SLOT_AWAKE);
     atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
 }
 
@@ -98,23 +162,28 @@ static uint64_t ticket_await(struct worker *worker)
             return ticket;
         if (atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_RUN)
             return 0;
-        if (!worker_spin(worker, pushed))
-            worker_sleep(team, pushed);
+        state_set(worker, SLOT_AWAKE);
+        if (!worker_spin(worker, pushed, NULL))
+            worker_sleep(worker, pushed);
     }
 }
 
-struct worker worker_make(struct team *team, int id, int pid)
+void worker_init(struct worker *worker, struct team *team, int id, int pid)
 {
     struct team_slot *slot = &team->slots[id];
+    *worker = (struct worker){.team = team, .slot = slot, .id = id};
     slot->ctx.worker = id;
     slot->ctx.pid = pid;
-    return (struct worker){.team = team, .slot = slot, .id = id};
+    slot->ctx.owner = worker;
+    slot->ctx.heed = piece_heed;
+    atomic_store_explicit(&slot->state, SLOT_AWAKE, memory_order_relaxed);
 }
 
 void team_work(struct team *team, int id, int pid)
 {
-    struct worker worker = worker_make(team, id, pid);
+    struct worker worker;
     uint64_t ticket;
+    worker_init(&worker, team, id, pid);
     while ((ticket = ticket_await(&worker)))
         ticket_work(&worker, ticket);
 }

@@ -11,12 +11,15 @@
  *
  * How a map of 200000 rows flows:
  *
- *   caller                    rings          workers                      job
- *   ------                    -----          -------                      ---
- *   fill a team_job ------->  ticket 0 ----> worker 0: claim, job_run ..  next (shared counter)
- *   ring the bell             ticket 1 ----> worker 1: claim, job_run ..  units[u] = 1 a unit run
- *   wait on `finished`                       part done: its bit in `done`
- *   merge outcomes  <-----------------------  the last bit: finished = 1
+ *   caller                      rings          workers                        job
+ *   ------                      -----          -------                        ---
+ *   fill a team_job --------->  ticket 0 ----> worker 0: take a piece, run    range 0 <--+ halves are
+ *   wake who sleeps             ticket 1 ----> worker 1: take a piece, run    range 1 <--+ stolen
+ *   copy more items in          (the ring of a busy worker:                   units[u] = 1 a unit run
+ *   sleep on `finished`          anybody takes the ticket)
+ *   merge outcomes  <-----------------------   part done: its bit in `done`; the last bit: finished
+ *
+ * A single task (apply) takes a shorter way through the same rings: team_single.c.
  *
  * The kill rule (processes only; a thread is never killed): every hand-over takes work away from the
  * giver before the taker records it, so a kill at any instruction may orphan tasks but never runs one
@@ -28,6 +31,8 @@
  *   between two pieces                    goes on claiming
  *   after a claim, before the cursor      the units are nobody's: found when all parts are done (their
  *                                         bytes in `units` are 0) and run by whoever completes the job
+ *   giving back, between shrinking the    the same: the piece no longer says that they are its own, the
+ *     piece and filling the range         range does not say so yet
  *   inside a task                         that task fails with -EOWNERDEAD; the rest of the piece is run
  *   after the last task, before the bytes the same: that task is reported dead although it had finished
  *   after the last bit, before `finished` sees that all bits are set, completes the job
@@ -47,6 +52,7 @@
 
 #define TEAM_JOBS   64  /* calls in progress at once; more wait for a free place */
 #define TEAM_INLINE 512 /* bytes of a small call's data that travel inside the job */
+#define TEAM_REPLY  48  /* bytes of a single task's result that travel beside `finished` */
 #define TEAM_WORDS  16  /* 64 parts each */
 
 #define NO_PIECE UINT64_MAX
@@ -60,16 +66,20 @@ enum team_phase {
 
 /* One part of a job: written by the worker that holds its ticket, read by the caller afterwards. */
 struct team_part {
-    struct steal_range range; /* under `steal`: the units that are this part's own */
-    struct job_outcome outcome;
+    struct steal_range range;             /* under `steal`: the units that are this part's own */
+    _Alignas(64) _Atomic uint32_t holder; /* 1 + the slot that holds the ticket; thieves look there whom to ask */
+    _Atomic uint32_t is_hungry;           /* its worker waits for somebody to give: not one to wait for */
     uint64_t handovers, steals;
+    struct job_outcome outcome;
 };
 
 struct team_job {
-    struct job job;                                 /* caller, before the tickets are pushed */
+    _Alignas(64) struct job job;                    /* caller, before the tickets are pushed */
     uint32_t parts;                                 /* caller */
+    uint16_t slot;                                  /* caller, its own: where the first ticket went */
     _Atomic uint32_t generation;                    /* caller: tickets of an older one are void */
     _Atomic uint8_t *units;                         /* a byte a claim unit, 1 = settled; NULL for threads */
+    _Alignas(64) _Atomic uint64_t loaded;           /* caller: tasks below this have their items; grows */
     struct claim_shared claims;                     /* workers */
     _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
     _Atomic uint64_t words_done;                    /* workers: generation << 32, and a bit a full word of done */
@@ -77,15 +87,26 @@ struct team_job {
     _Atomic uint32_t dropped;                       /* workers: tasks were left out because of TEAM_STOP */
     _Alignas(64) _Atomic uint32_t finished;         /* futex; see ticket.h: running, done, or who completes it */
     _Atomic uint32_t is_awaited;                    /* caller: about to sleep on finished */
-    _Alignas(64) unsigned char small[TEAM_INLINE];
+    unsigned char reply[TEAM_REPLY];                /* the worker of a single task: its result */
+    _Alignas(64) unsigned char small[TEAM_INLINE];  /* caller */
+};
+
+/* What the caller may expect of a worker; see slot_wake() in team_front.c. */
+enum slot_state {
+    SLOT_AWAKE, /* looks into its own ring before it does anything long */
+    SLOT_BUSY,  /* works on a map, or on a ticket from another ring: for how long, nobody knows */
+    SLOT_ASLEEP /* on `bell` */
 };
 
 struct team_slot {
-    /* Written by the slot's worker alone. */
+    /* Written by the slot's worker alone, ctx.attention by whoever asks. */
     _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
     _Atomic uint64_t begin, end;          /* the piece it runs; begin is NO_PIECE: none */
     _Atomic uint64_t pieces_run;          /* progress, for the supervisor's patience */
     struct grain_context ctx;             /* ctx.index: the task it is in */
+    _Alignas(64) _Atomic uint32_t state;  /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
+    _Atomic uint32_t bell;                /* futex: moved on by whoever wakes it */
+    int cpu;                              /* where it is bound, -1: nowhere; before it starts */
     /* Written by the supervisor before it forks a replacement. */
     int dead_pid, dead_signo, dead_status;
     struct ring ring;
@@ -100,8 +121,10 @@ struct team {
 
     _Alignas(64) _Atomic uint32_t phase;
     _Atomic uint32_t sleepers;             /* workers: how many sleep or are about to; may stay too high */
-    _Alignas(64) _Atomic uint32_t bell;    /* futex; moved on when somebody sleeps */
-    _Alignas(64) _Atomic uint32_t pushed;  /* caller: moved on after every push */
+    _Atomic uint32_t thieves;              /* the same for thieves that sleep on `feed` */
+    _Alignas(64) _Atomic uint32_t feed;    /* futex: moved on when something was given back, or pushed */
+    _Alignas(64) _Atomic uint32_t pushed;  /* caller: moved on after a push that its own slot may not see */
+    _Atomic int32_t caller_cpu;            /* caller: where it runs; a hint */
     _Alignas(64) _Atomic uint32_t spinner; /* 1 + id of the one idle worker that may spin, or 0 */
     struct team_job jobs[TEAM_JOBS];
 };
@@ -112,7 +135,8 @@ struct team_front {
     pthread_mutex_t lock; /* serialises producers; guards the fields below */
     uint16_t free_jobs[TEAM_JOBS];
     int free_count;
-    uint32_t turn; /* where the next single ticket goes */
+    uint16_t *pending; /* a slot: tickets pushed into its ring whose jobs are not returned */
+    int favourite;     /* the slot that got the last single task */
     /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
     bool (*is_alive)(void *user);
     void *user;
@@ -120,8 +144,8 @@ struct team_front {
 
 /* Bytes of a team; its memory must be zeroed and aligned to 64. */
 size_t team_size(int workers);
-void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
-void team_front_init(struct team_front *front, struct team *team);
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared, const int *cpus);
+int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
 void team_front_drop(struct team_front *front);
 
 /* Caller: a free job descriptor (waits for one), and its return. */
@@ -135,9 +159,16 @@ size_t team_units(const struct job *job, int workers);
 void team_fit(struct job *job);
 
 /* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
+ * loaded: how many tasks have their items already; less than all only under `steal`, where the rest is announced with
+ * team_loaded() and the last worker is called when all are there.
  * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */
-void team_submit(struct team_front *front, struct team_job *job);
+void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
+void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
 int team_wait(struct team_front *front, struct team_job *job);
+
+/* Caller: the same for a job of a single task; see team_single.c. */
+void team_submit_single(struct team_front *front, struct team_job *job);
+int team_wait_single(struct team_front *front, struct team_job *job);
 
 /* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
 void team_set_phase(struct team *team, enum team_phase phase);

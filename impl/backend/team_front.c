@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The caller's side of a team: job descriptors, pushing tickets, waiting for the end. The mutex here is
- * private to the calling process; no lock is shared with a worker.
+ * The caller's side of a team: job descriptors, pushing tickets, waking workers. Waiting for the end:
+ * team_wait.c. The mutex here is private to the calling process; no lock is shared with a worker.
  */
+#include "backend/team_front.h"
+
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "backend/team.h"
 #include "backend/ticket.h"
 #include "transport/wait.h"
-
-/* How often a sleeping caller looks whether the workers can still come back. */
-#define ALIVE_TICK_NS 100000000u
 
 static size_t round_up(size_t size)
 {
@@ -27,7 +27,7 @@ size_t team_size(int workers)
            round_up(TEAM_JOBS * count * sizeof(struct team_part));
 }
 
-void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared)
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared, const int *cpus)
 {
     char *at = (char *)team + round_up(sizeof *team);
     team->workers = workers;
@@ -36,38 +36,34 @@ void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait 
     team->is_shared = is_shared;
     team->slots = (struct team_slot *)at;
     team->parts = (struct team_part *)(at + (size_t)workers * sizeof(struct team_slot));
-    for (int i = 0; i < workers; i++)
+    for (int i = 0; i < workers; i++) {
         atomic_store_explicit(&team->slots[i].begin, NO_PIECE, memory_order_relaxed);
+        team->slots[i].cpu = cpus ? cpus[i] : -1;
+    }
 }
 
-void team_front_init(struct team_front *front, struct team *team)
+int team_front_init(struct team_front *front, struct team *team)
 {
     memset(front, 0, sizeof *front);
     front->team = team;
+    front->pending = calloc((size_t)team->workers, sizeof *front->pending);
+    if (!front->pending)
+        return -ENOMEM;
     pthread_mutex_init(&front->lock, NULL);
     while (front->free_count < TEAM_JOBS) {
         front->free_jobs[front->free_count] = (uint16_t)(TEAM_JOBS - 1 - front->free_count);
         front->free_count++;
     }
+    return 0;
 }
 
 void team_front_drop(struct team_front *front)
 {
     pthread_mutex_destroy(&front->lock);
+    free(front->pending);
 }
 
-void team_set_phase(struct team *team, enum team_phase phase)
-{
-    uint32_t now = atomic_load_explicit(&team->phase, memory_order_relaxed);
-    while (now < (uint32_t)phase && !atomic_compare_exchange_weak_explicit(&team->phase, &now, (uint32_t)phase,
-                                                                           memory_order_seq_cst, memory_order_relaxed))
-        ;
-    atomic_fetch_add_explicit(&team->bell, 1, memory_order_seq_cst);
-    wait_wake(&team->bell, INT_MAX, team->is_shared);
-    for (size_t i = 0; i < TEAM_JOBS; i++)
-        if (atomic_load_explicit(&team->jobs[i].is_awaited, memory_order_seq_cst))
-            wait_wake(&team->jobs[i].finished, INT_MAX, team->is_shared);
-}
+/* ------------------------------------------------------------------------------------ descriptors */
 
 /* Waits a moment for other callers to make room: only when hundreds of calls are in progress. */
 static void make_room(struct team_front *front)
@@ -84,6 +80,7 @@ struct team_job *team_job_take(struct team_front *front)
         make_room(front);
     struct team_job *job = &front->team->jobs[front->free_jobs[--front->free_count]];
     pthread_mutex_unlock(&front->lock);
+    job->parts = 0;
     return job;
 }
 
@@ -94,8 +91,18 @@ void team_job_return(struct team_front *front, struct team_job *job)
     uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
     atomic_store_explicit(&job->generation, (generation + 1) & TICKET_GENERATION, memory_order_release);
     pthread_mutex_lock(&front->lock);
+    for (uint32_t part = 0; part < job->parts; part++)
+        front->pending[(job->slot + part) % (uint32_t)front->team->workers]--;
     front->free_jobs[front->free_count++] = (uint16_t)(job - front->team->jobs);
     pthread_mutex_unlock(&front->lock);
+}
+
+uint32_t team_job_generation(struct team_job *job)
+{
+    uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
+    if (generation == 0) /* a ticket is never 0 */
+        atomic_store_explicit(&job->generation, ++generation, memory_order_relaxed);
+    return generation;
 }
 
 static uint32_t parts_of(const struct job *job, int workers)
@@ -118,23 +125,23 @@ size_t team_units(const struct job *job, int workers)
     return job->chunk ? (job->count + job->chunk - 1) / job->chunk : parts_of(job, workers);
 }
 
-/* Every part gets an equal run of units. */
-static void ranges_deal(struct team *team, struct team_job *job, uint32_t index)
+/* Every part gets an equal run of units; while items are still being copied in, the first gets all: its worker goes
+ * through them in the order in which they come. */
+static void ranges_deal(struct team *team, struct team_job *job, uint32_t index, bool is_loaded)
 {
     uint64_t units = team_units(&job->job, team->workers);
-    for (uint32_t i = 0; i < job->parts; i++)
+    for (uint32_t i = 0; i < job->parts; i++) {
+        uint64_t first = is_loaded || i == 0 ? i : job->parts, last = is_loaded ? i + 1 : job->parts;
         steal_put(&team_part(team, index, i)->range,
-                  (struct steal_piece){(uint32_t)(units * i / job->parts), (uint32_t)(units * (i + 1) / job->parts)});
+                  (struct steal_piece){(uint32_t)(units * first / job->parts), (uint32_t)(units * last / job->parts)});
+    }
 }
 
 /* Everything that workers read is written before the first ticket is pushed (release in ring_push). */
-static void job_reset(struct team *team, struct team_job *job)
+static void job_reset(struct team *team, struct team_job *job, size_t loaded)
 {
-    uint32_t index = (uint32_t)(job - team->jobs);
+    uint32_t index = (uint32_t)(job - team->jobs), generation = team_job_generation(job);
     job->parts = parts_of(&job->job, team->workers);
-    uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
-    if (generation == 0) /* a ticket is never 0 */
-        atomic_store_explicit(&job->generation, ++generation, memory_order_relaxed);
     for (uint32_t i = 0; i < (job->parts + 63) / 64; i++)
         atomic_store_explicit(&job->done[i], 0, memory_order_relaxed);
     for (uint32_t i = 0; i < job->parts; i++) {
@@ -142,9 +149,12 @@ static void job_reset(struct team *team, struct team_job *job)
         part->outcome.failed = 0;
         part->handovers = 0;
         part->steals = 0;
+        atomic_store_explicit(&part->holder, 0, memory_order_relaxed);
+        atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed);
     }
     if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
-        ranges_deal(team, job, index);
+        ranges_deal(team, job, index, loaded == job->job.count);
+    atomic_store_explicit(&job->loaded, loaded, memory_order_relaxed);
     atomic_store_explicit(&job->claims.next, 0, memory_order_relaxed);
     atomic_store_explicit(&job->words_done, (uint64_t)generation << 32, memory_order_relaxed);
     atomic_store_explicit(&job->deaths, 0, memory_order_relaxed);
@@ -153,105 +163,141 @@ static void job_reset(struct team *team, struct team_job *job)
     atomic_store_explicit(&job->finished, state_make(generation, STATE_RUNNING), memory_order_relaxed);
 }
 
-void team_submit(struct team_front *front, struct team_job *job)
+/* ----------------------------------------------------------------------------------------- waking */
+
+static void slot_ring_bell(struct team *team, struct team_slot *slot)
+{
+    atomic_fetch_add_explicit(&slot->bell, 1, memory_order_release);
+    wait_wake(&slot->bell, 1, team->is_shared);
+}
+
+/* Wakes the slot's worker if it sleeps. The swap makes each sleep end once, so that several pushes wake several. */
+static bool slot_rouse(struct team *team, struct team_slot *slot)
+{
+    uint32_t asleep = SLOT_ASLEEP;
+    if (!atomic_compare_exchange_strong_explicit(&slot->state, &asleep, SLOT_AWAKE, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return false;
+    slot_ring_bell(team, slot);
+    return true;
+}
+
+void slot_wake(struct team *team, int slot, bool is_occupied)
+{
+    if (slot_rouse(team, &team->slots[slot]) || !is_occupied ||
+        atomic_load_explicit(&team->sleepers, memory_order_relaxed) == 0)
+        return;
+    for (int i = 1; i < team->workers; i++)
+        if (slot_rouse(team, &team->slots[(slot + i) % team->workers]))
+            return;
+}
+
+void team_feed(struct team *team)
+{
+    if (atomic_load_explicit(&team->thieves, memory_order_relaxed) == 0)
+        return;
+    atomic_fetch_add_explicit(&team->feed, 1, memory_order_release);
+    wait_wake(&team->feed, INT_MAX, team->is_shared);
+}
+
+void team_set_phase(struct team *team, enum team_phase phase)
+{
+    uint32_t now = atomic_load_explicit(&team->phase, memory_order_relaxed);
+    while (now < (uint32_t)phase && !atomic_compare_exchange_weak_explicit(&team->phase, &now, (uint32_t)phase,
+                                                                           memory_order_seq_cst, memory_order_relaxed))
+        ;
+    atomic_fetch_add_explicit(&team->feed, 1, memory_order_seq_cst);
+    wait_wake(&team->feed, INT_MAX, team->is_shared);
+    for (int i = 0; i < team->workers; i++) {
+        slot_ring_bell(team, &team->slots[i]);
+        if (phase >= TEAM_STOP) /* what runs is told between two tasks */
+            job_ask(&team->slots[i].ctx);
+    }
+    for (size_t i = 0; i < TEAM_JOBS; i++)
+        if (atomic_load_explicit(&team->jobs[i].is_awaited, memory_order_seq_cst))
+            wait_wake(&team->jobs[i].finished, INT_MAX, team->is_shared);
+}
+
+int team_note_cpu(struct team *team)
+{
+    int cpu = sched_getcpu();
+    if (atomic_load_explicit(&team->caller_cpu, memory_order_relaxed) != cpu)
+        atomic_store_explicit(&team->caller_cpu, cpu, memory_order_relaxed);
+    return cpu;
+}
+
+/* ---------------------------------------------------------------------------------------- pushing */
+
+void ticket_push(struct team_front *front, int slot, uint64_t ticket)
 {
     struct team *team = front->team;
-    job_reset(team, job);
-    uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
-    pthread_mutex_lock(&front->lock);
-    uint32_t first = job->parts == 1 ? front->turn++ : 0;
-    for (uint32_t part = 0; part < job->parts; part++) {
-        struct team_slot *slot = &team->slots[(first + part) % (uint32_t)team->workers];
-        uint64_t ticket = ticket_make(generation, (uint32_t)(job - team->jobs), part);
-        while (!ring_push(&slot->ring, ticket) &&
-               atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN)
-            make_room(front);
-    }
-    atomic_store_explicit(&team->pushed, atomic_load_explicit(&team->pushed, memory_order_relaxed) + 1,
-                          memory_order_release);
-    /* Pairs with the fence in worker_sleep. */
+    while (!ring_push(&team->slots[slot].ring, ticket) &&
+           atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN)
+        make_room(front);
+    front->pending[slot]++;
+}
+
+void team_say_pushed(struct team *team)
+{
+    uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_relaxed);
+    atomic_store_explicit(&team->pushed, pushed + 1, memory_order_release);
+}
+
+/* The slot of the job's first part. While items are still being copied in, the last part waits until all are there:
+ * it should be that of the worker whose CPU the caller needs for copying. */
+static uint16_t slot_first(struct team_front *front, const struct team_job *job)
+{
+    struct team *team = front->team;
+    int cpu = team_note_cpu(team), first = job->parts < (uint32_t)team->workers ? front->favourite + 1 : 0;
+    for (int i = 0; i < team->workers && job->parts == (uint32_t)team->workers; i++)
+        if (team->slots[i].cpu == cpu)
+            first = i + 1;
+    return (uint16_t)(first % team->workers);
+}
+
+/* Pushes the tickets of [first, last), then wakes who is to take them. */
+static void parts_push(struct team_front *front, struct team_job *job, uint32_t first, uint32_t last)
+{
+    struct team *team = front->team;
+    uint32_t generation = team_job_generation(job), count = (uint32_t)team->workers;
+    for (uint32_t part = first; part < last; part++)
+        ticket_push(front, (int)((job->slot + part) % count),
+                    ticket_make(generation, (uint32_t)(job - team->jobs), part));
+    team_say_pushed(team);
+    /* Pairs with the fences in worker_sleep and thief_sleep: either they see what was pushed, or we see them. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&team->sleepers, memory_order_relaxed)) {
-        atomic_fetch_add_explicit(&team->bell, 1, memory_order_release);
-        wait_wake(&team->bell, (int)job->parts, team->is_shared);
+    for (uint32_t part = first; part < last; part++) {
+        int slot = (int)((job->slot + part) % count);
+        slot_wake(team, slot, front->pending[slot] > 1);
     }
+    team_feed(team);
+}
+
+/* How many parts are not started before all items are there: one, where the caller takes the CPU of its worker. */
+static uint32_t parts_held(const struct team *team, const struct team_job *job)
+{
+    bool is_loaded = atomic_load_explicit(&job->loaded, memory_order_relaxed) == job->job.count;
+    return !is_loaded && job->parts > 1 && team->workers >= team->usable_cpus ? 1 : 0;
+}
+
+void team_submit(struct team_front *front, struct team_job *job, size_t loaded)
+{
+    job_reset(front->team, job, loaded);
+    uint32_t held = parts_held(front->team, job);
+    pthread_mutex_lock(&front->lock);
+    job->slot = slot_first(front, job);
+    parts_push(front, job, 0, job->parts - held);
     pthread_mutex_unlock(&front->lock);
 }
 
-/* -------------------------------------------------------------------------------------------- waiting */
-
-static bool is_finished(struct team_job *job)
+void team_loaded(struct team_front *front, struct team_job *job, size_t loaded)
 {
-    return state_is_done(atomic_load_explicit(&job->finished, memory_order_acquire));
-}
-
-/* A caller spins only where a CPU is left over for it: the workers it waits for come first. */
-static void caller_spin(struct team *team, struct team_job *job)
-{
-    bool is_endless = team->wait == GRAIN_WAIT_SPIN;
-    if (team->wait == GRAIN_WAIT_PARK || (!is_endless && (int)job->parts + 1 > team->usable_cpus))
+    uint32_t held = loaded == job->job.count ? parts_held(front->team, job) : 0;
+    /* pairs with the acquire in items_await: the items below are there */
+    atomic_store_explicit(&job->loaded, loaded, memory_order_release);
+    if (held == 0)
         return;
-    uint64_t until = 0;
-    for (unsigned turn = 0; !is_finished(job); turn++) {
-        if ((turn & 63) == 63) {
-            uint64_t now = wait_now_ns();
-            if (atomic_load_explicit(&team->phase, memory_order_relaxed) >= TEAM_STOP)
-                return;
-            if (until == 0)
-                until = now + WAIT_SPIN_NS;
-            else if (now > until && !is_endless)
-                return;
-            else if (now > until + ALIVE_TICK_NS)
-                return; /* let the sleeping loop look whether anybody is left */
-        }
-        wait_breathe(turn);
-    }
-}
-
-/* Why a call need not wait any longer although its job is not finished: 0 while it must. Threads finish
- * every job, be it by dropping its tasks; processes may be killed instead. */
-static int wait_is_vain(struct team_front *front)
-{
-    struct team *team = front->team;
-    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_seq_cst);
-    if (phase == TEAM_BROKEN)
-        return -ENOTRECOVERABLE;
-    return team->is_shared && phase == TEAM_STOP ? -ECANCELED : 0;
-}
-
-static int caller_sleep(struct team_front *front, struct team_job *job)
-{
-    struct team *team = front->team;
-    /* seq_cst: pairs with job_complete */
-    atomic_store_explicit(&job->is_awaited, 1, memory_order_seq_cst);
-    for (;;) {
-        uint32_t state = atomic_load_explicit(&job->finished, memory_order_seq_cst);
-        if (state_is_done(state))
-            return 0;
-        int status = wait_is_vain(front);
-        if (status)
-            return status;
-        int woken = wait_sleep(&job->finished, state, team->is_shared ? ALIVE_TICK_NS : UINT64_MAX, team->is_shared);
-        if (woken == -ETIMEDOUT && front->is_alive && !front->is_alive(front->user))
-            team_set_phase(team, TEAM_BROKEN);
-    }
-}
-
-int team_wait(struct team_front *front, struct team_job *job)
-{
-    struct team *team = front->team;
-    caller_spin(team, job);
-    int status = is_finished(job) ? 0 : caller_sleep(front, job);
-    if (status)
-        return status;
-    job->job.outcome = (struct job_outcome){0};
-    job->job.handovers = 0;
-    job->job.steals = 0;
-    for (uint32_t i = 0; i < job->parts; i++) {
-        const struct team_part *part = team_part(team, (uint32_t)(job - team->jobs), i);
-        job_outcome_merge(&job->job.outcome, &part->outcome);
-        job->job.handovers += part->handovers;
-        job->job.steals += part->steals;
-    }
-    return atomic_load_explicit(&job->dropped, memory_order_relaxed) ? -ECANCELED : 0;
+    pthread_mutex_lock(&front->lock);
+    parts_push(front, job, job->parts - held, job->parts);
+    pthread_mutex_unlock(&front->lock);
 }

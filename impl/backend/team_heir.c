@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "backend/team_worker.h"
-#include "transport/inject.h"
+#include "inject.h"
 #include "transport/wait.h"
 
 static bool is_in_a_ring(const struct team *team, uint64_t ticket)
@@ -37,7 +37,7 @@ static bool is_held(const struct team *team, int but, uint64_t ticket)
     return false;
 }
 
-static bool is_part_done(const struct team_job *job, uint32_t part)
+bool is_part_done(const struct team_job *job, uint32_t part)
 {
     return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
 }
@@ -45,11 +45,13 @@ static bool is_part_done(const struct team_job *job, uint32_t part)
 /* Whether the dead worker had taken the ticket that it had announced. */
 static bool was_taken(struct team *team, int id, uint64_t ticket)
 {
-    return !is_in_a_ring(team, ticket) && !is_held(team, id, ticket) &&
-           !is_part_done(ticket_job(team, ticket), ticket_part_index(ticket));
+    if (is_in_a_ring(team, ticket) || is_held(team, id, ticket))
+        return false;
+    return ticket_is_single(ticket) ? !single_is_done(team, ticket)
+                                    : !is_part_done(ticket_job(team, ticket), ticket_part_index(ticket));
 }
 
-static void error_describe(struct grain_error *error, const struct team_slot *slot)
+void heir_describe(struct grain_error *error, const struct team_slot *slot)
 {
     *error = (struct grain_error){
         .code = -EOWNERDEAD, .pid = slot->dead_pid, .signo = slot->dead_signo, .exit_status = slot->dead_status};
@@ -72,11 +74,11 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     uint64_t end = atomic_load_explicit(&slot->end, memory_order_relaxed);
     if (begin >= end)
         return;
-    uint64_t at = slot->ctx.index;
+    uint64_t at = job_index(&slot->ctx);
     if (at >= begin && at < end) {
         uint64_t after = job->job.form == JOB_TASK ? at + 1 : slot->ctx.end;
         struct grain_error error;
-        error_describe(&error, slot);
+        heir_describe(&error, slot);
         for (error.index = at; error.index < after; error.index++)
             job_fail(&job->job, &ticket_part(worker->team, ticket)->outcome, &error);
         units_settle(job, part, begin, after);
@@ -93,15 +95,22 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
 }
 
+/* It died while it ran orphans: the part is reported, nothing may be put into its range any more. */
+static void orphan_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    worker->may_give = false;
+    piece_settle(worker, job, ticket);
+}
+
 static void ticket_settle(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     atomic_store_explicit(&worker->slot->ticket, ticket, memory_order_release);
-    worker->slot->ctx.outcome = &ticket_part(worker->team, ticket)->outcome;
+    worker_begin(worker, ticket);
     if (is_part_done(job, ticket_part_index(ticket))) {
         uint32_t mine = state_make(ticket_generation(ticket), 2 + (uint32_t)worker->id);
         if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
-            piece_settle(worker, job, ticket); /* it died while it ran orphans */
+            orphan_settle(worker, job, ticket);
         report_repeat(worker, job, ticket);
         return;
     }
@@ -114,7 +123,8 @@ static void ticket_settle(struct worker *worker, uint64_t ticket)
 
 void team_inherit(struct team *team, int id, int pid)
 {
-    struct worker worker = worker_make(team, id, pid);
+    struct worker worker;
+    worker_init(&worker, team, id, pid);
     struct team_slot *slot = worker.slot;
     uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_acquire);
     if (ticket & TICKET_TENTATIVE) {
@@ -122,8 +132,12 @@ void team_inherit(struct team *team, int id, int pid)
         if (!ticket_is_current(team, ticket) || !was_taken(team, id, ticket))
             ticket = 0;
     }
-    if (ticket && ticket_is_current(team, ticket))
-        ticket_settle(&worker, ticket);
+    if (ticket && ticket_is_current(team, ticket)) {
+        if (ticket_is_single(ticket))
+            single_settle(&worker, ticket);
+        else
+            ticket_settle(&worker, ticket);
+    }
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     atomic_store_explicit(&slot->ticket, 0, memory_order_release);
 }

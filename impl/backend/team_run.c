@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a ticket makes a worker do: claim pieces by the job's schedule, run them, report the part, and,
- * as the last one to report, complete the job. The order of the stores is the kill rule of team.h.
+ * as the last one to report, complete the job. Under `steal` the pieces come from team_steal.c. The order of the
+ * stores is the kill rule of team.h.
  */
 #include <limits.h>
 #include <string.h>
 
+#include "backend/team_front.h"
 #include "backend/team_worker.h"
-#include "transport/inject.h"
+#include "inject.h"
 #include "transport/wait.h"
 
 /* ----------------------------------------------------------------------------------------- a piece */
@@ -27,13 +29,29 @@ void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t 
         memset(job->units + first, 1, last - first + 1);
 }
 
-/* A chunk task is called once a claim; under `steal` a piece is several claims' worth. */
-static void tasks_run(const struct job *job, uint64_t begin, uint64_t end, struct grain_context *ctx)
+/* A chunk task is called once a claim; under `steal` a piece is several claims' worth. Returns the end of what was
+ * run. */
+static uint64_t chunks_run(const struct job *job, uint64_t begin, uint64_t end, struct grain_context *ctx)
 {
-    bool is_whole = job->form == JOB_TASK || job->schedule != GRAIN_SCHEDULE_STEAL;
-    uint64_t step = is_whole ? end - begin : job->chunk;
-    for (uint64_t at = begin; at < end; at += step)
-        job_run(job, at, end - at > step ? at + step : end, ctx);
+    uint64_t step = job->schedule == GRAIN_SCHEDULE_STEAL ? job->chunk : end - begin;
+    while (begin < end) {
+        begin = job_run(job, begin, end - begin > step ? begin + step : end, ctx);
+        if (begin < end && job_is_asked(ctx))
+            end = ctx->heed(ctx, begin, end);
+    }
+    return end;
+}
+
+/* Waits until the items of a piece have been copied in. False when the work is dropped instead. */
+static bool items_await(struct worker *worker, struct team_job *job, uint64_t end)
+{
+    /* acquire: pairs with team_loaded */
+    for (unsigned turn = 0; atomic_load_explicit(&job->loaded, memory_order_acquire) < end; turn++) {
+        if (worker_is_stopped(worker, job))
+            return false;
+        wait_breathe(turn);
+    }
+    return true;
 }
 
 /* The piece stands in the slot before its first task begins, and its units are settled before it
@@ -41,10 +59,12 @@ static void tasks_run(const struct job *job, uint64_t begin, uint64_t end, struc
  * between the two stores would leave a piece that never was. relaxed: read only after this worker is
  * dead, by a process forked later; the fences keep the compiler from moving what a kill could fall
  * between. */
-void piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
+uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
 {
     struct team_slot *slot = worker->slot;
-    slot->ctx.index = NO_TASK;
+    if (!items_await(worker, job, end))
+        return begin;
+    job_set_index(&slot->ctx, NO_TASK);
     atomic_signal_fence(memory_order_seq_cst);
     INJECT(piece_no_task);
     atomic_store_explicit(&slot->end, end, memory_order_relaxed);
@@ -53,19 +73,27 @@ void piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint6
     atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
     INJECT(piece_begun);
-    tasks_run(&job->job, begin, end, &slot->ctx);
+    if (job->job.form == JOB_CHUNK)
+        end = chunks_run(&job->job, begin, end, &slot->ctx);
+    else
+        end = job_run(&job->job, begin, end, &slot->ctx);
     INJECT(piece_run);
     units_settle(job, part, begin, end);
     atomic_signal_fence(memory_order_seq_cst);
     INJECT(piece_settled);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     INJECT(piece_cleared);
-    uint64_t pieces = atomic_load_explicit(&slot->pieces_run, memory_order_relaxed);
-    atomic_store_explicit(&slot->pieces_run, pieces + 1, memory_order_relaxed);
+    worker_progress(worker);
+    return end;
 }
 
-/* Whether work is to be dropped; then says so in the job. */
-static bool is_stopped(struct worker *worker, struct team_job *job)
+void worker_progress(struct worker *worker)
+{
+    uint64_t pieces = atomic_load_explicit(&worker->slot->pieces_run, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->pieces_run, pieces + 1, memory_order_relaxed);
+}
+
+bool worker_is_stopped(struct worker *worker, struct team_job *job)
 {
     if (__builtin_expect(atomic_load_explicit(&worker->team->phase, memory_order_relaxed) < TEAM_STOP, 1))
         return false;
@@ -84,7 +112,7 @@ static void claims_run(struct worker *worker, struct team_job *job, uint64_t tic
     struct claim_share share;
     uint64_t begin, end, claims = 0;
     claim_start(&share, &job->claims, plain->schedule, plain->count, plain->chunk, index, job->parts);
-    while (claim_next(&share, &begin, &end) && !is_stopped(worker, job)) {
+    while (claim_next(&share, &begin, &end) && !worker_is_stopped(worker, job)) {
         claims++;
         /* A replacement goes over its predecessor's static share again. */
         if (is_static && job->units && job->units[plain->chunk ? begin / plain->chunk : index])
@@ -93,52 +121,6 @@ static void claims_run(struct worker *worker, struct team_job *job, uint64_t tic
         piece_run(worker, job, index, begin, end);
     }
     part->handovers += is_static ? 0 : claims;
-}
-
-/* ------------------------------------------------------------------------------ steal: schedule/steal */
-
-/* Looks at every other part, the next one first; what it gets becomes the range of its own part, where
- * others can take from it again. A second look catches a range that was just changing hands. */
-static bool range_refill(struct worker *worker, uint64_t ticket, uint32_t parts)
-{
-    struct team *team = worker->team;
-    uint32_t own = ticket_part_index(ticket), job = ticket_job_index(ticket);
-    for (int look = 0; look < 2; look++) {
-        for (uint32_t i = 1; i < parts; i++) {
-            struct steal_piece piece;
-            if (!steal_take_half(&team_part(team, job, (own + i) % parts)->range, &piece))
-                continue;
-            INJECT(range_stolen);
-            steal_put(&team_part(team, job, own)->range, piece);
-            INJECT(range_refilled);
-            return true;
-        }
-        wait_breathe(0);
-    }
-    return false;
-}
-
-static void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
-{
-    struct team_part *part = ticket_part(worker->team, ticket);
-    uint64_t count = job->job.count, chunk = job->job.chunk, before = wait_now_ns();
-    struct steal_pace pace = {.units = 1};
-    struct steal_piece piece;
-    uint64_t steals = 0;
-    do {
-        while (steal_take_front(&part->range, pace.units, &piece)) {
-            INJECT(range_taken);
-            if (is_stopped(worker, job))
-                return;
-            uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
-            piece_run(worker, job, ticket_part_index(ticket), begin, end);
-            uint64_t now = wait_now_ns();
-            steal_pace_learn(&pace, piece.end - piece.begin, now - before);
-            before = now;
-        }
-    } while (range_refill(worker, ticket, job->parts) && ++steals);
-    part->handovers += steals;
-    part->steals += steals;
 }
 
 /* --------------------------------------------------------------------------------- completing a job */
@@ -157,6 +139,7 @@ static bool word_finish(struct team_job *job, uint32_t generation, uint32_t part
     uint32_t all = (UINT32_C(1) << (parts + 63) / 64) - 1;
     uint64_t now = atomic_load_explicit(&job->words_done, memory_order_acquire), next;
     do {
+        INJECT(word_seen);
         if (now >> 32 != generation)
             return false;
         next = now | UINT64_C(1) << word;
@@ -185,10 +168,11 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
     uint64_t count = job->job.count, chunk = job->job.chunk;
     if (!job->units || chunk == 0)
         return;
+    worker->may_give = false;
     for (uint64_t begin = 0; begin < count; begin += chunk) {
         if (job->units[begin / chunk])
             continue;
-        if (is_stopped(worker, job))
+        if (worker_is_stopped(worker, job))
             return;
         piece_run(worker, job, ticket_part_index(ticket), begin, count - begin > chunk ? begin + chunk : count);
     }
@@ -206,7 +190,7 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
     INJECT(job_mine);
     if (atomic_load_explicit(&job->deaths, memory_order_acquire))
         orphans_run(worker, job, ticket);
-    /* seq_cst: pairs with is_awaited in team_wait: either it sees this, or we see that it sleeps */
+    /* seq_cst: pairs with caller_sleep: either it sees this, or we see that it sleeps */
     atomic_store_explicit(&job->finished, state_make(generation, STATE_DONE), memory_order_seq_cst);
     INJECT(job_finished);
     if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
@@ -221,12 +205,22 @@ void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket)
         job_complete(worker, job, ticket);
 }
 
-void ticket_work(struct worker *worker, uint64_t ticket)
+void worker_begin(struct worker *worker, uint64_t ticket)
+{
+    struct team_part *part = ticket_part(worker->team, ticket);
+    worker->job = ticket_job(worker->team, ticket);
+    worker->part = ticket_part_index(ticket);
+    worker->may_give = worker->job->job.schedule == GRAIN_SCHEDULE_STEAL;
+    worker->slot->ctx.outcome = &part->outcome;
+    atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed); /* a dead predecessor's word */
+    atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
+}
+
+static void part_work(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
-    struct team_part *part = ticket_part(worker->team, ticket);
-    worker->slot->ctx.outcome = &part->outcome;
-    part->handovers++;
+    worker_begin(worker, ticket);
+    ticket_part(worker->team, ticket)->handovers++;
     if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
         steal_run(worker, job, ticket);
     else
@@ -235,6 +229,18 @@ void ticket_work(struct worker *worker, uint64_t ticket)
         INJECT(part_reported);
         job_complete(worker, job, ticket);
     }
+    worker->job = NULL;
+    /* Thieves that wait for this part need wait no longer; pairs with the fence in thief_sleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    team_feed(worker->team);
+}
+
+void ticket_work(struct worker *worker, uint64_t ticket)
+{
+    if (ticket_is_single(ticket))
+        single_work(worker, ticket);
+    else
+        part_work(worker, ticket);
     INJECT(ticket_done);
     atomic_store_explicit(&worker->slot->ticket, 0, memory_order_release);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the files of the worker's side share: team.c (the loop: take a ticket, wait), team_run.c (what a
- * ticket makes it do) and team_heir.c (what a replacement does first).
+ * ticket makes it do), team_steal.c (under `steal`), team_single.c (a job of one task) and team_heir.c (what a
+ * replacement does first).
  */
 #ifndef GRAIN_BACKEND_TEAM_WORKER_H
 #define GRAIN_BACKEND_TEAM_WORKER_H
@@ -14,23 +15,72 @@ struct worker {
     struct team *team;
     struct team_slot *slot;
     int id;
+    uint32_t state; /* what slot->state said last, as far as the worker set it */
+    /* The part it works on; not of a single task. */
+    struct team_job *job; /* NULL: none */
+    uint32_t part;
+    bool may_give; /* under `steal`, as long as the part's range is its own to fill: not while it runs orphans */
+    struct steal_pace pace;
+    unsigned looks;
 };
 
 /* ctx.index while no task of the piece has begun. */
 #define NO_TASK SIZE_MAX
 
-struct worker worker_make(struct team *team, int id, int pid);
+/* Fills the slot's context in; the worker must stay where it is. */
+void worker_init(struct worker *worker, struct team *team, int id, int pid);
+
+/* Whether work is to be dropped; then says so in the job. */
+bool worker_is_stopped(struct worker *worker, struct team_job *job);
+
+/* Something was got done: for the supervisor's patience. */
+void worker_progress(struct worker *worker);
+
+/* What a waiting worker looks for besides a new ticket: true ends the wait. */
+typedef bool (*worker_news)(struct worker *worker);
+
+/* Spins, where this worker may, until there is news, something is pushed or the phase changes; false when it has spun
+ * long enough or may not spin. */
+bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news);
+
+/* Whether any ring has a ticket. */
+bool team_is_anything_queued(struct team *team);
+
+/* Whether there is a ticket that was not there when `pushed` was read, or the team ends. */
+bool worker_is_called(const struct worker *worker, uint32_t pushed);
+
+/* Makes the ticket's part the one it works on. */
+void worker_begin(struct worker *worker, uint64_t ticket);
 
 /* Takes part in the ticket's job until no claim is left, then reports. */
 void ticket_work(struct worker *worker, uint64_t ticket);
 
-/* Runs [begin, end), whole units of the part's job, with the cursor set; marks the units. */
-void piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
+/* Runs [begin, end), whole units of the part's job, with the cursor set; marks the units. Returns the end of what it
+ * ran: less than `end` where it gave some away or had to stop. */
+uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
+
+/* The `heed` of every worker's context: gives half of the rest of the piece back when a thief asked, drops the rest
+ * when the team stops. */
+size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
+
+/* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. */
+void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
+
+/* A job of a single task: team_single.c. */
+void single_work(struct worker *worker, uint64_t ticket);
+void single_settle(struct worker *worker, uint64_t ticket);
+bool single_is_done(struct team *team, uint64_t ticket);
 
 /* Marks the units of [begin, end) as settled. */
 void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
 
+/* Whether the part was reported. */
+bool is_part_done(const struct team_job *job, uint32_t part);
+
 /* For a replacement: does again what follows from the last part's report, if it is due. */
 void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket);
+
+/* How the dead worker of this slot ended. */
+void heir_describe(struct grain_error *error, const struct team_slot *slot);
 
 #endif

@@ -3,7 +3,7 @@
  * A ticket is one word: which job, which part of it, and the job's generation, so that a ticket of a job
  * that has ended never passes for one of the job that took its place.
  *
- *   bit 63: tentative (in a slot only) | 62..32: generation | 31..16: job | 15..0: part
+ *   bit 63: tentative (in a slot only) | 62..32: generation | 31..16: job | 15..0: part, or TICKET_SINGLE
  *
  * The state of a job is one word too, and carries the generation for the same reason:
  *
@@ -16,6 +16,7 @@
 
 #define TICKET_TENTATIVE  (UINT64_C(1) << 63)
 #define TICKET_GENERATION UINT32_C(0x7fffffff)
+#define TICKET_SINGLE     UINT32_C(0xffff) /* the job is one task and has no parts */
 
 static inline uint64_t ticket_make(uint32_t generation, uint32_t job, uint32_t part)
 {
@@ -25,6 +26,11 @@ static inline uint64_t ticket_make(uint32_t generation, uint32_t job, uint32_t p
 static inline uint32_t ticket_part_index(uint64_t ticket)
 {
     return (uint32_t)ticket & 0xffff;
+}
+
+static inline bool ticket_is_single(uint64_t ticket)
+{
+    return ticket_part_index(ticket) == TICKET_SINGLE;
 }
 
 static inline uint32_t ticket_job_index(uint64_t ticket)
@@ -43,11 +49,6 @@ static inline uint32_t ticket_generation(uint64_t ticket)
 static inline uint32_t state_make(uint32_t generation, uint32_t state)
 {
     return generation << 12 | state;
-}
-
-static inline bool state_is_done(uint32_t word)
-{
-    return (word & 0xfff) == STATE_DONE;
 }
 
 static inline struct team_job *ticket_job(struct team *team, uint64_t ticket)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stealing: every part of a job has a range of claim units of its own. Its worker takes pieces from the
- * front and runs them without touching anything shared; a thief takes the back half of what is left.
+ * Stealing: every part of a job has a range of claim units of its own. Its worker takes pieces of about
+ * 20 us from the front and runs them touching nothing that is shared; a thief takes the back half of what
+ * is left. When every range is empty and a piece turns out longer than it was thought, a thief asks for
+ * attention, and the owner gives half of the rest of its piece back (backend/team_run.c).
  * Pure: knows no backend and runs no task.
  *
  * One word holds the whole range (begin and end, 32 bits each), and every change that takes units away
@@ -10,12 +12,15 @@
  *   before the job is handed over   the caller (steal_put)
  *   taking from the front, the back  anyone, by compare-and-swap
  *   filling an empty range          only the worker that holds the part (steal_put): thieves leave
- *                                   empty ranges alone
- * A taker that dies after its swap and before it has noted what it took leaves units that nobody has:
- * the job's `units` bytes show them (see team.h).
+ *                                   empty ranges alone. What it fills in was taken off before: from
+ *                                   another range by the swap, or from its own hands by shrinking what
+ *                                   its slot says, which comes first
+ * A taker that dies after its swap and before it has noted what it took, and an owner that dies after it
+ * shrank and before it put, leave units that nobody has: the job's `units` bytes show them (team.h).
  *
  * acq_rel on every swap: what a unit stands for was published with the ticket; the order matters between
- * the thief that fills its own range and the one that takes from it.
+ * the thief that fills its own range and the one that takes from it. steal_put is release: it pairs with
+ * the acquire of the next taker.
  */
 #ifndef GRAIN_SCHEDULE_STEAL_H
 #define GRAIN_SCHEDULE_STEAL_H
@@ -34,6 +39,10 @@ struct steal_piece {
     uint32_t begin, end;
 };
 
+/* Whether there is nothing in it: a hint for who does not hold the part, certain for who does, because only
+ * the holder fills it. */
+bool steal_is_empty(const struct steal_range *range);
+
 /* Sets an empty range. */
 void steal_put(struct steal_range *range, struct steal_piece piece);
 
@@ -47,11 +56,26 @@ bool steal_take_half(struct steal_range *range, struct steal_piece *piece);
  * the last piece. More would keep thieves waiting, fewer cost more swaps than needed. */
 #define STEAL_PIECE_NS 20000u
 
+/* Units of the first piece, of which nothing is known yet. */
+#ifndef STEAL_PACE_FIRST
+#define STEAL_PACE_FIRST 1u
+#endif
+
+/* Asking for less than this is not worth it: giving and taking cost about as much. */
+#define STEAL_WORTH_NS 1000u
+
 struct steal_pace {
     uint32_t units; /* of the next piece, >= 1 */
 };
 
 /* A piece of `units` units took elapsed_ns: adapts the pace, at most doubling it. */
 void steal_pace_learn(struct steal_pace *pace, uint32_t units, uint64_t elapsed_ns);
+
+/* How many units the worker that found nothing to steal should at least see in somebody's hands to ask for them. */
+uint32_t steal_pace_worth(const struct steal_pace *pace);
+
+/* Of `left` units that have not begun, how many the owner gives away when it is asked: half. The rest it keeps; at
+ * least one when it has none in progress. */
+uint64_t steal_share(uint64_t left, bool has_one_in_progress);
 
 #endif

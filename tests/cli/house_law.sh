@@ -23,8 +23,8 @@ laws() {
 (lessons|docs|tests/contract)/*               @ impl/grain.h
 impl/grain.h                                  @ -
 impl/(pool|future|process|status|job).(c|h)   @ impl/(grain|job|backend/backend).h
-impl/backend/*                                @ impl/(grain|job).h|impl/(schedule|transport|machine)/*
-impl/(schedule|transport|machine|kernels)/*   @ impl/grain.h
+impl/backend/*                                @ impl/(grain|job|inject).h|impl/(schedule|transport|machine)/*
+impl/(schedule|transport|machine|kernels)/*   @ impl/(grain|inject).h
 bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h|bench/gbench/*
 bench/data/*      @ -
 bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/cell.h

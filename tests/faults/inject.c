@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A worker dies, sleeps or yields at each named point of the hand-over code (transport/inject.h), on every
+ * A worker dies, sleeps or yields at each named point of the hand-over code (inject.h), on every
  * schedule: every task is delivered right or reported dead, none twice, none missing, nothing hangs.
  * Built against grain_inject, the library with its points switched on.
  */
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "transport/inject.h"
+#include "inject.h"
 
 enum action { ACT_KILL, ACT_SLEEP, ACT_YIELD };
 

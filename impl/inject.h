@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
  * Named points in the code that hands work over, where a test build can make a worker yield, sleep or
- * die (the library variant grain_inject). In every other build a point is nothing at all. The points
- * stand between two stores, or a store and a swap: where an order matters.
+ * die (the library variant grain_inject), and where the model test steps. In every other build a point is
+ * nothing at all. The points stand between any two accesses to words that others write or read: where an
+ * order matters.
  */
-#ifndef GRAIN_TRANSPORT_INJECT_H
-#define GRAIN_TRANSPORT_INJECT_H
+#ifndef GRAIN_INJECT_H
+#define GRAIN_INJECT_H
 
-/* Taking a ticket; a piece; claims; stealing; reporting a part; completing a job; inheriting. */
+/* Taking a ticket; a range; a piece; giving back; reporting a part, completing a job; a single task; inheriting. */
 #define INJECT_POINTS(X)                                                                                               \
+    X(ticket_seen)                                                                                                     \
     X(ticket_announced)                                                                                                \
     X(ticket_swapped)                                                                                                  \
     X(ticket_recorded)                                                                                                 \
+    X(head_seen)                                                                                                       \
+    X(range_front_seen)                                                                                                \
+    X(range_half_seen)                                                                                                 \
+    X(range_taken)                                                                                                     \
+    X(range_stolen)                                                                                                    \
+    X(range_refilled)                                                                                                  \
     X(piece_no_task)                                                                                                   \
     X(piece_end_stored)                                                                                                \
     X(piece_begun)                                                                                                     \
@@ -19,14 +27,18 @@
     X(piece_settled)                                                                                                   \
     X(piece_cleared)                                                                                                   \
     X(claim_made)                                                                                                      \
-    X(range_taken)                                                                                                     \
-    X(range_stolen)                                                                                                    \
-    X(range_refilled)                                                                                                  \
+    X(thief_waits)                                                                                                     \
+    X(give_shrunk)                                                                                                     \
+    X(give_published)                                                                                                  \
     X(part_bit_set)                                                                                                    \
+    X(word_seen)                                                                                                       \
     X(part_reported)                                                                                                   \
     X(job_mine)                                                                                                        \
     X(job_finished)                                                                                                    \
     X(ticket_done)                                                                                                     \
+    X(single_begun)                                                                                                    \
+    X(single_run)                                                                                                      \
+    X(single_finished)                                                                                                 \
     X(heir_adopts)                                                                                                     \
     X(heir_settled)                                                                                                    \
     X(heir_moved_on)

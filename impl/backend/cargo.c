@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See cargo.h. Copying overlaps with running: a caller that copied everything first would keep all workers
+ * waiting for a time that is of the order of the work itself.
+ */
+#include "backend/cargo.h"
+
+#include <string.h>
+
+/* Items are copied in blocks of about this many bytes: half a second-level cache, so that a worker finds them there or
+ * close; fewer than two blocks are copied at once. */
+#define BLOCK_BYTES ((size_t)128 << 10)
+
+static int take(struct cargo *cargo, size_t size, void **memory)
+{
+    size_t rounded = (size + 15) / 16 * 16;
+    if (rounded <= TEAM_INLINE - cargo->small_used) {
+        *memory = cargo->place->small + cargo->small_used;
+        cargo->small_used += rounded;
+        return 0;
+    }
+    int status = arena_alloc(cargo->arena, size, memory);
+    if (status == 0) {
+        cargo->blocks[cargo->count++] = *memory;
+        cargo->bytes += size;
+    }
+    return status;
+}
+
+static int copy_in(struct cargo *cargo, const void *data, size_t size, const void **inside)
+{
+    if (size == 0 || arena_contains(cargo->arena, data, size)) {
+        *inside = data;
+        return 0;
+    }
+    void *memory;
+    int status = take(cargo, size, &memory);
+    if (status)
+        return status;
+    memcpy(memory, data, size);
+    *inside = memory;
+    return 0;
+}
+
+/* The items; many of them under `steal` are only given a place. */
+static int items_load(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    struct job *inside = &cargo->place->job;
+    size_t size = job->count * job->item_size;
+    bool is_overlapped = job->schedule == GRAIN_SCHEDULE_STEAL && size >= 2 * BLOCK_BYTES;
+    cargo->loaded = job->count;
+    if (!is_overlapped || arena_contains(cargo->arena, job->items, size))
+        return copy_in(cargo, job->items, size, &inside->items);
+    void *memory;
+    int status = take(cargo, size, &memory);
+    inside->items = memory;
+    cargo->loaded = 0;
+    if (status == 0)
+        cargo_load_more(cargo);
+    return status;
+}
+
+size_t cargo_load_more(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    size_t block = BLOCK_BYTES / job->item_size + 1, left = job->count - cargo->loaded;
+    size_t begin = cargo->loaded * job->item_size;
+    block = block < left ? block : left;
+    memcpy((char *)cargo->place->job.items + begin, (const char *)job->items + begin, block * job->item_size);
+    cargo->loaded += block;
+    return cargo->loaded;
+}
+
+static int results_place(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    size_t size = job->count * job->result_size;
+    if (size == 0 || arena_contains(cargo->arena, job->results, size))
+        return 0;
+    return take(cargo, size, &cargo->place->job.results);
+}
+
+/* Codes and units: zeroed bytes that workers mark. */
+static int marks_place(struct cargo *cargo, int workers)
+{
+    struct team_job *place = cargo->place;
+    size_t codes = cargo->job->count * sizeof *place->job.codes, units = team_units(&place->job, workers);
+    void *memory;
+    int status = 0;
+    if (cargo->job->codes) {
+        status = take(cargo, codes, &memory);
+        if (status)
+            return status;
+        place->job.codes = memset(memory, 0, codes);
+    }
+    status = take(cargo, units, &memory);
+    if (status == 0)
+        place->units = memset(memory, 0, units);
+    return status;
+}
+
+int cargo_load(struct cargo *cargo, int workers)
+{
+    struct job *inside = &cargo->place->job;
+    job_describe(inside, cargo->job);
+    team_fit(inside);
+    int status = copy_in(cargo, cargo->job->params, cargo->job->params_size, &inside->params);
+    if (status == 0)
+        status = results_place(cargo);
+    if (status == 0)
+        status = marks_place(cargo, workers);
+    return status ? status : items_load(cargo);
+}
+
+int cargo_load_single(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    struct job *inside = &cargo->place->job;
+    job_describe(inside, job);
+    inside->codes = NULL;
+    int status = copy_in(cargo, job->params, job->params_size, &inside->params);
+    if (status == 0)
+        status = copy_in(cargo, job->items, job->item_size, &inside->items);
+    if (status)
+        return status;
+    if (job->result_size <= TEAM_REPLY && !arena_contains(cargo->arena, job->results, job->result_size)) {
+        inside->results = cargo->place->reply;
+        return 0;
+    }
+    return results_place(cargo);
+}
+
+static void results_unload(const struct cargo *cargo, struct job *job)
+{
+    const struct job *inside = &cargo->place->job;
+    size_t size = job->count * job->result_size;
+    if (size && inside->results != job->results)
+        memcpy(job->results, inside->results, size);
+    job->outcome.failed = inside->outcome.failed;
+    if (inside->outcome.failed)
+        job->outcome.first = inside->outcome.first;
+    job->handovers = inside->handovers;
+    job->steals = inside->steals;
+}
+
+void cargo_unload(const struct cargo *cargo, struct job *job)
+{
+    results_unload(cargo, job);
+    if (job->codes)
+        memcpy(job->codes, cargo->place->job.codes, job->count * sizeof *job->codes);
+}
+
+void cargo_unload_single(const struct cargo *cargo, struct job *job)
+{
+    results_unload(cargo, job);
+    if (job->codes)
+        job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
+}
+
+void cargo_drop(struct cargo *cargo)
+{
+    for (int i = 0; i < cargo->count; i++)
+        arena_release(cargo->arena, cargo->blocks[i]);
+    cargo->count = 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The data of one call on its way into the memory that a fork pool shares, and back. What lies there already
+ * (grain_alloc) is passed as it is; small data travel in the job's descriptor; the rest takes blocks of the arena.
+ */
+#ifndef GRAIN_BACKEND_CARGO_H
+#define GRAIN_BACKEND_CARGO_H
+
+#include "backend/team.h"
+#include "transport/arena.h"
+
+struct cargo {
+    struct arena *arena;
+    struct team_job *place;
+    const struct job *job; /* the caller's */
+    size_t small_used;
+    void *blocks[5];
+    int count;
+    size_t bytes;  /* taken from the arena */
+    size_t loaded; /* tasks whose items are in place */
+};
+
+/* Fills the place's job so that workers can run it. Of many items that have to be copied only the first are there
+ * afterwards (`loaded`) under `steal`: workers start on them while cargo_load_more() brings the others. Returns 0 or
+ * -ENOMEM; cargo_drop() is due in any case. */
+int cargo_load(struct cargo *cargo, int workers);
+
+/* Copies the next items in; returns how many are in place now. */
+size_t cargo_load_more(struct cargo *cargo);
+
+/* The same for a job of a single task. */
+int cargo_load_single(struct cargo *cargo);
+
+/* Copies results and codes out, when the job has ended. */
+void cargo_unload(const struct cargo *cargo, struct job *job);
+void cargo_unload_single(const struct cargo *cargo, struct job *job);
+
+/* Gives the blocks back. */
+void cargo_drop(struct cargo *cargo);
+
+#endif

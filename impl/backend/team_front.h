@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the caller's side share: team_front.c (descriptors, pushing, waking), team_wait.c (waiting)
+ * and team_single.c (jobs of one task). Functions that take a front want its lock held.
+ */
+#ifndef GRAIN_BACKEND_TEAM_FRONT_H
+#define GRAIN_BACKEND_TEAM_FRONT_H
+
+#include "backend/team.h"
+
+/* The job's generation: what its tickets carry. */
+uint32_t team_job_generation(struct team_job *job);
+
+/* Puts a ticket into a slot's ring, waiting for room where it is full. */
+void ticket_push(struct team_front *front, int slot, uint64_t ticket);
+
+/* Tells idle workers that some ring has something, not only their own. */
+void team_say_pushed(struct team *team);
+
+/* After a push and a seq_cst fence: wakes the slot's worker if it sleeps; else, where that one has more to do than
+ * this (is_occupied), another one that sleeps. Any process. */
+void slot_wake(struct team *team, int slot, bool is_occupied);
+
+/* Wakes thieves that sleep: something was given back or pushed. After a seq_cst fence. Any process. */
+void team_feed(struct team *team);
+
+/* Notes on which CPU the caller is, for workers that are bound there; returns it. */
+int team_note_cpu(struct team *team);
+
+/* Why a call need not wait any longer although its job is not finished: 0 while it must; -ECANCELED,
+ * -ENOTRECOVERABLE. */
+int team_wait_is_vain(struct team_front *front);
+
+/* Waits until the job's `finished` says done in this generation; spinning first where `streams` running workers leave
+ * a CPU for the caller. 0 or as team_wait_is_vain(). */
+int team_await(struct team_front *front, struct team_job *job, int streams);
+
+#endif

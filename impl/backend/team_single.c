@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job of a single task (apply) on its way through a team: its ticket says so (TICKET_SINGLE), it has no
+ * parts, ranges or units, and a worker that spins on its own ring sees the ticket itself. Three cache lines
+ * go to the worker (the ring's cell, what the task is, its small data) and one comes back (`finished`, with
+ * a small result beside it): that is what a call costs.
+ *
+ * Who writes what, in which order:
+ *   caller   job, small; then the cell (release)
+ *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
+ *            finished = done (seq_cst), then looks at is_awaited
+ *   caller   is_awaited (seq_cst), then looks at finished: one of the two sees the other
+ *
+ * What a kill leaves, and what the replacement does (single_settle):
+ *   before the swap in the ring       the ticket is there; anybody takes it
+ *   before the task began             the cursor says NO_TASK: the replacement runs it
+ *   inside the task, or after it      the task fails with -EOWNERDEAD
+ *   after `finished`                  the waiter is woken once more
+ */
+#include <errno.h>
+
+#include "backend/team_front.h"
+#include "backend/team_worker.h"
+#include "inject.h"
+#include "transport/wait.h"
+
+/* ------------------------------------------------------------------------------------- the caller */
+
+/* Whether a single task given to this slot begins at once, as far as the caller knows. */
+static bool is_free(const struct team_front *front, int slot)
+{
+    return front->pending[slot] == 0 &&
+           atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY;
+}
+
+/* Where a single task goes: to the worker that had the last one and still looks, unless the caller now sits on its
+ * CPU; to the one that spins; to one that sleeps; to the next one when all are busy. */
+static int slot_choose(const struct team_front *front)
+{
+    const struct team *team = front->team;
+    int cpu = atomic_load_explicit(&team->caller_cpu, memory_order_relaxed), best = -1, best_rank = 0;
+    uint32_t spinner = atomic_load_explicit(&team->spinner, memory_order_relaxed);
+    for (int i = 0; i < team->workers; i++) {
+        int slot = (front->favourite + i) % team->workers, rank = 1;
+        if (!is_free(front, slot))
+            continue;
+        if (team->slots[slot].cpu != cpu || team->workers == 1)
+            rank += 4;
+        if (i == 0 && atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_AWAKE)
+            rank += 2;
+        if (spinner == 1 + (uint32_t)slot)
+            rank += 1;
+        if (rank > best_rank) {
+            best = slot;
+            best_rank = rank;
+        }
+        if (i == 0 && rank >= 7)
+            break;
+    }
+    return best >= 0 ? best : (front->favourite + 1) % team->workers;
+}
+
+void team_submit_single(struct team_front *front, struct team_job *job)
+{
+    struct team *team = front->team;
+    uint64_t ticket = ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), TICKET_SINGLE);
+    team_part(team, (uint32_t)(job - team->jobs), 0)->outcome.failed = 0;
+    atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
+    job->parts = 1;
+    team_note_cpu(team);
+    pthread_mutex_lock(&front->lock);
+    int slot = slot_choose(front);
+    bool is_occupied = !is_free(front, slot);
+    job->slot = (uint16_t)slot;
+    front->favourite = slot;
+    ticket_push(front, slot, ticket);
+    if (is_occupied)
+        team_say_pushed(team);
+    /* Pairs with the fence in worker_sleep: either the worker sees the ticket, or we see that it sleeps. */
+    atomic_thread_fence(memory_order_seq_cst);
+    slot_wake(team, slot, is_occupied);
+    if (is_occupied)
+        team_feed(team);
+    pthread_mutex_unlock(&front->lock);
+}
+
+int team_wait_single(struct team_front *front, struct team_job *job)
+{
+    int status = team_await(front, job, 1);
+    if (status)
+        return status;
+    const struct job_outcome *outcome = &team_part(front->team, (uint32_t)(job - front->team->jobs), 0)->outcome;
+    job->job.outcome.failed = outcome->failed;
+    if (outcome->failed)
+        job->job.outcome.first = outcome->first;
+    job->job.handovers = 1;
+    job->job.steals = 0;
+    return atomic_load_explicit(&job->dropped, memory_order_relaxed) ? -ECANCELED : 0;
+}
+
+/* ------------------------------------------------------------------------------------- the worker */
+
+/* seq_cst on both: pairs with caller_sleep. */
+static void single_finish(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint32_t done = state_make(ticket_generation(ticket), STATE_DONE);
+    atomic_store_explicit(&job->finished, done, memory_order_seq_cst);
+    INJECT(single_finished);
+    if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
+        wait_wake(&job->finished, 1, worker->team->is_shared);
+}
+
+void single_work(struct worker *worker, uint64_t ticket)
+{
+    struct team_job *job = ticket_job(worker->team, ticket);
+    struct team_slot *slot = worker->slot;
+    slot->ctx.outcome = &team_part(worker->team, ticket_job_index(ticket), 0)->outcome;
+    if (!worker_is_stopped(worker, job)) {
+        INJECT(single_begun);
+        job_run(&job->job, 0, 1, &slot->ctx);
+        INJECT(single_run);
+        worker_progress(worker);
+    }
+    single_finish(worker, job, ticket);
+}
+
+/* -------------------------------------------------------------------------------- the replacement */
+
+bool single_is_done(struct team *team, uint64_t ticket)
+{
+    return atomic_load_explicit(&ticket_job(team, ticket)->finished, memory_order_acquire) ==
+           state_make(ticket_generation(ticket), STATE_DONE);
+}
+
+void single_settle(struct worker *worker, uint64_t ticket)
+{
+    struct team_job *job = ticket_job(worker->team, ticket);
+    struct team_slot *slot = worker->slot;
+    struct job_outcome *outcome = &team_part(worker->team, ticket_job_index(ticket), 0)->outcome;
+    if (!single_is_done(worker->team, ticket) && job_index(&slot->ctx) == NO_TASK) {
+        single_work(worker, ticket);
+        return;
+    }
+    if (!single_is_done(worker->team, ticket)) {
+        struct grain_error error;
+        heir_describe(&error, slot);
+        outcome->failed = 0; /* should the dead one have failed it already, or another replacement */
+        job_fail(&job->job, outcome, &error);
+    }
+    single_finish(worker, job, ticket);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The caller waits for a job: it spins where a CPU is left over for it, then sleeps on the job's `finished`.
+ */
+#include <errno.h>
+
+#include "backend/team_front.h"
+#include "backend/ticket.h"
+#include "transport/wait.h"
+
+/* How often a sleeping caller looks whether the workers can still come back. */
+#define ALIVE_TICK_NS 100000000u
+
+static bool is_finished(struct team_job *job, uint32_t done)
+{
+    return atomic_load_explicit(&job->finished, memory_order_acquire) == done;
+}
+
+/* A caller spins only where a CPU is left over for it: the workers it waits for come first. */
+static bool caller_spin(struct team *team, struct team_job *job, uint32_t done, int streams)
+{
+    bool is_endless = team->wait == GRAIN_WAIT_SPIN;
+    if (team->wait == GRAIN_WAIT_PARK || (!is_endless && streams + 1 > team->usable_cpus))
+        return is_finished(job, done);
+    uint64_t until = 0;
+    for (unsigned turn = 0; !is_finished(job, done); turn++) {
+        if ((turn & 63) == 63) {
+            uint64_t now = wait_now_ns();
+            if (atomic_load_explicit(&team->phase, memory_order_relaxed) >= TEAM_STOP)
+                return false;
+            if (until == 0)
+                until = now + WAIT_SPIN_NS;
+            else if (now > until && !is_endless)
+                return false;
+            else if (now > until + ALIVE_TICK_NS)
+                return false; /* let the sleeping loop look whether anybody is left */
+        }
+        wait_breathe(turn);
+    }
+    return true;
+}
+
+/* Threads finish every job, be it by dropping its tasks; processes may be killed instead. */
+int team_wait_is_vain(struct team_front *front)
+{
+    struct team *team = front->team;
+    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_seq_cst);
+    if (phase == TEAM_BROKEN)
+        return -ENOTRECOVERABLE;
+    return team->is_shared && phase == TEAM_STOP ? -ECANCELED : 0;
+}
+
+static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t done)
+{
+    struct team *team = front->team;
+    int status = 0;
+    /* seq_cst: pairs with job_finish: either it sees this, or we see that it is done */
+    atomic_store_explicit(&job->is_awaited, 1, memory_order_seq_cst);
+    for (;;) {
+        uint32_t state = atomic_load_explicit(&job->finished, memory_order_seq_cst);
+        if (state == done)
+            break;
+        status = team_wait_is_vain(front);
+        if (status)
+            break;
+        int woken = wait_sleep(&job->finished, state, team->is_shared ? ALIVE_TICK_NS : UINT64_MAX, team->is_shared);
+        if (woken == -ETIMEDOUT && front->is_alive && !front->is_alive(front->user))
+            team_set_phase(team, TEAM_BROKEN);
+    }
+    atomic_store_explicit(&job->is_awaited, 0, memory_order_relaxed);
+    team_note_cpu(team);
+    return status;
+}
+
+int team_await(struct team_front *front, struct team_job *job, int streams)
+{
+    uint32_t done = state_make(team_job_generation(job), STATE_DONE);
+    return caller_spin(front->team, job, done, streams) ? 0 : caller_sleep(front, job, done);
+}
+
+int team_wait(struct team_front *front, struct team_job *job)
+{
+    struct team *team = front->team;
+    int status = team_await(front, job, (int)job->parts);
+    if (status)
+        return status;
+    job->job.outcome = (struct job_outcome){0};
+    job->job.handovers = 0;
+    job->job.steals = 0;
+    for (uint32_t i = 0; i < job->parts; i++) {
+        const struct team_part *part = team_part(team, (uint32_t)(job - team->jobs), i);
+        job_outcome_merge(&job->job.outcome, &part->outcome);
+        job->job.handovers += part->handovers;
+        job->job.steals += part->steals;
+    }
+    return atomic_load_explicit(&job->dropped, memory_order_relaxed) ? -ECANCELED : 0;
+}
