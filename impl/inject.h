@@ -12,6 +12,7 @@
 #define INJECT_POINTS(X)                                                                                               \
     X(ticket_seen)                                                                                                     \
     X(ticket_announced)                                                                                                \
+    X(cell_taken)                                                                                                      \
     X(ticket_swapped)                                                                                                  \
     X(ticket_recorded)                                                                                                 \
     X(head_seen)                                                                                                       \

@@ -106,8 +106,18 @@ static uint64_t units_in_hand(const struct team_slot *slot, uint64_t chunk)
     return begin < end ? (end - begin) / chunk : 0;
 }
 
+/* A few units will soon have been run, unless the estimate was wrong: then the owner is in the same task still. */
+static bool is_worth_asking(struct worker *worker, const struct team_slot *slot, uint64_t units)
+{
+    size_t index = job_index(&slot->ctx);
+    bool is_stuck = worker->stuck_slot == slot && worker->stuck_index == index;
+    worker->stuck_slot = slot;
+    worker->stuck_index = index;
+    return is_stuck || units >= steal_pace_worth(&worker->pace);
+}
+
 /* Asks the holders of the other parts for work. False when nobody has anything to give, now or soon. */
-static bool thief_ask(const struct worker *worker)
+static bool thief_ask(struct worker *worker)
 {
     struct team_job *job = worker->job;
     bool may_come = false;
@@ -119,10 +129,10 @@ static bool thief_ask(const struct worker *worker)
             continue;
         struct team_slot *slot = &worker->team->slots[holder - 1];
         uint64_t units = units_in_hand(slot, job->job.chunk);
-        if (units < steal_pace_worth(&worker->pace))
+        if (units < 2) /* the owner keeps one for itself */
             continue;
         may_come = true;
-        if (units != UINT64_MAX && !job_is_asked(&slot->ctx))
+        if (units != UINT64_MAX && is_worth_asking(worker, slot, units) && !job_is_asked(&slot->ctx))
             job_ask(&slot->ctx);
     }
     return may_come;
@@ -160,7 +170,7 @@ static bool thief_wait(struct worker *worker)
         INJECT(thief_waits);
         if (worker_spin(worker, pushed, thief_news))
             continue;
-        if (!has_cpu)
+        if (!has_cpu && atomic_load_explicit(&team->thieves, memory_order_relaxed) > 0)
             break;
         thief_sleep(worker, pushed);
     }

@@ -21,7 +21,10 @@ struct worker {
     uint32_t part;
     bool may_give; /* under `steal`, as long as the part's range is its own to fill: not while it runs orphans */
     struct steal_pace pace;
+    /* As a thief: how often it looked, and where it saw another worker last. */
     unsigned looks;
+    const struct team_slot *stuck_slot;
+    size_t stuck_index;
 };
 
 /* ctx.index while no task of the piece has begun. */

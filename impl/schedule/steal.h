@@ -71,7 +71,8 @@ struct steal_pace {
 /* A piece of `units` units took elapsed_ns: adapts the pace, at most doubling it. */
 void steal_pace_learn(struct steal_pace *pace, uint32_t units, uint64_t elapsed_ns);
 
-/* How many units the worker that found nothing to steal should at least see in somebody's hands to ask for them. */
+/* How many units the worker that found nothing to steal should at least see in somebody's hands to ask for them, as
+ * far as its own pace tells. */
 uint32_t steal_pace_worth(const struct steal_pace *pace);
 
 /* Of `left` units that have not begun, how many the owner gives away when it is asked: half. The rest it keeps; at

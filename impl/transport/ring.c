@@ -56,6 +56,7 @@ bool ring_take(struct ring *ring, uint64_t position, uint64_t ticket)
     if (!atomic_compare_exchange_strong_explicit(cell_at(ring, position), &ticket, 0, memory_order_acq_rel,
                                                  memory_order_relaxed))
         return false;
+    INJECT(cell_taken);
     atomic_compare_exchange_strong_explicit(&ring->head, &position, position + 1, memory_order_acq_rel,
                                             memory_order_relaxed);
     return true;
@@ -64,6 +65,7 @@ bool ring_take(struct ring *ring, uint64_t position, uint64_t ticket)
 void ring_take_alone(struct ring *ring, uint64_t position)
 {
     atomic_store_explicit(cell_at(ring, position), 0, memory_order_release);
+    INJECT(cell_taken);
     atomic_store_explicit(&ring->head, position + 1, memory_order_release);
 }
 

