@@ -10,4 +10,13 @@ static const struct limit {
     {"null", "parallel", "there are no workers"},
     {"serial", "cancel", "a call runs in the caller's thread: there is nothing to wait for"},
     {"null", "cancel", "a call takes no time"},
+    {"serial", "steal", "one worker has nobody to steal from"},
+    {"null", "steal", "there are no workers"},
+    {"openmp", "steal", "OpenMP deals the iterations of a loop out by itself"},
+    {"serial", "overlap", "every caller runs its own tasks"},
+    {"null", "overlap", "there are no workers"},
+    {"openmp", "overlap", "regions of a pool run one after the other on its driver thread"},
+    {"serial", "stop in a chunk", "a call runs in the caller's thread: there is nothing to wait for"},
+    {"null", "stop in a chunk", "a call takes no time"},
+    {"openmp", "stop in a chunk", "a chunk that has begun ends by itself"},
 };
