@@ -5,6 +5,11 @@
  * added with fallocate: shortage is -ENOMEM here and never SIGBUS in a worker. Freed pages are kept and
  * reused: fresh ones cost more than most work. Only the process that made the arena allocates; its
  * bookkeeping is its own memory, out of the workers' reach.
+ *
+ * Who writes what: the caller's process alone writes the list, under a mutex of its own. No word of it is shared with a
+ * worker, so a worker's death at any point leaves the arena whole; what the dead one had been given belongs to the job,
+ * whose caller releases it. A worker sees a block because a ticket names it: the ticket's release is what publishes
+ * the block's contents. Pages that were added after the fork are there in every process, for all map the same file.
  */
 #ifndef GRAIN_TRANSPORT_ARENA_H
 #define GRAIN_TRANSPORT_ARENA_H

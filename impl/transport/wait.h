@@ -3,6 +3,18 @@
  * Waiting: spin briefly, then sleep on a futex. A futex word lives in memory that waiter and waker
  * share (shared = true: also between processes). No wake-up is ever counted on: every waiter re-reads
  * its condition, and whoever is killed asleep leaves nothing behind but a superfluous wake.
+ *
+ * Who sleeps on what, and which pair of store and load keeps a wake-up from being lost (each side stores, then a
+ * seq_cst fence or store, then loads what the other stored):
+ *   a worker without work  slot.bell      stores slot.state = ASLEEP, looks for tickets | pushes, looks at slot.state
+ *   a thief                team.feed      stores team.thieves, looks at the ranges      | fills one, looks at thieves
+ *   a caller               job.finished   stores is_awaited, looks at finished          | finishes, looks at is_awaited
+ * The caller also looks ten times a second whether the supervisor is there, a thief a hundred times whether its job
+ * has changed: whom they wait for may be killed between its store and its look.
+ *
+ * At most min(workers, usable CPUs) run or spin at once: of idle workers one spins, for WAIT_SPIN_NS; thieves do where
+ * there is a CPU a worker; a caller where the workers it waits for leave it one. wait = spin lifts all of that,
+ * wait = park lets nobody spin.
  */
 #ifndef GRAIN_TRANSPORT_WAIT_H
 #define GRAIN_TRANSPORT_WAIT_H
