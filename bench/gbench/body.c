@@ -13,7 +13,6 @@
 
 #include "bound.h"
 #include "kind.h"
-#include "peak.h"
 
 /* Everything that is counted, at one moment. */
 struct meter {
@@ -91,14 +90,14 @@ static void enter(struct subject *subject, struct bound *bound)
     int cpu = bound_first_cpu();
     if (subject->kind->is_serial && cpu >= 0)
         bound_enter(bound, cpu);
-    if (subject->peak)
-        peak_begin(subject->peak);
+    if (subject->kind->enter)
+        subject->kind->enter(subject);
 }
 
 static void leave(struct subject *subject, struct bound *bound)
 {
-    if (subject->peak)
-        peak_end(subject->peak);
+    if (subject->kind->leave)
+        subject->kind->leave(subject);
     bound_leave(bound);
 }
 

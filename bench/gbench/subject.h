@@ -16,6 +16,7 @@
 
 struct kind; /* kind.h */
 struct peak; /* peak.h */
+struct echo; /* echo.h */
 
 struct subject {
     struct cell cell;
@@ -37,6 +38,7 @@ struct subject {
     bool has_own_items;
     struct grain_pool *pool;
     struct peak *peak;
+    struct echo *echo;
     struct grain_report report; /* of the last call */
 };
 

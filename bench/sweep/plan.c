@@ -24,7 +24,8 @@ static int add_serial(struct plan *plan, const struct grid *grid)
         const struct plan_cell *of = &plan->cells[i / 2];
         struct plan_cell cell = {.repetitions = of->repetitions};
         cell_baseline(&of->cell, baselines[i % 2], &cell.cell);
-        bool is_new = of->cell.rows > 0 && cell_name(&cell.cell, cell.name) == 0;
+        bool runs_tasks = of->cell.rows > 0 && strcmp(of->cell.call, "cacheline") != 0;
+        bool is_new = runs_tasks && cell_name(&cell.cell, cell.name) == 0;
         for (size_t j = 0; j < whole.count && is_new; j++)
             is_new = strcmp(whole.cells[j].name, cell.name) != 0;
         struct plan_cell *added = is_new ? grid_append(&whole) : NULL;

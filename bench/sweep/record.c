@@ -31,10 +31,12 @@ static const struct {
 static const struct {
     const char *key;
     size_t offset;
+    bool is_late; /* older records lack it */
 } series[] = {
-    {"times_ns", offsetof(struct sample, times_ns)},
-    {"loop_ns", offsetof(struct sample, loop_ns)},
-    {"callback_ns", offsetof(struct sample, callback_ns)},
+    {"times_ns", offsetof(struct sample, times_ns), false},
+    {"loop_ns", offsetof(struct sample, loop_ns), false},
+    {"callback_ns", offsetof(struct sample, callback_ns), false},
+    {"floor_ns", offsetof(struct sample, floor_ns), true},
 };
 #define SERIES_COUNT (sizeof series / sizeof *series)
 
@@ -113,6 +115,8 @@ static bool read_figure(const json_t *value, double *figure)
 static bool read_series(const json_t *array, struct sample *sample, size_t which)
 {
     size_t count = json_array_size(array);
+    if (array == NULL && series[which].is_late)
+        return true;
     if (!json_is_array(array) || count > JOURNAL_TIMES_MAX)
         return false;
     if (which == 0)
