@@ -150,23 +150,11 @@ static void memory_put(struct subject *subject, void *memory)
         free(memory);
 }
 
-/* SplitMix64 of seed + index.
- * source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
-static uint64_t seed_mixed(uint64_t seed, uint64_t index)
-{
-    uint64_t z = seed + (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static int items_fill(struct subject *subject)
 {
     const struct settings *settings = subject->settings;
-    if (subject->kernel->items == KERNEL_ITEMS_SEEDS) {
-        uint64_t *seed = subject->items;
-        for (size_t i = 0; i < subject->tasks; i++)
-            seed[i] = seed_mixed(settings->seed, i);
+    if (subject->kernel->fill) {
+        subject->kernel->fill(subject->items, subject->tasks, settings->seed, &subject->params);
         return 0;
     }
     struct matrix made = {0};

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernel.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 static const char *const data_names[] = {[CELL_DATA_SHARED] = "shared", [CELL_DATA_COPY] = "copy"};
@@ -252,7 +254,10 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
         memcpy(made.kernel, cell->kernel, sizeof made.kernel);
         snprintf(made.call, sizeof made.call, "%s", floors[i].floor);
         *floor = made;
-        return strcmp(made.call, "cacheline") != 0 || usable_cpus >= 2;
+        /* The shares of `peak` are equal numbers of tasks. */
+        const struct kernel *kernel = kernel_find(cell->kernel);
+        bool is_even = kernel == NULL || kernel->longest == NULL;
+        return strcmp(made.call, "cacheline") == 0 ? usable_cpus >= 2 : strcmp(made.call, "peak") != 0 || is_even;
     }
     return false;
 }

@@ -53,7 +53,7 @@ void cell_baseline(const struct cell *cell, const char *call, struct cell *basel
 
 /* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for `map` and
  * `map_chunks`, `cacheline` for `apply`, `fork` for `open`. False: there is none (another program's cell, one that does
- * no work, a baseline, a floor itself, `cacheline` with one usable CPU). */
+ * no work, a baseline, a floor itself, `cacheline` with one usable CPU, `peak` where tasks differ). */
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 
 /* CPython's rule for the default chunk: ceil(count / (4 * workers)). */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernel.h"
+
 #define START_S      0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
 #define VALUE_S      15e-9  /* to make and check one row of data, a process */
 #define ITERATION_S  1.3e-9 /* one step of compute's chain */
@@ -43,9 +45,14 @@ static double row_cost(const struct cell *cell)
 {
     if (strcmp(cell->backend, "cpython") == 0)
         return PYTHON_ROW_S;
-    if (strncmp(cell->kernel, "compute:", 8) == 0)
-        return ITERATION_S * strtod(cell->kernel + 8, NULL);
-    return ROW_S;
+    const struct kernel *kernel = kernel_find(cell->kernel);
+    const char *number = strchr(cell->kernel, ':');
+    if (kernel == NULL || number == NULL)
+        return ROW_S;
+    double mean = 1;
+    if (kernel->longest != NULL && cell->rows > 0) /* outlier: the longest task is 200 short ones */
+        mean = 200 / kernel->longest(cell->rows) / (double)cell->rows;
+    return mean * ITERATION_S * strtod(number + 1, NULL);
 }
 
 double estimate_call(const struct plan_cell *planned, int cpus)
@@ -87,7 +94,8 @@ double estimate_process(const struct plan_cell *planned, double min_time_s, int 
         if (cell_partner(cell, (enum cell_turn)turn, cpus, &partner.cell))
             calls += repetition(estimate_call(&partner, cpus), min_time_s);
     }
-    bool is_warmed = strncmp(cell->kernel, "compute:", 8) != 0;
+    const struct kernel *kernel = kernel_find(cell->kernel);
+    bool is_warmed = kernel == NULL || kernel->items == KERNEL_ITEMS_ROWS;
     return START_S + (double)cell->rows * VALUE_S + (planned->repetitions + (is_warmed ? 1 : 0)) * calls;
 }
 

@@ -49,7 +49,7 @@ measure() { # CELL [FLAG...]
 @test "every kind of cell runs and is right" {
   need_python
   local backend cell
-  for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP empty/serial/$MAP \
+  for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP outlier:5/serial/$MAP empty/serial/$MAP \
     "howmany/floor/peak/-/chunk:0/workers:2/$ROWS" "compute:50/floor/peak/-/chunk:0/workers:64/rows:1999/data:copy/start:warm" \
     "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" howmany/floor/fork/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
     "$LOOP" "$CALLBACK"; do

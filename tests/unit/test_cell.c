@@ -199,6 +199,9 @@ static void test_floor(void **state)
         {"howmany/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 1, NULL},
         {"howmany/fork/open/-/chunk:0/workers:3/rows:0" PLAIN, 1,
          "howmany/floor/fork/-/chunk:0/workers:3/rows:0" PLAIN},
+        {"outlier:9/fork/map/steal/chunk:1/workers:2/rows:20" PLAIN, 2, NULL}, /* halves by number are no halves */
+        {"outlier:9/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 2,
+         "outlier:9/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
         {"howmany/null/map/dynamic/chunk:1/workers:2/rows:20" PLAIN, 2, NULL},
         {"howmany/cpython/map/-/chunk:1/workers:2/rows:20" PLAIN, 2, NULL},
         {"howmany/serial/callback/-/chunk:0/workers:1/rows:20" PLAIN, 2, NULL},
