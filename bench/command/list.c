@@ -42,6 +42,7 @@ static const struct entry schedules[GRAIN_SCHEDULE_COUNT] = {
 static const struct entry profiles[] = {
     {"quick", "a look in seconds; never to be published"},
     {"default", "the whole picture in minutes"},
+    {"core", "what the pool itself must reach, in less than a minute"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
 };

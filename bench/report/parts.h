@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Inside bench/report: what a report knows, and the parts that RESULTS.md is made of, in the order of the page.
- * Each part writes itself to a stream; 0 or -ENOMEM.
+ * Each part writes itself to a stream; 0 or -ENOMEM. One that has no data writes nothing.
  */
 #ifndef GRAIN_BENCH_REPORT_PARTS_H
 #define GRAIN_BENCH_REPORT_PARTS_H
@@ -35,6 +35,7 @@ int part_title(const struct report *report, FILE *out);
 int part_finding(const struct report *report, FILE *out);
 int part_comparison(const struct report *report, FILE *out);
 int part_pays(const struct report *report, FILE *out);
+int part_core(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);
 int part_floor(const struct report *report, FILE *out);

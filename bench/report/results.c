@@ -18,8 +18,8 @@ const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp
 typedef int (*part_fn)(const struct report *report, FILE *out);
 
 static const part_fn parts[] = {
-    part_title, part_finding, part_comparison, part_pays,     part_figures, part_backends, part_floor,
-    part_model, part_claims,  part_reading,    part_distrust, part_machine, part_command,
+    part_title, part_finding, part_comparison, part_pays,    part_core,     part_figures, part_backends,
+    part_floor, part_model,   part_claims,     part_reading, part_distrust, part_machine, part_command,
 };
 
 static int report_load(struct report *report, char error[REPORT_ERROR_MAX])
@@ -95,6 +95,22 @@ void report_close(struct report *report)
     free(report);
 }
 
+/* One part, behind an empty line unless it is the first, or empty itself. */
+static int part_text(const struct report *report, part_fn part, bool follows, FILE *out)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *aside = open_memstream(&text, &size);
+    int status = aside != NULL ? part(report, aside) : -ENOMEM;
+
+    if (aside != NULL && fclose(aside) != 0 && status == 0)
+        status = -ENOMEM;
+    if (status == 0 && size > 0)
+        fprintf(out, "%s%s", follows ? "\n" : "", text);
+    free(text);
+    return status;
+}
+
 /* The whole page in memory. */
 static int results_text(const struct report *report, char **text, size_t *size)
 {
@@ -103,11 +119,8 @@ static int results_text(const struct report *report, char **text, size_t *size)
 
     if (out == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == 0; i++) {
-        if (i > 0)
-            fputc('\n', out);
-        status = parts[i](report, out);
-    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == 0; i++)
+        status = part_text(report, parts[i], i > 0, out);
     if (fclose(out) != 0 && status == 0)
         status = -ENOMEM;
     return status;

@@ -239,7 +239,10 @@ int part_claims(const struct report *report, FILE *out)
         table_cell(table, "%s", claim->text);
         table_figure(table, claim->ratio.median);
         table_cell(table, "%s", table_interval(claim->ratio.low, claim->ratio.high, interval));
-        table_cell(table, "%s %g", claim->relation, claim->limit);
+        if (claim->relation[0] != '\0')
+            table_cell(table, "%s %g", claim->relation, claim->limit);
+        else
+            table_cell(table, "-");
         table_cell(table, "%zu", claim->ratio.values);
         table_cell(table, "%s%s%s%s%s%s", claim->verdict, claim->answer[0] != '\0' ? ": " : "", claim->answer,
                    claim->note[0] != '\0' ? " (" : "", claim->note, claim->note[0] != '\0' ? ")" : "");

@@ -81,7 +81,7 @@ bool calibrate_is_needed(const struct calibration *calibration, const struct mea
 
 int calibrate_cell(struct calibration *calibration, const struct measure *measure, const struct plan_cell *cell)
 {
-    struct measure_names names = measure_names(measure, &cell->cell);
+    struct measure_names names = measure_names(measure, cell);
     struct measure_counts counts = known(calibration, &names);
     int status = measure_calibrate(measure, cell, &counts);
     for (int i = 0; i < CELL_TURNS && status == 0; i++)
@@ -93,7 +93,7 @@ int calibrate_cell(struct calibration *calibration, const struct measure *measur
 struct measure_counts calibrate_counts(const struct calibration *calibration, const struct measure *measure,
                                        const struct plan_cell *cell)
 {
-    struct measure_names names = measure_names(measure, &cell->cell);
+    struct measure_names names = measure_names(measure, cell);
     struct measure_counts counts = known(calibration, &names);
     for (int i = 0; i < CELL_TURNS; i++)
         counts.of[i] = counts.of[i] > 0 ? counts.of[i] : 1;

@@ -91,7 +91,7 @@ double estimate_process(const struct plan_cell *planned, double min_time_s, int 
     double calls = 0;
     for (int turn = 0; turn < CELL_TURNS; turn++) {
         struct plan_cell partner = *planned;
-        if (cell_partner(cell, (enum cell_turn)turn, cpus, &partner.cell))
+        if (plan_partner(planned, (enum cell_turn)turn, cpus, &partner.cell))
             calls += repetition(estimate_call(&partner, cpus), min_time_s);
     }
     const struct kernel *kernel = kernel_find(cell->kernel);

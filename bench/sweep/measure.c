@@ -83,12 +83,12 @@ static bool is_cpython(const struct cell *cell)
     return strcmp(cell->backend, "cpython") == 0;
 }
 
-struct measure_names measure_names(const struct measure *measure, const struct cell *cell)
+struct measure_names measure_names(const struct measure *measure, const struct plan_cell *cell)
 {
     struct measure_names names = {0};
     for (int turn = 0; turn < CELL_TURNS; turn++) {
         struct cell partner;
-        if (cell_partner(cell, (enum cell_turn)turn, measure->cpus, &partner))
+        if (plan_partner(cell, (enum cell_turn)turn, measure->cpus, &partner))
             cell_name(&partner, names.of[turn]);
     }
     return names;
@@ -258,7 +258,7 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
 {
     struct arguments arguments = {.count = 0};
     struct child child = {.argv = arguments.argv, .stop = measure->stop};
-    struct measure_names names = measure_names(measure, &cell->cell);
+    struct measure_names names = measure_names(measure, cell);
     record_blank(sample, cell->name, round);
     char *expression = filter(&names);
     int status = expression == NULL ? -ENOMEM : 0;
@@ -287,7 +287,7 @@ int measure_calibrate(const struct measure *measure, const struct plan_cell *cel
     struct arguments arguments = {.count = 0};
     struct child child = {.argv = arguments.argv, .stop = measure->stop};
     struct sample unused; /* what goes wrong here goes wrong again where it is recorded */
-    struct measure_names names = measure_names(measure, &cell->cell);
+    struct measure_names names = measure_names(measure, cell);
     for (int i = 0; i < CELL_TURNS; i++)
         if (counts->of[i] != 0)
             names.of[i][0] = '\0';

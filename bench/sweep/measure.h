@@ -48,6 +48,6 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
  * Returns 0, -EINTR or -ENOMEM. */
 int measure_calibrate(const struct measure *measure, const struct plan_cell *cell, struct measure_counts *counts);
 
-struct measure_names measure_names(const struct measure *measure, const struct cell *cell);
+struct measure_names measure_names(const struct measure *measure, const struct plan_cell *cell);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * From a profile's rows and the lists of the command line to the list of cells. The serial baselines of
- * every kernel and number of rows are always in, whatever the lists say. How a row becomes cells: grid.c.
+ * every kernel and number of rows are always in (but for lean cells), whatever the lists say. How a row becomes cells: grid.c.
  */
 #include "plan.h"
 
@@ -15,7 +15,7 @@
 #include "grid.h"
 #include "kernels/kernel.h"
 
-/* The baselines in front: loop and callback of every kernel and number of rows that occurs. */
+/* The baselines in front: loop and callback of every kernel and number of rows that occurs, but for lean cells. */
 static int add_serial(struct plan *plan, const struct grid *grid)
 {
     struct plan whole = {.profile = plan->profile, .rounds = plan->rounds};
@@ -24,8 +24,8 @@ static int add_serial(struct plan *plan, const struct grid *grid)
         const struct plan_cell *of = &plan->cells[i / 2];
         struct plan_cell cell = {.repetitions = of->repetitions};
         cell_baseline(&of->cell, baselines[i % 2], &cell.cell);
-        bool runs_tasks = of->cell.rows > 0 && strcmp(of->cell.call, "cacheline") != 0;
-        bool is_new = runs_tasks && cell_name(&cell.cell, cell.name) == 0;
+        bool is_wanted = of->cell.rows > 0 && !of->is_lean && strcmp(of->cell.call, "cacheline") != 0;
+        bool is_new = is_wanted && cell_name(&cell.cell, cell.name) == 0;
         for (size_t j = 0; j < whole.count && is_new; j++)
             is_new = strcmp(whole.cells[j].name, cell.name) != 0;
         struct plan_cell *added = is_new ? grid_append(&whole) : NULL;
@@ -132,7 +132,7 @@ int plan_make(struct plan *plan, const struct plan_options *options, char proble
     memset(plan, 0, sizeof *plan);
     plan->profile = plan_profile_find(options->profile);
     if (plan->profile == NULL) {
-        snprintf(problem, PLAN_PROBLEM_MAX, "there is no profile `%.100s`: quick, default or full", options->profile);
+        snprintf(problem, PLAN_PROBLEM_MAX, "there is no profile `%.100s` (see grain list)", options->profile);
         return -EINVAL;
     }
     plan->rounds = options->rounds > 0 ? options->rounds : plan->profile->rounds;
@@ -165,6 +165,11 @@ void plan_free(struct plan *plan)
     plan->count = plan->capacity = 0;
 }
 
+bool plan_partner(const struct plan_cell *planned, enum cell_turn turn, int cpus, struct cell *partner)
+{
+    return !(planned->is_lean && turn == CELL_TURN_LOOP) && cell_partner(&planned->cell, turn, cpus, partner);
+}
+
 uint64_t plan_hash(const struct plan *plan)
 {
     uint64_t hash = dataset_hash(DATASET_HASH_START, &plan->rounds, sizeof plan->rounds);
@@ -173,6 +178,7 @@ uint64_t plan_hash(const struct plan *plan)
         hash = dataset_hash(hash, cell->name, strlen(cell->name) + 1);
         hash = dataset_hash(hash, &cell->repetitions, sizeof cell->repetitions);
         hash = dataset_hash(hash, &cell->tasks, sizeof cell->tasks);
+        hash = dataset_hash(hash, &cell->is_lean, sizeof cell->is_lean);
     }
     return hash;
 }

@@ -65,6 +65,8 @@ static void save(const struct folder *folder)
         write_list(out, "times_ns", sample->times_ns, sample->times);
         write_list(out, "loop_ns", sample->loop_ns, sample->times);
         write_list(out, "callback_ns", sample->callback_ns, sample->times);
+        if (sample->floor_ns[0] > 0)
+            write_list(out, "floor_ns", sample->floor_ns, sample->times);
         fprintf(out,
                 "\"cpu_ns\": 1.0, \"workers_cpu_ns\": 1.0, \"handovers\": %.1f, \"steals\": 0.0, \"steal_pct\": %.1f, "
                 "\"involuntary\": 0.0, \"load\": 1.0, \"message\": \"%s\"}\n",
@@ -340,6 +342,31 @@ static void test_noise_is_told(void **state)
     free(finding);
 }
 
+/* The part about the core is there when its cells are, and says what its claims say. */
+static void test_core(void **state)
+{
+    struct folder *folder = *state;
+    char *page, *line;
+
+    put(folder, "env.json", ENV);
+    page = make(folder, NULL);
+    assert_lacks(page, "The pool's core");
+    free(page);
+    synthetic_core(&folder->sweep);
+    page = make(folder, NULL);
+    assert_has(page, "## The pool's core");
+    line = line_with(page, "| fork: map, steal, chunk 1, 200000 rows: speedup over the serial callback");
+    assert_has(line, "| >= 1.43 |  >= 1.6 | ");
+    assert_has(line, " | 1.2");
+    assert_has(line, "| holds, and so does the goal |");
+    free(line);
+    line = line_with(page, "| fork: apply, 1 worker, asleep");
+    assert_has(line, "|       - |       - |  50.");
+    assert_has(line, "| reported ");
+    free(line);
+    free(page);
+}
+
 static void refuse(const struct folder *folder, const char *dir, int expected)
 {
     struct report *report;
@@ -386,6 +413,7 @@ int main(void)
         WITH_FOLDER(test_only_the_callback_is_beaten),
         WITH_FOLDER(test_one_cpu_and_missing_peer),
         WITH_FOLDER(test_noise_is_told),
+        WITH_FOLDER(test_core),
         WITH_FOLDER(test_bad_folders),
     };
 
