@@ -43,6 +43,7 @@ static const struct entry profiles[] = {
     {"quick", "a look in seconds; never to be published"},
     {"default", "the whole picture in minutes"},
     {"core", "what the pool itself must reach, in less than a minute"},
+    {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
 };

@@ -41,7 +41,7 @@ enum key {
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What to measure:", 1},
     {"profile", KEY_PROFILE, "NAME", 0,
-     "quick (seconds), core (a minute), default (minutes) or full (as long as it takes)", 1},
+     "quick (seconds), core (a minute), growth, default (minutes) or full (as long as it takes)", 1},
     {"kernels", KEY_KERNELS, "LIST", 0, "Only these kernels: howmany, empty, compute:N, outlier:N", 1},
     {"backends", KEY_BACKENDS, "LIST", 0, "Only these: fork, pthread, openmp, openmp-as-shipped, null, floor, cpython",
      1},

@@ -121,11 +121,24 @@ const char *cells_add_default(struct cells *cells)
 
 /* --------------------------------------------------------------------------------------- their life */
 
+/* The first cell of a pool that has as many items of the same kernel. */
+static struct subject *lender_of(const struct cells *cells, const struct subject *subject)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        struct subject *lender = &cells->subjects[i];
+        if (!lender->kind->backend && lender->kind->has_data && !lender->kind->is_one_by_one &&
+            lender->cell.rows == subject->cell.rows && strcmp(lender->cell.kernel, subject->cell.kernel) == 0)
+            return lender;
+    }
+    return NULL;
+}
+
 int cells_register(struct cells *cells)
 {
     int status = 0;
     for (size_t i = 0; i < cells->count && status == 0; i++) {
         struct subject *subject = &cells->subjects[i];
+        subject->lender = lender_of(cells, subject);
         status = gbench_register(subject->name, body_run, subject, subject->iterations);
     }
     return status;

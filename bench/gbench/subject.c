@@ -20,6 +20,9 @@
 /* `apply` with start:cold naps 2 ms before every task: more tasks than this take too long. */
 #define COLD_TASKS_MAX 100
 
+/* Larger items are not there twice. */
+#define OWN_ITEMS_MAX ((size_t)256 << 20) /* bytes */
+
 /* ------------------------------------------------------------------------------ what a cell may be */
 
 /* The backend of libgrain behind a cell's. */
@@ -181,20 +184,31 @@ static size_t tasks_of(const struct subject *subject)
     return (size_t)(subject->cell.rows < most ? subject->cell.rows : most);
 }
 
+/* Items are only read: the caller's own thread and its helpers may read them where they are. So a baseline reads the
+ * input, and, where a second copy might not fit, the items of the cell beside it. */
+static bool borrow_items(struct subject *subject)
+{
+    const struct settings *settings = subject->settings;
+    struct subject *lender = subject->lender;
+    subject->items = NULL;
+    if (!subject->kind->backend)
+        return false;
+    if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS)
+        subject->items = settings->input.values;
+    else if (lender && subject->tasks > OWN_ITEMS_MAX / subject->item_size && subject_make(lender) == 0)
+        subject->items = lender->items;
+    return subject->items != NULL;
+}
+
 static int data_make(struct subject *subject)
 {
     subject->item_size = kernel_item_size(subject->kernel, &subject->params);
     int status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
     if (status)
         return status;
-    /* Items are only read: the caller's own thread and its helpers may read them where they are. */
-    const struct matrix *input = &subject->settings->input;
-    subject->has_own_items =
-        !subject->kind->backend || !subject->settings->has_input || subject->kernel->items != KERNEL_ITEMS_ROWS;
-    if (!subject->has_own_items) {
-        subject->items = input->values;
+    subject->has_own_items = !borrow_items(subject);
+    if (!subject->has_own_items)
         return 0;
-    }
     status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
     return status ? status : items_fill(subject);
 }

@@ -29,6 +29,8 @@ struct subject {
     const struct settings *settings;
     struct verdict *verdict;
 
+    struct subject *lender; /* another cell with the same items, or NULL */
+
     bool is_made; /* tried: made_status says how that went; the rest is valid when it is 0 */
     int made_status;
     char problem[SUBJECT_PROBLEM_MAX];

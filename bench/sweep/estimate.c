@@ -12,6 +12,7 @@
 #define START_S      0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
 #define VALUE_S      15e-9  /* to make and check one row of data, a process */
 #define ITERATION_S  1.3e-9 /* one step of compute's chain */
+#define WARMED_ROW_S 1e-6
 #define ROW_S        5e-9
 #define FORK_S       200e-6 /* fork, exit, wait */
 #define LINE_S       0.5e-6 /* a cache line, there and back */
@@ -87,15 +88,14 @@ double estimate_process(const struct plan_cell *planned, double min_time_s, int 
     const struct cell *cell = &planned->cell;
     if (strcmp(cell->backend, "cpython") == 0)
         return PYTHON_S + planned->repetitions * (estimate_call(planned, cpus) + (double)cell->rows * row_cost(cell));
-    /* The cell and its partners, each time; what works on rows is called once to warm up. */
+    /* The cell and its partners, each time; short tasks are run once to warm up. */
     double calls = 0;
     for (int turn = 0; turn < CELL_TURNS; turn++) {
         struct plan_cell partner = *planned;
         if (plan_partner(planned, (enum cell_turn)turn, cpus, &partner.cell))
             calls += repetition(estimate_call(&partner, cpus), min_time_s);
     }
-    const struct kernel *kernel = kernel_find(cell->kernel);
-    bool is_warmed = kernel == NULL || kernel->items == KERNEL_ITEMS_ROWS;
+    bool is_warmed = row_cost(cell) < WARMED_ROW_S;
     return START_S + (double)cell->rows * VALUE_S + (planned->repetitions + (is_warmed ? 1 : 0)) * calls;
 }
 

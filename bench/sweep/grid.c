@@ -117,7 +117,7 @@ static int add_cell(const struct grid *grid, const struct cell *cell)
     strcpy(added->name, name);
     added->repetitions = grid->row->repetitions != 0 ? grid->row->repetitions : plan->profile->repetitions;
     added->tasks = grid->row->tasks;
-    added->is_lean = grid->row->is_lean;
+    added->beside = grid->row->beside;
     return 0;
 }
 

@@ -170,6 +170,7 @@ int output_read(const char *text, size_t size, const struct output_names *names,
         sample->handovers = counter(runs, cell, "handovers");
         sample->steals = counter(runs, cell, "steals");
         sample->involuntary = counter(runs, cell, "involuntary");
+        sample->call_bytes = counter(runs, cell, "call_bytes");
         scale_floor(runs, names, sample);
     }
     json_decref(root);

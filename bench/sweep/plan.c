@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * From a profile's rows and the lists of the command line to the list of cells. The serial baselines of
- * every kernel and number of rows are always in (but for lean cells), whatever the lists say. How a row becomes cells: grid.c.
+ * every kernel and number of rows are always in (but for cells that name their partners), whatever the lists say. How a row becomes cells: grid.c.
  */
 #include "plan.h"
 
@@ -14,8 +14,9 @@
 #include "grain.h"
 #include "grid.h"
 #include "kernels/kernel.h"
+#include "list.h"
 
-/* The baselines in front: loop and callback of every kernel and number of rows that occurs, but for lean cells. */
+/* The baselines in front: loop and callback of every kernel and number of rows that occurs, but for cells that name their partners. */
 static int add_serial(struct plan *plan, const struct grid *grid)
 {
     struct plan whole = {.profile = plan->profile, .rounds = plan->rounds};
@@ -24,7 +25,7 @@ static int add_serial(struct plan *plan, const struct grid *grid)
         const struct plan_cell *of = &plan->cells[i / 2];
         struct plan_cell cell = {.repetitions = of->repetitions};
         cell_baseline(&of->cell, baselines[i % 2], &cell.cell);
-        bool is_wanted = of->cell.rows > 0 && !of->is_lean && strcmp(of->cell.call, "cacheline") != 0;
+        bool is_wanted = of->cell.rows > 0 && of->beside == NULL && strcmp(of->cell.call, "cacheline") != 0;
         bool is_new = is_wanted && cell_name(&cell.cell, cell.name) == 0;
         for (size_t j = 0; j < whole.count && is_new; j++)
             is_new = strcmp(whole.cells[j].name, cell.name) != 0;
@@ -167,7 +168,11 @@ void plan_free(struct plan *plan)
 
 bool plan_partner(const struct plan_cell *planned, enum cell_turn turn, int cpus, struct cell *partner)
 {
-    return !(planned->is_lean && turn == CELL_TURN_LOOP) && cell_partner(&planned->cell, turn, cpus, partner);
+    static const char *const words[CELL_TURNS] = {
+        [CELL_TURN_LOOP] = "loop", [CELL_TURN_CALLBACK] = "callback", [CELL_TURN_FLOOR] = "floor"};
+    if (turn != CELL_TURN_CELL && planned->beside != NULL && !list_has(planned->beside, words[turn]))
+        return false;
+    return cell_partner(&planned->cell, turn, cpus, partner);
 }
 
 uint64_t plan_hash(const struct plan *plan)
@@ -178,7 +183,8 @@ uint64_t plan_hash(const struct plan *plan)
         hash = dataset_hash(hash, cell->name, strlen(cell->name) + 1);
         hash = dataset_hash(hash, &cell->repetitions, sizeof cell->repetitions);
         hash = dataset_hash(hash, &cell->tasks, sizeof cell->tasks);
-        hash = dataset_hash(hash, &cell->is_lean, sizeof cell->is_lean);
+        const char *beside = cell->beside != NULL ? cell->beside : "all";
+        hash = dataset_hash(hash, beside, strlen(beside) + 1);
     }
     return hash;
 }

@@ -30,7 +30,7 @@ struct plan_row {
     const char *waits;     /* NULL: adaptive */
     int repetitions;       /* times a round; 0: as the profile says */
     uint64_t tasks;        /* most tasks a call runs (apply, cpython); 0: all */
-    bool is_lean;          /* costly cells: no serial loop beside them, no cells of the baselines alone */
+    const char *beside; /* its partners: callback, floor; NULL: all it has, and the baselines as cells of their own */
 };
 
 struct plan_profile {
@@ -57,8 +57,8 @@ struct plan_cell {
     struct cell cell;
     char name[CELL_NAME_MAX];
     int repetitions;
-    uint64_t tasks; /* most tasks a call runs; 0: all rows */
-    bool is_lean;   /* only the serial callback runs beside it */
+    uint64_t tasks;     /* most tasks a call runs; 0: all rows */
+    const char *beside; /* its partners; NULL: all it has */
 };
 
 struct plan {

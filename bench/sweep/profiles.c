@@ -89,16 +89,30 @@ static const struct plan_row core_rows[] = {
      .chunks = "25000",
      .workers = "2",
      .rows = "2000000",
-     .is_lean = true},
+     .beside = "callback"},
     {.kernels = OUTLIER,
      .backends = "fork,pthread",
      .schedules = "steal",
      .workers = "2",
      .rows = "200",
-     .is_lean = true},
+     .beside = "callback"},
     {.backends = "fork", .calls = "apply", .workers = "1", .starts = "warm", .tasks = 2000, .repetitions = 5},
     {.backends = "fork", .calls = "apply", .workers = "1", .starts = "cold", .tasks = 50},
     {.backends = "fork", .calls = "open", .workers = "2", .rows = "0", .repetitions = 5},
+};
+
+/* Tasks of a nanosecond: at 10^8 rows a process holds 2.4 GB of items and results. */
+#define GROWTH "compute:1"
+
+/* What "Growth" in RESULTS.md is about. */
+static const struct plan_row growth_rows[] = {
+    {.kernels = GROWTH, .backends = "fork,pthread", .schedules = "steal", .rows = "10^3..10^8", .beside = "callback"},
+    {.kernels = GROWTH,
+     .backends = "fork,pthread",
+     .schedules = "steal",
+     .rows = "10^6",
+     .workers = "2^0..2^5",
+     .beside = "callback"},
 };
 
 static const struct plan_profile profiles[] = {
@@ -130,6 +144,13 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0.002,
      .budget_s = 57,
      ARRAY(core_rows)},
+    {.name = "growth",
+     .summary = "10^3 to 10^8 rows, 1 to 32 workers, in 5 rounds: 2.5 GB of memory",
+     .rounds = 5,
+     .repetitions = 1,
+     .min_time_s = 0.002,
+     .budget_s = 120,
+     ARRAY(growth_rows)},
 };
 
 const struct plan_profile *plan_profile_at(size_t index)

@@ -33,6 +33,7 @@ static struct sample example(int round)
         sample.floor_ns[i] = 5e5 + i;
     }
     sample.handovers = 3125;
+    sample.call_bytes = 4096;
     strcpy(sample.message, "a \"quoted\" line\nand a second");
     return sample;
 }
@@ -54,6 +55,7 @@ static void assert_same(const struct sample *a, const struct sample *b)
     }
     assert_true(a->handovers == b->handovers);
     assert_true(isnan(b->steals));
+    assert_true(a->call_bytes == b->call_bytes);
 }
 
 static char *in_folder(void **state, const char *name)
@@ -232,12 +234,14 @@ static void test_older_records(void **state)
     } records[] = {{RECORD(""), true},
                    {RECORD("\"floor_ns\":[null,7],"), true},
                    {RECORD("\"floor_ns\":null,"), false},
-                   {RECORD("\"floor_ns\":[7],"), false}};
+                   {RECORD("\"floor_ns\":[7],"), false},
+                   {RECORD("\"call_bytes\":\"7\","), false}};
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
         struct sample sample;
         assert_int_equal(record_read(records[i].line, strlen(records[i].line), &sample), records[i].is_whole);
         if (records[i].is_whole) {
             assert_true(sample.times == 2 && sample.callback_ns[1] == 2 && isnan(sample.floor_ns[0]));
+            assert_true(isnan(sample.call_bytes));
             assert_true(i == 0 ? isnan(sample.floor_ns[1]) : sample.floor_ns[1] == 7);
         }
     }

@@ -106,14 +106,14 @@ static void assert_serial_first(const struct plan *plan)
     size_t i = 0;
     while (i < plan->count && strcmp(plan->cells[i].cell.backend, "serial") == 0)
         i++;
-    assert_true(i >= 2 && i % 2 == 0);
+    assert_true(i % 2 == 0 && (i >= 2 || plan->cells[0].beside != NULL));
     for (size_t c = i; c < plan->count; c++) {
         assert_string_not_equal(plan->cells[c].cell.backend, "serial");
         size_t found = 0;
         for (size_t s = 0; s < i; s++)
             found += strcmp(plan->cells[s].cell.kernel, plan->cells[c].cell.kernel) == 0 &&
                      plan->cells[s].cell.rows == plan->cells[c].cell.rows;
-        bool is_alone = plan->cells[c].cell.rows == 0 || plan->cells[c].is_lean;
+        bool is_alone = plan->cells[c].cell.rows == 0 || plan->cells[c].beside != NULL;
         assert_int_equal(found, is_alone ? 0 : 2);
     }
 }
@@ -198,6 +198,23 @@ static void test_core(void **state)
         for (int turn = CELL_TURN_LOOP; turn < CELL_TURNS; turn++)
             assert_int_equal(plan_partner(cell, (enum cell_turn)turn, 2, &partner),
                              strchr(expected[i].turns, "?lcf"[turn]) != NULL);
+    }
+    plan_free(&plan);
+}
+
+/* Rows at P, workers at 10^6 rows; no more beside them than the memory allows. */
+static void test_growth(void **state)
+{
+    (void)state;
+    struct plan plan = make(&(struct plan_options){.profile = "growth", .cpus = 2});
+    assert_int_equal(plan.count, 2 * (6 + 6 - 1));
+    assert_non_null(find(&plan, "compute:1/fork/map/steal/chunk:1/workers:2/rows:100000000" WARM));
+    assert_non_null(find(&plan, "compute:1/pthread/map/steal/chunk:1/workers:32/rows:1000000" WARM));
+    for (size_t i = 0; i < plan.count; i++) {
+        struct cell partner;
+        assert_false(plan_partner(&plan.cells[i], CELL_TURN_LOOP, 2, &partner));
+        assert_true(plan_partner(&plan.cells[i], CELL_TURN_CALLBACK, 2, &partner));
+        assert_false(plan_partner(&plan.cells[i], CELL_TURN_FLOOR, 2, &partner));
     }
     plan_free(&plan);
 }
@@ -334,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_every_profile),
         cmocka_unit_test(test_default_has_what_is_claimed),
         cmocka_unit_test(test_core),
+        cmocka_unit_test(test_growth),
         cmocka_unit_test(test_no_schedule_that_a_backend_lacks),
         cmocka_unit_test(test_lists_select_and_replace),
         cmocka_unit_test(test_what_the_profile_lacks_is_added),
