@@ -40,7 +40,8 @@ int part_core(const struct report *report, FILE *out)
     static const struct table_column columns[] = {{"figure", false}, {"must", true}, {"goal", true},
                                                   {"got", true},     {"95 %", true}, {"over loop", true},
                                                   {"verdict", false}};
-    const struct claims *claims = &report->claims;
+    const struct report *inside = report_inside(report, REPORT_CORE);
+    const struct claims *claims = &inside->claims;
     struct table *table = table_open(columns, sizeof columns / sizeof columns[0]);
     int status = 0;
 
@@ -50,13 +51,14 @@ int part_core(const struct report *report, FILE *out)
         if (claims->claims[i].is_core)
             core_row(table, &claims->claims[i]);
     if (table_rows(table) > 0) {
-        fputs("## The pool's core\n\n"
-              "What the pool itself costs, beside what it must reach. Pairs of one process are compared where there "
-              "are such;\n"
-              "a figure must lie on its side of the limit with its whole 95 % interval. A speedup is given over the "
-              "serial\n"
-              "callback and, in a column of its own, over the serial loop.\n\n",
-              out);
+        fputs("## The pool's core\n\n", out);
+        part_source(report, inside, out);
+        fputs(
+            "What the pool itself costs, beside what it must reach. Pairs of one process are compared where there are\n"
+            "such; a figure must lie on its side of the limit with its whole 95 % interval. A speedup is given over "
+            "the\n"
+            "serial callback and, in a column of its own, over the serial loop.\n\n",
+            out);
         status = table_write(table, out);
     }
     table_free(table);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analysis/aside.h"
 #include "report/parts.h"
@@ -18,7 +19,7 @@ const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp
 typedef int (*part_fn)(const struct report *report, FILE *out);
 
 static const part_fn parts[] = {
-    part_title, part_finding, part_comparison, part_pays,    part_core,     part_figures, part_backends,
+    part_title, part_finding, part_comparison, part_pays,    part_core,     part_growth,  part_figures, part_backends,
     part_floor, part_model,   part_claims,     part_reading, part_distrust, part_machine, part_command,
 };
 
@@ -62,6 +63,32 @@ static int report_analyse(struct report *report, char error[REPORT_ERROR_MAX])
     return status;
 }
 
+/* The sweeps inside: what is there must be whole. */
+static int report_look_inside(struct report *report, char error[REPORT_ERROR_MAX])
+{
+    static const char *const folders[REPORT_FOLDERS] = {[REPORT_CORE] = "core", [REPORT_GROWTH] = "growth"};
+    int status = 0;
+
+    for (size_t i = 0; i < REPORT_FOLDERS && status == 0; i++) {
+        char *dir, *samples = NULL;
+
+        if (asprintf(&dir, "%s/%s", report->dir, folders[i]) < 0)
+            return -ENOMEM;
+        if (asprintf(&samples, "%s/samples.jsonl", dir) < 0)
+            status = -ENOMEM;
+        else if (access(samples, F_OK) == 0)
+            status = report_open(&report->inside[i], dir, error);
+        free(samples);
+        free(dir);
+    }
+    return status;
+}
+
+const struct report *report_inside(const struct report *report, enum report_folder folder)
+{
+    return report->inside[folder] != NULL ? report->inside[folder] : report;
+}
+
 int report_open(struct report **opened, const char *dir, char error[REPORT_ERROR_MAX])
 {
     struct report *report = calloc(1, sizeof *report);
@@ -77,6 +104,8 @@ int report_open(struct report **opened, const char *dir, char error[REPORT_ERROR
     if (status == 0)
         status = report_analyse(report, error);
     if (status == 0)
+        status = report_look_inside(report, error);
+    if (status == 0)
         *opened = report;
     else
         report_close(report);
@@ -87,6 +116,8 @@ void report_close(struct report *report)
 {
     if (report == NULL)
         return;
+    for (size_t i = 0; i < REPORT_FOLDERS; i++)
+        report_close(report->inside[i]);
     claims_free(&report->claims);
     study_close(&report->study);
     free(report->samples);

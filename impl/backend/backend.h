@@ -31,8 +31,8 @@ struct backend_pool {
     enum grain_bind bind;
     size_t memory_limit; /* bytes, 0: none */
     uint64_t grace_ns;
-    const volatile int *worker_pids;   /* `workers` process ids, or NULL where workers are threads */
-    const volatile uint64_t *replaced; /* how many workers were replaced, or NULL */
+    const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
+    const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     const volatile uint64_t *call_bytes; /* as in grain_pool_stats, or NULL */
 };
 

@@ -43,7 +43,8 @@ static inline void synthetic_cell(struct synthetic *sweep, const char *name, uin
                                   .tasks = tasks,
                                   .times = 3,
                                   .handovers = 17,
-                                  .load = 1};
+                                  .load = 1,
+                                  .call_bytes = 1.5 * (double)tasks};
         memcpy(sample->cell, name, strnlen(name, sizeof sample->cell - 1)); /* zeroed above */
         for (int i = 0; i < sample->times; i++) {
             sample->times_ns[i] = synthetic_scatter(time_ns, strlen(name) + (size_t)round, i);

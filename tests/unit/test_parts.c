@@ -36,11 +36,55 @@ static void test_core(void **state)
     free(page);
 }
 
+static void assert_line(const char *page, const char *start, const char *end)
+{
+    char *line = line_with(page, start);
+
+    assert_has(line, end);
+    free(line);
+}
+
+/* Rows at one P, then workers at one number of rows; each compared with the line before. */
+static void test_growth(void **state)
+{
+    static const struct {
+        int workers;
+        uint64_t rows;
+        double time_ns;
+        const char *start, *end; /* of its line, without the interval */
+    } cells[] = {
+        {2, 1000, 4000, "| fork    |   1000 |   2 |   4.00 |", " |      - |   1.50 | ok      |"},
+        {2, 10000, 20000, "| fork    |  10000 |   2 |   2.00 |", " |  0.500 |   1.50 | ok      |"},
+        {2, 100000, 200000, "| fork    | 100000 |   2 |   2.00 |", " |   1.00 |   1.50 | ok      |"},
+        {1, 10000, 40000, "| fork    |  10000 |   1 |   4.00 |", " |      - |   1.50 | ok      |"},
+        {4, 10000, 30000, "| fork    |  10000 |   4 |   3.00 |", " |   1.50 |   1.50 | ok      |"},
+    };
+    struct folder *folder = *state;
+    char *page, name[CELL_NAME_MAX];
+
+    put(folder, "env.json", ENV);
+    page = make(folder, NULL);
+    assert_lacks(page, "## Growth");
+    free(page);
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        snprintf(name, sizeof name, "compute:1/fork/map/steal/chunk:1/workers:%d/rows:%llu/data:shared/start:warm",
+                 cells[i].workers, (unsigned long long)cells[i].rows);
+        synthetic_cell(&folder->sweep, name, cells[i].rows, cells[i].time_ns, NAN, 5 * (double)cells[i].rows);
+    }
+    page = make(folder, NULL);
+    assert_has(page, "## Growth\n\nTasks of a nanosecond (kernel `compute:1`)");
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+        assert_line(page, cells[i].start, cells[i].end);
+    assert_lacks(page, "A sweep of its own");
+    free(page);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_core),
+        WITH_FOLDER(test_growth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
