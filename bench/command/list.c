@@ -50,6 +50,8 @@ static const struct entry profiles[] = {
 
 static const struct entry floors[] = {
     {"peak", "independent copies of the kernel: what the CPUs can really do"},
+    {"cacheline", "a cache line, from one CPU to another and back: what handing over a task costs at least"},
+    {"fork", "fork, exit and wait, once for each process of a pool: what opening one costs at least"},
     {NULL, NULL},
 };
 

@@ -151,10 +151,12 @@ int part_floor(const struct report *report, FILE *out)
 
     if (table == NULL)
         return -ENOMEM;
-    fputs("## The floor\n\n"
-          "What this machine can do at best: the serial baselines, `floor peak` (P independent copies of the kernel),\n"
-          "`null` (a call that runs nothing), the kernel `empty` (nothing but hand-overs), and opening a pool.\n\n",
-          out);
+    fputs(
+        "## The floor\n\n"
+        "What this machine can do at best: the serial baselines, `floor peak` (P independent copies of the kernel),\n"
+        "`floor cacheline` (a round trip between two CPUs) and `floor fork` (the processes of a pool, raw), `null` (a\n"
+        "call that runs nothing), the kernel `empty` (nothing but hand-overs), and opening a pool.\n\n",
+        out);
     for (size_t i = 0; i < summary->count; i++) {
         const struct summary_row *row = &summary->rows[i];
 

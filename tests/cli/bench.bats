@@ -37,8 +37,8 @@ measure() { # CELL [FLAG...]
     [ "$(runs "$JSON" "r['run_name'] == '$name' and r['run_type'] == 'aggregate'" "r['aggregate_name']")" = \
       $'mean\nmedian\nstddev\ncv' ]
   done
-  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['iterations'], r['tasks'], r['handovers'] >= 2")" = \
-    $'(3, 2000.0, True)\n(3, 2000.0, True)\n(3, 2000.0, True)' ]
+  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['iterations'], r['tasks'], r['handovers'] >= 2, r['call_bytes']")" = \
+    $'(3, 2000.0, True, 0.0)\n(3, 2000.0, True, 0.0)\n(3, 2000.0, True, 0.0)' ]
   [ "$(runs "$JSON" "r['name'] == '$LOOP'" "r['iterations']" | sort -u)" = 2 ]
   measure "$cell" "--benchmark_filter=^$CALLBACK\$"
   [ "$(runs "$JSON" True "r['name']")" = "$CALLBACK" ]

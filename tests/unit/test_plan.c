@@ -157,6 +157,8 @@ static void test_default_has_what_is_claimed(void **state)
         "howmany/fork/map/dynamic/chunk:1/workers:4/rows:200000" WARM,
         "empty/pthread/map/dynamic/chunk:1/workers:2/rows:200000" WARM,
         "howmany/fork/open/-/chunk:0/workers:2/rows:0" WARM,
+        "howmany/floor/cacheline/-/chunk:0/workers:2/rows:200000" WARM,
+        "howmany/floor/fork/-/chunk:0/workers:2/rows:0" WARM,
     };
     struct plan plan = make(&(struct plan_options){.cpus = 2});
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
@@ -230,6 +232,11 @@ static void test_no_schedule_that_a_backend_lacks(void **state)
         if (strcmp(cell->backend, "floor") == 0)
             assert_true(cell->workers <= 2);
     }
+    plan_free(&plan);
+    /* one CPU has nobody to send a cache line to */
+    plan = make(&(struct plan_options){.profile = "full", .cpus = 1});
+    for (size_t i = 0; i < plan.count; i++)
+        assert_string_not_equal(plan.cells[i].cell.call, "cacheline");
     plan_free(&plan);
 }
 
