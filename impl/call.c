@@ -234,6 +234,7 @@ int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
     if (!pool->joined) {
         const struct backend_pool *core = &pool->core;
         stats->replaced = core->replaced ? *core->replaced : 0;
+        stats->call_bytes = core->call_bytes ? *core->call_bytes : 0;
         for (int i = 0; core->worker_pids && i < core->workers; i++)
             stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
     }

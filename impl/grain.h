@@ -106,11 +106,13 @@ struct grain_call_options {
 /* What a pool has done so far. */
 struct grain_pool_stats {
     int workers;
-    uint64_t handovers; /* claims of work taken from something shared (counter, queue) */
-    uint64_t steals;    /* hand-overs that took work from another worker's own range */
-    uint64_t replaced;  /* workers that died and were replaced */
-    uint64_t cpu_ns;    /* CPU time of the live worker processes; 0 where workers are threads: the
+    uint64_t handovers;  /* claims of work taken from something shared (counter, queue) */
+    uint64_t steals;     /* hand-overs that took work from another worker's own range */
+    uint64_t replaced;   /* workers that died and were replaced */
+    uint64_t cpu_ns;     /* CPU time of the live worker processes; 0 where workers are threads: the
                            caller's own CPU time contains them */
+    uint64_t call_bytes; /* most bytes of shared memory that calls took beside what grain_alloc gave, so far; 0 on
+                            threads */
 };
 
 /* CPUs this process may really use: affinity mask and cgroup quota (v1 and v2, rounded up).

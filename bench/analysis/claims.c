@@ -17,6 +17,21 @@ static void claim_not_shown(struct claim *claim, const char *reason)
     snprintf(claim->verdict, sizeof claim->verdict, "not shown: %s", reason);
 }
 
+/* The whole interval lies on the claimed side of the limit; on the other side. */
+static bool is_within(const struct claim_kind *kind, const struct estimate *ratio, double limit)
+{
+    if (kind->sense == CLAIM_AT_MOST)
+        return ratio->high <= limit;
+    return kind->sense == CLAIM_AT_LEAST ? ratio->low >= limit : ratio->low > limit;
+}
+
+static bool is_beyond(const struct claim_kind *kind, const struct estimate *ratio)
+{
+    if (kind->sense == CLAIM_AT_MOST)
+        return ratio->low > kind->limit;
+    return kind->sense == CLAIM_AT_LEAST ? ratio->high < kind->limit : ratio->high <= kind->limit;
+}
+
 static void claim_judge(struct claim *claim, const struct claim_kind *kind)
 {
     const struct estimate *ratio = &claim->ratio;
@@ -28,10 +43,14 @@ static void claim_judge(struct claim *claim, const struct claim_kind *kind)
         snprintf(reason, sizeof reason, "%zu %s, an interval needs %d", ratio->values,
                  ratio->values == 1 ? "round" : "rounds", STATISTICS_VALUES_MIN);
         claim_not_shown(claim, reason);
-    } else if (kind->at_least ? ratio->low >= kind->limit : ratio->low > kind->limit) {
+    } else if (kind->sense == CLAIM_REPORTED) {
+        claim->outcome = CLAIM_NOT_SHOWN;
+        strcpy(claim->verdict, "reported");
+    } else if (is_within(kind, ratio, kind->limit)) {
         claim->outcome = CLAIM_HOLDS;
         strcpy(claim->verdict, "holds");
-    } else if (kind->at_least ? ratio->high < kind->limit : ratio->high <= kind->limit) {
+        claim->reaches_goal = kind->goal > 0 && is_within(kind, ratio, kind->goal);
+    } else if (is_beyond(kind, ratio)) {
         claim->outcome = CLAIM_FAILS;
         strcpy(claim->verdict, "does not hold");
     } else {
@@ -55,26 +74,37 @@ static void claim_rest(struct claim *claim, const struct study *study, const str
     }
 }
 
+/* The figure of the cell's own pairs that a form is; CLAIM_OVER_CELL has none. */
+static enum study_figure figure_of(enum claim_form form)
+{
+    static const enum study_figure figures[] = {
+        [CLAIM_OVER_LOOP] = STUDY_OVER_LOOP,          [CLAIM_OVER_CALLBACK] = STUDY_OVER_CALLBACK,
+        [CLAIM_SHARE_OF_PEAK] = STUDY_SHARE_OF_FLOOR, [CLAIM_SPEEDUP] = STUDY_TIMES_CALLBACK,
+        [CLAIM_OVER_FLOOR] = STUDY_OVER_FLOOR,        [CLAIM_OVER_BEST] = STUDY_OVER_BEST,
+        [CLAIM_BREAK_EVEN_LOOP] = STUDY_OVER_LOOP,    [CLAIM_BREAK_EVEN_CALLBACK] = STUDY_OVER_CALLBACK,
+    };
+
+    return figures[form];
+}
+
 static int claim_ratio(struct claim *claim, const struct claim_kind *kind, const struct study *study,
                        const char *backend)
 {
-    const struct series *series = study_pick(study, backend, &kind->cell);
-    const struct series *other = NULL;
-    bool between_cells = kind->form == CLAIM_OVER_CELL || kind->form == CLAIM_SHARE_OF_PEAK;
+    const struct series *series = study_pick(study, backend, &kind->cell), *other = NULL;
+    bool is_share = kind->form == CLAIM_SHARE_OF_PEAK;
     int status = 0;
 
+    if (kind->form != CLAIM_OVER_CELL && series != NULL)
+        status = study_figure(study, series, figure_of(kind->form), &claim->ratio);
+    if (kind->form == CLAIM_SPEEDUP && series != NULL && status == 0)
+        status = study_figure(study, series, STUDY_TIMES_LOOP, &claim->over_loop);
     if (kind->form == CLAIM_OVER_CELL)
         other = study_pick(study, backend, &kind->other);
-    else if (kind->form == CLAIM_SHARE_OF_PEAK && series != NULL)
+    else if (is_share && series != NULL && isnan(claim->ratio.median)) /* no pairs */
         other = study_peak(study, series);
-    if (series != NULL && (other != NULL || !between_cells)) {
-        if (kind->form == CLAIM_OVER_CELL)
-            status = study_compare(series, other, &claim->ratio);
-        else if (kind->form == CLAIM_SHARE_OF_PEAK)
-            status = study_compare(other, series, &claim->ratio);
-        else
-            status =
-                study_slowdown(series, kind->form == CLAIM_OVER_LOOP ? SERIES_LOOP : SERIES_CALLBACK, &claim->ratio);
+    if (series != NULL && other != NULL && status == 0)
+        status = is_share ? study_compare(other, series, &claim->ratio) : study_compare(series, other, &claim->ratio);
+    if (series != NULL && (other != NULL || claim->ratio.values > 0)) {
         claim->chunk = other != NULL ? other->cell.chunk : 0;
         claim_rest(claim, study, series, other);
     }
@@ -87,13 +117,12 @@ static int claim_ratio(struct claim *claim, const struct claim_kind *kind, const
 static int claim_break_even(struct claim *claim, const struct claim_kind *kind, const struct study *study,
                             const char *backend)
 {
-    enum series_base base = kind->form == CLAIM_BREAK_EVEN_LOOP ? SERIES_LOOP : SERIES_CALLBACK;
     const struct series *series = study_pick_below(study, backend, &kind->cell, study_python_chunk(study) + 1);
 
     for (; series != NULL; series = study_pick_below(study, backend, &kind->cell, series->cell.chunk)) {
         struct estimate ratio;
 
-        if (study_slowdown(series, base, &ratio) != 0)
+        if (study_figure(study, series, figure_of(kind->form), &ratio) != 0)
             return -ENOMEM;
         if (claim->chunk > 0 && !(ratio.high < kind->limit))
             break;
@@ -117,6 +146,9 @@ static int claim_break_even(struct claim *claim, const struct claim_kind *kind, 
     return 0;
 }
 
+static const char *const relations[] = {
+    [CLAIM_ABOVE] = ">", [CLAIM_AT_LEAST] = ">=", [CLAIM_AT_MOST] = "<=", [CLAIM_REPORTED] = ""};
+
 static int claim_make(struct claim *claim, const struct claim_kind *kind, const struct study *study,
                       const char *backend)
 {
@@ -125,10 +157,11 @@ static int claim_make(struct claim *claim, const struct claim_kind *kind, const 
     int status;
 
     *claim = (struct claim){.limit = kind->limit,
-                            .relation = break_even       ? "<"
-                                        : kind->at_least ? ">="
-                                                         : ">",
-                            .ratio = {.median = NAN, .low = NAN, .high = NAN}};
+                            .goal = kind->goal,
+                            .is_core = kind->is_core,
+                            .relation = break_even ? "<" : relations[kind->sense],
+                            .ratio = {.median = NAN, .low = NAN, .high = NAN},
+                            .over_loop = {.median = NAN, .low = NAN, .high = NAN}};
     snprintf(claim->id, sizeof claim->id, "%s-%s", backend, kind->id);
     snprintf(claim->text, sizeof claim->text, kind->text, name);
     status = break_even ? claim_break_even(claim, kind, study, backend) : claim_ratio(claim, kind, study, backend);
@@ -148,8 +181,12 @@ int claims_make(struct claims *claims, const struct study *study)
     if (claims->claims == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < claim_kind_count && status == 0; i++)
-        for (size_t k = 0; k < CLAIM_BACKENDS_MAX && claim_kinds[i].backends[k] != NULL && status == 0; k++)
-            status = claim_make(&claims->claims[claims->count++], &claim_kinds[i], study, claim_kinds[i].backends[k]);
+        for (size_t k = 0; k < CLAIM_BACKENDS_MAX && claim_kinds[i].backends[k] != NULL && status == 0; k++) {
+            struct claim *claim = &claims->claims[claims->count];
+
+            status = claim_make(claim, &claim_kinds[i], study, claim_kinds[i].backends[k]);
+            claims->count += !claim_kinds[i].is_core || claim->cells[0][0] != '\0';
+        }
     if (status != 0)
         claims_free(claims);
     return status;

@@ -23,8 +23,11 @@ struct claim {
     char answer[48];  /* break-even: "from chunk 16 on", "none measured"; else "" */
     char note[96];    /* "rests on a noisy cell", or "" */
     struct estimate ratio;
-    const char *relation; /* what the claim says of ratio and limit: ">", ">=", "<" */
-    double limit;
+    struct estimate over_loop;    /* of a speedup over the callback: that over the loop */
+    const char *relation;         /* what the claim says of ratio and limit: ">", ">=", "<", "<="; "" of one without */
+    double limit, goal;           /* goal: 0 where there is none */
+    bool reaches_goal;            /* the whole interval lies on its side of the goal too */
+    bool is_core;                 /* about the pool itself */
     uint64_t chunk;               /* break-even: the chunk, 0 for none; else the chunk of the second cell */
     char cells[2][CELL_NAME_MAX]; /* what was compared; the second is "" where the baseline is the cell's own */
 };
@@ -34,9 +37,20 @@ enum claim_form {
     CLAIM_OVER_LOOP,     /* time over serial loop (cpython: its own) */
     CLAIM_OVER_CALLBACK, /* time over serial callback */
     CLAIM_OVER_CELL,     /* time over that of the second cell */
-    CLAIM_SHARE_OF_PEAK, /* speed over that of floor/peak */
+    CLAIM_SHARE_OF_PEAK, /* speed over that of floor/peak: in pairs, else between two cells */
+    CLAIM_SPEEDUP,       /* serial callback over time; that of the loop beside it */
+    CLAIM_OVER_FLOOR,    /* time over that of the floor beside it */
+    CLAIM_OVER_BEST,     /* time over the shortest that the longest task and the CPUs allow */
     CLAIM_BREAK_EVEN_LOOP,
     CLAIM_BREAK_EVEN_CALLBACK /* the smallest chunk from which on all larger ones win */
+};
+
+/* On which side of the limit the ratio is claimed to lie. */
+enum claim_sense {
+    CLAIM_ABOVE,
+    CLAIM_AT_LEAST,
+    CLAIM_AT_MOST,
+    CLAIM_REPORTED /* no claim: the ratio is told */
 };
 
 struct claim_kind {
@@ -45,9 +59,10 @@ struct claim_kind {
     const char *backends[CLAIM_BACKENDS_MAX];
     enum claim_form form;
     struct pick cell, other;
-    double limit; /* the claim: ratio > limit, or >= where at_least */
-    bool at_least;
+    enum claim_sense sense;
+    double limit, goal;
     bool needs_cpus; /* a speedup: cannot be shown with one usable CPU */
+    bool is_core;    /* about the pool itself: left out of a sweep that has not measured it */
 };
 
 extern const struct claim_kind claim_kinds[];

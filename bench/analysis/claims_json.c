@@ -23,11 +23,19 @@ static json_t *claim_json(const struct claim *claim)
     for (size_t i = 0; i < 2; i++)
         if (claim->cells[i][0] != '\0')
             json_array_append_new(cells, json_string(claim->cells[i]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:f, s:I, s:I, s:o}", "id", claim->id, "claim",
-                     claim->text, "verdict", claim->verdict, "answer", claim->answer, "note", claim->note, "ratio",
-                     figure(claim->ratio.median), "ci_low", figure(claim->ratio.low), "ci_high",
-                     figure(claim->ratio.high), "relation", claim->relation, "limit", claim->limit, "rounds",
-                     (json_int_t)claim->ratio.values, "chunk", (json_int_t)claim->chunk, "cells", cells);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:f, s:I, s:I, s:o}", "id", claim->id, "claim", claim->text,
+        "verdict", claim->verdict, "answer", claim->answer, "note", claim->note, "ratio", figure(claim->ratio.median),
+        "ci_low", figure(claim->ratio.low), "ci_high", figure(claim->ratio.high), "relation", claim->relation, "limit",
+        claim->limit, "rounds", (json_int_t)claim->ratio.values, "chunk", (json_int_t)claim->chunk, "cells", cells);
+
+    if (claim->goal > 0)
+        json_object_set_new(json, "goal", json_real(claim->goal));
+    if (claim->over_loop.values > 0)
+        json_object_set_new(json, "speedup_loop",
+                            json_pack("[o, o, o]", figure(claim->over_loop.median), figure(claim->over_loop.low),
+                                      figure(claim->over_loop.high)));
+    return json;
 }
 
 static json_t *model_json(const struct model *model)

@@ -57,6 +57,19 @@
         .backend = "openmp-as-shipped", .call = "map", .schedule = "dynamic", .chunk = PICK_CHUNK_PYTHON               \
     }
 
+#define PROCESSES                                                                                                      \
+    {                                                                                                                  \
+        "fork"                                                                                                         \
+    }
+#define OWN_POOLS                                                                                                      \
+    {                                                                                                                  \
+        "fork", "pthread"                                                                                              \
+    }
+#define STEAL_AT(tasks, ...)                                                                                           \
+    {                                                                                                                  \
+        .call = "map", .schedule = "steal", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = (tasks), __VA_ARGS__             \
+    }
+
 const struct claim_kind claim_kinds[] = {
     {"apply-slower-than-loop", "%s: apply, a call a row, is slower than the serial loop", EACH, CLAIM_OVER_LOOP, APPLY,
      .limit = 1},
@@ -71,7 +84,7 @@ const struct claim_kind claim_kinds[] = {
     {"map1-slower-than-own-loop", "%s: map, chunk 1, is slower than its own serial loop", CPYTHON, CLAIM_OVER_LOOP,
      MAP_AT(1), .limit = 1},
     {"chunk1-costs-3x-best", "%s: map, dynamic, at chunk 1 costs at least 3 x its own best chunk", EACH,
-     CLAIM_OVER_CELL, MAP_AT(1), MAP_BEST, .limit = 3, .at_least = true},
+     CLAIM_OVER_CELL, MAP_AT(1), MAP_BEST, .limit = 3, .sense = CLAIM_AT_LEAST},
     {"map1-beats-apply", "%s: even at chunk 1, map beats apply", WITH_PEERS, CLAIM_OVER_CELL, APPLY, MAP_AT(1),
      .limit = 1},
     {"break-even-loop", "%s: map, dynamic, beats the serial loop from some chunk on", EACH, CLAIM_BREAK_EVEN_LOOP,
@@ -84,7 +97,7 @@ const struct claim_kind claim_kinds[] = {
      CLAIM_SHARE_OF_PEAK,
      {.call = "map", .schedule = "dynamic", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = 25000, .rows = 2000000},
      .limit = 0.9,
-     .at_least = true,
+     .sense = CLAIM_AT_LEAST,
      .needs_cpus = true},
     {"compute-reaches-peak",
      "%s: with kernel compute, chunk 1, the speedup is at least 0.9 of the peak's",
@@ -92,7 +105,7 @@ const struct claim_kind claim_kinds[] = {
      CLAIM_SHARE_OF_PEAK,
      {.kernel = "compute", .call = "map", .schedule = "dynamic", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = 1},
      .limit = 0.9,
-     .at_least = true,
+     .sense = CLAIM_AT_LEAST,
      .needs_cpus = true},
     {"shipped-slower-apply", "%s: as shipped, apply is slower than bound", OPENMP, CLAIM_OVER_CELL, SHIPPED_APPLY,
      APPLY, .limit = 1},
@@ -116,6 +129,56 @@ const struct claim_kind claim_kinds[] = {
      {.call = "map", .schedule = "dynamic", .chunk = PICK_CHUNK_PYTHON, .workers_factor = 2},
      MAP_PYTHON,
      .limit = 1},
+    {"core-chunk1", "%s: map, steal, chunk 1, 200000 rows: speedup over the serial callback", PROCESSES, CLAIM_SPEEDUP,
+     STEAL_AT(1, .rows = 200000), .sense = CLAIM_AT_LEAST, .limit = 1.43, .goal = 1.6, .needs_cpus = true,
+     .is_core = true},
+    {"core-chunk1",
+     "%s: map, steal, chunk 1, 200000 rows: speedup over the serial callback",
+     {"pthread"},
+     CLAIM_SPEEDUP,
+     STEAL_AT(1, .rows = 200000),
+     .sense = CLAIM_AT_LEAST,
+     .limit = 1.43,
+     .goal = 1.65,
+     .needs_cpus = true,
+     .is_core = true},
+    {"core-chunk1-copied", "%s: the same, rows copied in: speedup over the serial callback", PROCESSES, CLAIM_SPEEDUP,
+     STEAL_AT(1, .rows = 200000, .data = CELL_DATA_COPY), .sense = CLAIM_AT_LEAST, .limit = 0.85, .goal = 1.1,
+     .needs_cpus = true, .is_core = true},
+    {"core-outlier", "%s: one task as long as 200 others, among 199: time over the best possible", OWN_POOLS,
+     CLAIM_OVER_BEST, STEAL_AT(1, .kernel = "outlier", .rows = 200), .sense = CLAIM_AT_MOST, .limit = 1.1, .goal = 1.03,
+     .needs_cpus = true, .is_core = true},
+    {"core-peak-2m", "%s: map, steal, chunk 25000, 2 million rows: share of the measured peak", OWN_POOLS,
+     CLAIM_SHARE_OF_PEAK, STEAL_AT(25000, .rows = 2000000), .sense = CLAIM_AT_LEAST, .limit = 0.95, .goal = 0.98,
+     .needs_cpus = true, .is_core = true},
+    {"core-peak", "%s: map, steal, chunk 25000, 200000 rows: share of the measured peak", OWN_POOLS,
+     CLAIM_SHARE_OF_PEAK, STEAL_AT(25000, .rows = 200000), .sense = CLAIM_AT_LEAST, .limit = 0.8, .goal = 0.9,
+     .needs_cpus = true, .is_core = true},
+    {"core-apply",
+     "%s: apply, 1 worker: time over a cache line's round trip",
+     PROCESSES,
+     CLAIM_OVER_FLOOR,
+     {.call = "apply", .workers = 1},
+     .sense = CLAIM_AT_MOST,
+     .limit = 2.5,
+     .goal = 1.4,
+     .is_core = true},
+    {"core-apply-cold",
+     "%s: apply, 1 worker, asleep: time over a cache line's round trip",
+     PROCESSES,
+     CLAIM_OVER_FLOOR,
+     {.call = "apply", .workers = 1, .start = CELL_START_COLD},
+     .sense = CLAIM_REPORTED,
+     .is_core = true},
+    {"core-open",
+     "%s: opening and freeing a pool of 2 workers, over 3 raw forks",
+     PROCESSES,
+     CLAIM_OVER_FLOOR,
+     {.call = "open", .workers = 2},
+     .sense = CLAIM_AT_MOST,
+     .limit = 1.7,
+     .goal = 1.3,
+     .is_core = true},
 };
 
 const size_t claim_kind_count = sizeof claim_kinds / sizeof claim_kinds[0];

@@ -16,7 +16,8 @@
 static const char *const kernel_order[] = {"howmany", NULL};
 static const char *const backend_order[] = {
     "serial", "floor", "null", "fork", "pthread", "openmp", "openmp-as-shipped", "cpython", NULL};
-static const char *const call_order[] = {"loop", "callback", "peak", "open", "apply", "map", "map_chunks", NULL};
+static const char *const call_order[] = {"loop", "callback", "peak", "cacheline",  "fork",
+                                         "open", "apply",    "map",  "map_chunks", NULL};
 static const char *const schedule_order[] = {"-", "static", "dynamic", "guided", "steal", "taskloop", NULL};
 
 static int compare_names(const char *a, const char *b, const char *const *order)
@@ -199,6 +200,19 @@ double series_slowdown(const struct series *series, const struct sample *sample,
 double series_speedup(const struct series *series, const struct sample *sample, enum series_base base)
 {
     return series_ratio(series, sample, base, true);
+}
+
+double series_over_floor(const struct series *series, const struct sample *sample)
+{
+    double ratios[JOURNAL_TIMES_MAX];
+
+    (void)series;
+    if (!series_good(sample))
+        return NAN;
+    for (int i = 0; i < sample->times; i++)
+        ratios[i] =
+            sample->times_ns[i] > 0 && sample->floor_ns[i] > 0 ? sample->times_ns[i] / sample->floor_ns[i] : NAN;
+    return statistics_median(ratios, (size_t)sample->times);
 }
 
 double series_overhead(const struct series *series, const struct sample *sample, int workers_used)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernel.h"
+
 #define MAIN_KERNEL "howmany"
 
 static bool is_parallel(const struct cell *cell)
@@ -127,8 +129,9 @@ static bool pick_matches(const struct study *study, const struct series *series,
     const char *kernel = pick->kernel != NULL ? pick->kernel : MAIN_KERNEL;
     const char *wanted = pick->backend != NULL ? pick->backend : backend;
     bool cpython = strcmp(wanted, "cpython") == 0;
-    uint64_t rows = pick->rows > 0 ? pick->rows : study->rows;
-    int workers = study->workers * (pick->workers_factor > 0 ? pick->workers_factor : 1);
+    uint64_t rows = strcmp(pick->call, "open") == 0 ? 0 : pick->rows > 0 ? pick->rows : study->rows;
+    int factor = pick->workers_factor > 0 ? pick->workers_factor : 1;
+    int workers = pick->workers > 0 ? pick->workers : study->workers * factor;
 
     if (series->good == 0 || strcmp(cell->backend, wanted) != 0 || strcmp(cell->call, pick->call) != 0)
         return false;
@@ -138,9 +141,9 @@ static bool pick_matches(const struct study *study, const struct series *series,
         return false;
     if (pick->schedule != NULL && !cpython && strcmp(cell->schedule, pick->schedule) != 0)
         return false;
-    if (cell->start != CELL_START_WARM || cell->wait != CELL_WAIT_ADAPTIVE)
+    if (cell->start != pick->start || cell->wait != CELL_WAIT_ADAPTIVE)
         return false;
-    return (cpython || cell->data == CELL_DATA_SHARED) && pick_chunk(series, pick, cpython);
+    return (cpython || cell->data == pick->data) && pick_chunk(series, pick, cpython);
 }
 
 const struct series *study_pick(const struct study *study, const char *backend, const struct pick *pick)
@@ -201,15 +204,47 @@ const struct summary_row *study_row(const struct study *study, const struct seri
     return &study->summary.rows[series - study->set.series];
 }
 
-int study_slowdown(const struct series *series, enum series_base base, struct estimate *ratio)
+/* The shortest time that P_used workers can take, over W: the longest task is not divided. */
+static double best_share(const struct study *study, const struct series *series)
+{
+    const struct kernel *kernel = kernel_find(series->cell.kernel);
+    double even = 1.0 / cell_workers_used(&series->cell, study->usable_cpus);
+
+    return kernel != NULL && kernel->longest != NULL ? fmax(even, kernel->longest(series->cell.rows)) : even;
+}
+
+static double figure_of(const struct study *study, const struct series *series, const struct sample *sample,
+                        enum study_figure figure)
+{
+    switch (figure) {
+    case STUDY_OVER_LOOP:
+        return series_slowdown(series, sample, SERIES_LOOP);
+    case STUDY_OVER_CALLBACK:
+        return series_slowdown(series, sample, SERIES_CALLBACK);
+    case STUDY_TIMES_LOOP:
+        return series_speedup(series, sample, SERIES_LOOP);
+    case STUDY_TIMES_CALLBACK:
+        return series_speedup(series, sample, SERIES_CALLBACK);
+    case STUDY_OVER_FLOOR:
+        return series_over_floor(series, sample);
+    case STUDY_SHARE_OF_FLOOR:
+        return 1 / series_over_floor(series, sample);
+    case STUDY_OVER_BEST:
+        return series_slowdown(series, sample, SERIES_CALLBACK) / best_share(study, series);
+    }
+    return NAN;
+}
+
+int study_figure(const struct study *study, const struct series *series, enum study_figure figure,
+                 struct estimate *estimate)
 {
     double *values = malloc(series->count * sizeof *values);
     int status = -ENOMEM;
 
     if (values != NULL) {
         for (size_t i = 0; i < series->count; i++)
-            values[i] = series_slowdown(series, series->rounds[i], base);
-        status = statistics_estimate(values, series->count, ratio);
+            values[i] = figure_of(study, series, series->rounds[i], figure);
+        status = statistics_estimate(values, series->count, estimate);
     }
     free(values);
     return status;

@@ -30,7 +30,10 @@ struct pick {
     enum pick_chunk chunk;
     uint64_t fixed_chunk;
     int workers_factor;
+    int workers; /* instead of P and the factor */
     uint64_t rows;
+    enum cell_data data; /* not looked at for cpython */
+    enum cell_start start;
 };
 
 /* samples must outlive the study. usable_cpus <= 0: not known, taken from the widest floor/peak cell.
@@ -51,8 +54,22 @@ const struct series *study_peak(const struct study *study, const struct series *
 /* The cell's row of the summary. */
 const struct summary_row *study_row(const struct study *study, const struct series *series);
 
-/* Time of `series` over its own baseline; over that of `other`, where both have the round. 0 or -ENOMEM. */
-int study_slowdown(const struct series *series, enum series_base base, struct estimate *ratio);
+/* What one cell's pairs say. */
+enum study_figure {
+    STUDY_OVER_LOOP,     /* time over the baseline: above 1 is slower than serial */
+    STUDY_OVER_CALLBACK, /* likewise */
+    STUDY_TIMES_LOOP,    /* speedup: above 1 is faster than serial */
+    STUDY_TIMES_CALLBACK,
+    STUDY_OVER_FLOOR,     /* time over the floor's */
+    STUDY_SHARE_OF_FLOOR, /* speed over the floor's */
+    STUDY_OVER_BEST       /* time over max(W / P_used, the longest task) */
+};
+
+/* Its median over the rounds, no value known where there are no pairs. 0 or -ENOMEM. */
+int study_figure(const struct study *study, const struct series *series, enum study_figure figure,
+                 struct estimate *estimate);
+
+/* Time of `series` over that of `other`, where both have the round. 0 or -ENOMEM. */
 int study_compare(const struct series *series, const struct series *other, struct estimate *ratio);
 
 /* CPython's default chunk at the study's rows and workers. */

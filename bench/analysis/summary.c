@@ -50,6 +50,13 @@ static double round_efficiency(const struct series *series, const struct sample 
     return series_speedup(series, sample, SERIES_WORK) / workers_used;
 }
 
+/* Only the floor of a map is the peak. */
+static double round_share_of_peak(const struct series *series, const struct sample *sample, int workers_used)
+{
+    (void)workers_used;
+    return strncmp(series->cell.call, "map", 3) == 0 ? 1 / series_over_floor(series, sample) : NAN;
+}
+
 static double round_handovers(const struct series *series, const struct sample *sample, int workers_used)
 {
     (void)series, (void)workers_used;
@@ -129,7 +136,7 @@ static int summary_row_make(struct summary_row *row, const struct series *series
     row->speedup_loop = median_of(series, round_loop, used, room);
     row->speedup_callback = median_of(series, round_callback, used, room);
     row->efficiency = median_of(series, round_efficiency, used, room);
-    row->efficiency_peak = NAN;
+    row->efficiency_peak = median_of(series, round_share_of_peak, used, room);
     row->handovers = median_of(series, round_handovers, used, room);
     row->steals = median_of(series, round_steals, used, room);
     strcpy(row->quality, summary_grade(series, planned, usable_cpus, room));
@@ -171,7 +178,8 @@ int summary_make(struct summary *summary, const struct sample *samples, size_t c
     for (size_t i = 0; i < summary->count; i++) {
         struct summary_row *row = &summary->rows[i];
 
-        row->efficiency_peak = row->efficiency / summary_peak(summary, row, usable_cpus);
+        if (isnan(row->efficiency_peak)) /* no pairs: from the cell of the peak, measured in other processes */
+            row->efficiency_peak = row->efficiency / summary_peak(summary, row, usable_cpus);
     }
     if (status != 0)
         summary_free(summary);

@@ -22,7 +22,8 @@ struct summary_row {
     double overhead_ns_per_task;           /* (P_used * wall - W) / tasks */
     double speedup_loop, speedup_callback; /* medians of paired ratios, per task */
     double efficiency;                     /* W / (P_used * wall) */
-    double efficiency_peak;                /* efficiency / that of floor/peak at the same kernel, rows and P_used */
+    double efficiency_peak;                /* of what floor/peak does at the same kernel, rows and P_used; in pairs
+                                              where the cell had it beside it */
     double handovers, steals;              /* a call */
     char quality[16];                      /* "ok", "noisy", "scaled" (subset), "incomplete", "missing" */
 };

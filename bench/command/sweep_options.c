@@ -40,11 +40,12 @@ enum key {
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What to measure:", 1},
-    {"profile", KEY_PROFILE, "NAME", 0, "quick (seconds), default (minutes) or full (as long as it takes)", 1},
-    {"kernels", KEY_KERNELS, "LIST", 0, "Only these kernels: howmany, empty, compute:N", 1},
+    {"profile", KEY_PROFILE, "NAME", 0,
+     "quick (seconds), core (a minute), growth, default (minutes) or full (as long as it takes)", 1},
+    {"kernels", KEY_KERNELS, "LIST", 0, "Only these kernels: howmany, empty, compute:N, outlier:N", 1},
     {"backends", KEY_BACKENDS, "LIST", 0, "Only these: fork, pthread, openmp, openmp-as-shipped, null, floor, cpython",
      1},
-    {"calls", KEY_CALLS, "LIST", 0, "Only these calls: apply, map, map_chunks, open, peak", 1},
+    {"calls", KEY_CALLS, "LIST", 0, "Only these calls: apply, map, map_chunks, open, peak, cacheline, fork", 1},
     {"schedules", KEY_SCHEDULES, "LIST", 0, "Only these: static, dynamic, guided, steal, taskloop", 1},
     {"chunks", KEY_CHUNKS, "LIST", 0, "Instead of the profile's: numbers, 2^0..2^17, python, auto", 1},
     {"workers", KEY_WORKERS, "LIST", 0, "Instead of the profile's: numbers, 1..8, P, 2P", 1},

@@ -13,7 +13,8 @@
 
 #include "bound.h"
 #include "kind.h"
-#include "peak.h"
+
+#define SHORT_ITERATIONS 1000 /* of a chain: a microsecond */
 
 /* Everything that is counted, at one moment. */
 struct meter {
@@ -21,6 +22,7 @@ struct meter {
     double workers_cpu_ns; /* worker processes */
     double handovers, steals;
     double involuntary; /* context switches of this process */
+    double call_bytes;  /* shared memory that calls took, at most */
 };
 
 static struct meter meter_read(struct grain_pool *pool)
@@ -38,6 +40,7 @@ static struct meter meter_read(struct grain_pool *pool)
         .handovers = (double)stats.handovers,
         .steals = (double)stats.steals,
         .involuntary = (double)usage.ru_nivcsw,
+        .call_bytes = (double)stats.call_bytes,
     };
 }
 
@@ -51,6 +54,7 @@ static void counters_put(struct gbench_state *state, const struct subject *subje
     gbench_counter(state, "cpu_ns", (after->cpu_ns - before->cpu_ns) / calls);
     gbench_counter(state, "workers_cpu_ns", (after->workers_cpu_ns - before->workers_cpu_ns) / calls);
     gbench_counter(state, "involuntary", after->involuntary - before->involuntary);
+    gbench_counter(state, "call_bytes", after->call_bytes);
 }
 
 /* Why a call failed: the failing task's own words, where there are any. */
@@ -66,12 +70,13 @@ static void call_problem(struct subject *subject, int status)
         snprintf(subject->problem, sizeof subject->problem, "%s", grain_strerror(status));
 }
 
-/* Spoiling the results goes the same way as the run itself, so it warms workers and pages too. Only a
- * kernel that works on rows has caches to warm as well; a run of the others would take long for nothing. */
+/* Spoiling the results goes the same way as the run itself, so it warms workers and the pages of the results. Short
+ * tasks are run once as well, for the pages and the caches of their items; a run of long ones would take long for
+ * nothing. */
 static int warm_up(struct subject *subject)
 {
     const struct kind *kind = subject->kind;
-    bool is_enough = kind->poison && subject->kernel && subject->kernel->items == KERNEL_ITEMS_SEEDS;
+    bool is_enough = kind->poison && subject->kernel && subject->params.iterations > SHORT_ITERATIONS;
     int status = is_enough ? 0 : kind->run(subject, NULL);
     return status || !kind->poison ? status : kind->poison(subject);
 }
@@ -91,14 +96,14 @@ static void enter(struct subject *subject, struct bound *bound)
     int cpu = bound_first_cpu();
     if (subject->kind->is_serial && cpu >= 0)
         bound_enter(bound, cpu);
-    if (subject->peak)
-        peak_begin(subject->peak);
+    if (subject->kind->enter)
+        subject->kind->enter(subject);
 }
 
 static void leave(struct subject *subject, struct bound *bound)
 {
-    if (subject->peak)
-        peak_end(subject->peak);
+    if (subject->kind->leave)
+        subject->kind->leave(subject);
     bound_leave(bound);
 }
 

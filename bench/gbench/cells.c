@@ -48,16 +48,17 @@ static const char *add(struct cells *cells, const struct cell *cell, uint64_t it
     return NULL;
 }
 
-static const char *add_baselines(struct cells *cells, const struct cell *cell,
-                                 const struct cells_iterations *iterations)
+/* Adds those turns of a cell, from the first one up to before the last one, that it has. */
+static const char *add_turns(struct cells *cells, const struct cell *cell, enum cell_turn first, enum cell_turn end,
+                             const struct cells_iterations *iterations)
 {
-    struct cell baseline;
-    cell_baseline(cell, "loop", &baseline);
-    const char *problem = add(cells, &baseline, iterations->loop);
-    if (problem)
-        return problem;
-    cell_baseline(cell, "callback", &baseline);
-    return add(cells, &baseline, iterations->callback);
+    const char *problem = NULL;
+    for (int turn = (int)first; turn < (int)end && !problem; turn++) {
+        struct cell partner;
+        if (cell_partner(cell, (enum cell_turn)turn, grain_cpu_count(), &partner))
+            problem = add(cells, &partner, iterations->of[turn]);
+    }
+    return problem;
 }
 
 const char *cells_add(struct cells *cells, const char *name, const struct cells_iterations *iterations)
@@ -66,9 +67,7 @@ const char *cells_add(struct cells *cells, const char *name, const struct cells_
     const char *problem;
     if (cell_parse(name, &cell, &problem) != 0)
         return problem;
-    problem = add(cells, &cell, iterations->cell);
-    /* `open` runs no tasks: nothing is serial in it. */
-    return problem || cell.rows == 0 ? problem : add_baselines(cells, &cell, iterations);
+    return add_turns(cells, &cell, CELL_TURN_CELL, CELL_TURNS, iterations);
 }
 
 /* ------------------------------------------------------------------------------------- the default */
@@ -109,7 +108,7 @@ const char *cells_add_default(struct cells *cells)
         .workers = grain_cpu_count(),
         .rows = cells->settings->has_input ? cells->settings->input.rows : DEFAULT_ROWS,
     };
-    const char *problem = add_baselines(cells, &cell, &free_choice);
+    const char *problem = add_turns(cells, &cell, CELL_TURN_LOOP, CELL_TURN_FLOOR, &free_choice);
     for (size_t i = 0; i < sizeof backends / sizeof *backends && !problem; i++)
         problem = add_backend(cells, backends[i], cell);
     if (problem)
@@ -122,11 +121,24 @@ const char *cells_add_default(struct cells *cells)
 
 /* --------------------------------------------------------------------------------------- their life */
 
+/* The first cell of a pool that has as many items of the same kernel. */
+static struct subject *lender_of(const struct cells *cells, const struct subject *subject)
+{
+    for (size_t i = 0; i < cells->count; i++) {
+        struct subject *lender = &cells->subjects[i];
+        if (!lender->kind->backend && lender->kind->has_data && !lender->kind->is_one_by_one &&
+            lender->cell.rows == subject->cell.rows && strcmp(lender->cell.kernel, subject->cell.kernel) == 0)
+            return lender;
+    }
+    return NULL;
+}
+
 int cells_register(struct cells *cells)
 {
     int status = 0;
     for (size_t i = 0; i < cells->count && status == 0; i++) {
         struct subject *subject = &cells->subjects[i];
+        subject->lender = lender_of(cells, subject);
         status = gbench_register(subject->name, body_run, subject, subject->iterations);
     }
     return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cells of one grain-bench process: those that were asked for, each with its two serial baselines, or a
- * set that is useful by hand.
+ * The cells of one grain-bench process: those that were asked for, each with its two serial baselines and its
+ * floor, or a set that is useful by hand.
  */
 #ifndef GRAIN_BENCH_CELLS_H
 #define GRAIN_BENCH_CELLS_H
@@ -18,10 +18,10 @@ struct cells {
 
 /* Fixed iteration counts; 0: Google Benchmark chooses. */
 struct cells_iterations {
-    uint64_t cell, loop, callback;
+    uint64_t of[CELL_TURNS];
 };
 
-/* Adds a cell by its name, then its baselines, each only once. Returns NULL, or what is wrong. */
+/* Adds a cell by its name, then its baselines and its floor, each only once. Returns NULL, or what is wrong. */
 const char *cells_add(struct cells *cells, const char *name, const struct cells_iterations *iterations);
 
 /* Adds the baselines, then fork, pthread and openmp, in this order, then the floor. NULL or what is wrong. */

@@ -5,9 +5,13 @@
  */
 #include "kind.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "echo.h"
 #include "peak.h"
 
 #define COLD_SLEEP_NS    2000000 /* long enough for every waiter to have stopped spinning */
@@ -191,14 +195,76 @@ static int poison_peak(struct subject *subject)
     return peak_run(subject->peak, share_run, &share);
 }
 
+static int open_peak(struct subject *subject)
+{
+    int cpus = grain_cpu_count();
+    return peak_open(&subject->peak, subject->cell.workers < cpus ? subject->cell.workers : cpus);
+}
+
+static void enter_peak(struct subject *subject)
+{
+    peak_begin(subject->peak);
+}
+
+static void leave_peak(struct subject *subject)
+{
+    peak_end(subject->peak);
+}
+
+/* ---------------------------------------------------------------------------------- cacheline, fork */
+
+static int open_echo(struct subject *subject)
+{
+    return echo_open(&subject->echo);
+}
+
+static void enter_echo(struct subject *subject)
+{
+    echo_begin(subject->echo);
+}
+
+static void leave_echo(struct subject *subject)
+{
+    echo_end(subject->echo);
+}
+
+static int run_cacheline(struct subject *subject, struct gbench_state *state)
+{
+    nap(subject, state);
+    return echo_run(subject->echo, subject->tasks);
+}
+
+/* As many processes as a pool of so many workers has, each raw, and one after the other: the supervisor and the
+ * workers. It grows with them: workers + 1. */
+static int run_fork(struct subject *subject, struct gbench_state *state)
+{
+    nap(subject, state);
+    for (int i = 0; i < subject->cell.workers + 1; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        if (child < 0 || waitpid(child, NULL, 0) != child)
+            return -errno;
+    }
+    return 0;
+}
+
+#define ANY_POOL  .backend = NULL
+#define IN_SERIAL .backend = "serial", .is_serial = true, .has_data = true, .poison = poison_here
+#define IN_FLOOR  .backend = "floor"
+
 static const struct kind kinds[] = {
-    {"apply", NULL, false, true, run_apply, poison_here},
-    {"map", NULL, false, true, run_map, poison_map},
-    {"map_chunks", NULL, false, true, run_map_chunks, poison_map_chunks},
-    {"open", NULL, false, false, run_open, NULL},
-    {"loop", "serial", true, true, run_loop, poison_here},
-    {"callback", "serial", true, true, run_map, poison_here},
-    {"peak", "floor", false, true, run_peak, poison_peak},
+    {"apply", ANY_POOL, .has_data = true, .is_one_by_one = true, .run = run_apply, .poison = poison_here},
+    {"map", ANY_POOL, .has_data = true, .run = run_map, .poison = poison_map},
+    {"map_chunks", ANY_POOL, .has_data = true, .run = run_map_chunks, .poison = poison_map_chunks},
+    {"open", ANY_POOL, .run = run_open},
+    {"loop", IN_SERIAL, .run = run_loop},
+    {"callback", IN_SERIAL, .run = run_map},
+    {"peak", IN_FLOOR, .has_data = true, .run = run_peak, .poison = poison_peak, .open = open_peak, .enter = enter_peak,
+     .leave = leave_peak},
+    {"cacheline", IN_FLOOR, .is_one_by_one = true, .run = run_cacheline, .open = open_echo, .enter = enter_echo,
+     .leave = leave_echo},
+    {"fork", IN_FLOOR, .run = run_fork},
 };
 
 const struct kind *kind_find(const char *call)

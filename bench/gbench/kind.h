@@ -16,10 +16,18 @@ struct kind {
     const char *call;
     const char *backend; /* the only backend that it goes with; NULL: any pool */
     bool is_serial;      /* runs on the caller's thread, which is bound meanwhile */
-    bool has_data;
+    bool has_data;       /* items, results, and a pool to go over them */
+    bool is_one_by_one;  /* its tasks run one after the other: at most --grain_tasks of them */
 
     /* What is timed: all the cell's tasks once. state: NULL when the clock stands. 0 or a status. */
     int (*run)(struct subject *subject, struct gbench_state *state);
+
+    /* Makes what it needs beside data and pool, once; NULL: nothing. 0 or a status. subject_drop() undoes it. */
+    int (*open)(struct subject *subject);
+
+    /* Around a repetition: what spins between them disturbs nobody outside. NULL: nothing to do. */
+    void (*enter)(struct subject *subject);
+    void (*leave)(struct subject *subject);
 
     /* Spoils the results: by the very workers that will write them, where there are such, so that the memory
      * lies in their caches just as after a run. NULL: there are no results. 0 or a status. */

@@ -35,14 +35,17 @@ struct flags {
 
 static const struct argp_option options[] = {
     {"grain_cell", KEY_CELL, "NAME", 0,
-     "Measure this cell and, beside it, its baselines serial/loop and serial/callback; may be given again", 0},
+     "Measure this cell and, beside it, its baselines serial/loop and serial/callback and its floor; may be given "
+     "again",
+     0},
     {"grain_columns", KEY_COLUMNS, "N", 0, "Values in a row (5)", 0},
     {"grain_seed", KEY_SEED, "N", 0, "Seed of the data, as numpy's RandomState takes it (100)", 0},
     {"grain_minimum", KEY_MINIMUM, "N", 0, "howmany counts the values that are not below N (4)", 0},
     {"grain_maximum", KEY_MAXIMUM, "N", 0, "howmany counts the values that are not above N (8)", 0},
     {"grain_input", KEY_INPUT, "FILE", 0, "Read the rows from FILE.npy or FILE.csv", 0},
-    {"grain_iterations", KEY_ITERATIONS, "CELL,LOOP,CALLBACK", 0,
-     "Iterations of the cell and of its baselines, 0: Google Benchmark chooses; with exactly one --grain_cell", 0},
+    {"grain_iterations", KEY_ITERATIONS, "CELL,LOOP,CALLBACK,FLOOR", 0,
+     "Iterations of the cell, its baselines and its floor, 0: Google Benchmark chooses; with exactly one --grain_cell",
+     0},
     {"grain_tasks", KEY_TASKS, "N", 0,
      "Most tasks that an apply cell runs one after the other in a call (2000; at most 100 with start:cold)", 0},
     {0},
@@ -74,11 +77,12 @@ static bool read_number(const char *text, char end, long long minimum, long long
 static bool read_iterations(const char *text, struct cells_iterations *iterations)
 {
     const long long most = 1000000000; /* Google Benchmark's own limit */
-    long long cell, loop, callback;
-    if (!read_number(text, ',', 0, most, &cell, &text) || !read_number(text, ',', 0, most, &loop, &text) ||
-        !read_number(text, '\0', 0, most, &callback, NULL))
-        return false;
-    *iterations = (struct cells_iterations){(uint64_t)cell, (uint64_t)loop, (uint64_t)callback};
+    for (int turn = 0; turn < CELL_TURNS; turn++) {
+        long long number;
+        if (!read_number(text, turn + 1 < CELL_TURNS ? ',' : '\0', 0, most, &number, &text))
+            return false;
+        iterations->of[turn] = (uint64_t)number;
+    }
     return true;
 }
 
@@ -124,7 +128,7 @@ static error_t flag_parse(int key, char *text, struct argp_state *state)
     case KEY_ITERATIONS:
         if (!read_iterations(text, &flags->iterations))
             argp_failure(state, EXIT_USAGE, 0,
-                         "--grain_iterations is three numbers from 0 to 1000000000, as in 7,20,20, not `%s'", text);
+                         "--grain_iterations is four numbers from 0 to 1000000000, as in 7,20,20,12, not `%s'", text);
         flags->has_iterations = true;
         return 0;
     case ARGP_KEY_ARG:

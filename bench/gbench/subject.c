@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "echo.h"
 #include "kind.h"
 #include "peak.h"
 
@@ -18,6 +19,9 @@
 
 /* `apply` with start:cold naps 2 ms before every task: more tasks than this take too long. */
 #define COLD_TASKS_MAX 100
+
+/* Larger items are not there twice. */
+#define OWN_ITEMS_MAX ((size_t)256 << 20) /* bytes */
 
 /* ------------------------------------------------------------------------------ what a cell may be */
 
@@ -56,9 +60,9 @@ static const char *kind_problem(struct subject *subject)
     if (strcmp(cell->backend, "cpython") == 0)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
-        return "there is no such call (there are apply, map, map_chunks, open, loop, callback, peak)";
+        return "there is no such call (there are apply, map, map_chunks, open, loop, callback, peak, cacheline, fork)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
-        return "loop and callback go with the backend serial, peak with floor";
+        return "loop and callback go with the backend serial; peak, cacheline and fork with floor";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
     if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)
@@ -70,8 +74,8 @@ static const char *rows_problem(const struct subject *subject)
 {
     const struct cell *cell = &subject->cell;
     const struct settings *settings = subject->settings;
-    if (!subject->kind->has_data)
-        return cell->rows != 0 ? "open runs no tasks: rows:0" : NULL;
+    if (!subject->kind->has_data && !subject->kind->is_one_by_one)
+        return cell->rows != 0 ? "open and fork run no tasks: rows:0" : NULL;
     if (cell->rows == 0)
         return "rows:0 leaves nothing to do";
     if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS && cell->rows != settings->input.rows)
@@ -111,11 +115,14 @@ struct grain_pool_options subject_pool_options(const struct subject *subject)
         [CELL_WAIT_SPIN] = GRAIN_WAIT_SPIN,
         [CELL_WAIT_PARK] = GRAIN_WAIT_PARK,
     };
+    /* A pool's whole life is timed unbound: to bind, the topology is read, once a process, which takes longer than
+     * all the rest of the first pool's life and no time in the others'. */
+    bool is_bound = strcmp(subject->cell.backend, AS_SHIPPED) != 0 && strcmp(subject->cell.call, "open") != 0;
     return (struct grain_pool_options){
         .backend = backend_name(subject),
         .workers = subject->kind->backend ? 1 : subject->cell.workers,
         .wait = waits[subject->cell.wait],
-        .bind = strcmp(subject->cell.backend, AS_SHIPPED) == 0 ? GRAIN_BIND_NONE : GRAIN_BIND_DEFAULT,
+        .bind = is_bound ? GRAIN_BIND_DEFAULT : GRAIN_BIND_NONE,
     };
 }
 
@@ -146,23 +153,11 @@ static void memory_put(struct subject *subject, void *memory)
         free(memory);
 }
 
-/* SplitMix64 of seed + index.
- * source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
-static uint64_t seed_mixed(uint64_t seed, uint64_t index)
-{
-    uint64_t z = seed + (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static int items_fill(struct subject *subject)
 {
     const struct settings *settings = subject->settings;
-    if (subject->kernel->items == KERNEL_ITEMS_SEEDS) {
-        uint64_t *seed = subject->items;
-        for (size_t i = 0; i < subject->tasks; i++)
-            seed[i] = seed_mixed(settings->seed, i);
+    if (subject->kernel->fill) {
+        subject->kernel->fill(subject->items, subject->tasks, settings->seed, &subject->params);
         return 0;
     }
     struct matrix made = {0};
@@ -179,27 +174,41 @@ static int items_fill(struct subject *subject)
     return 0;
 }
 
+static size_t tasks_of(const struct subject *subject)
+{
+    uint64_t most = subject->settings->tasks;
+    if (!subject->kind->is_one_by_one)
+        return (size_t)subject->cell.rows;
+    if (subject->cell.start == CELL_START_COLD && most > COLD_TASKS_MAX)
+        most = COLD_TASKS_MAX;
+    return (size_t)(subject->cell.rows < most ? subject->cell.rows : most);
+}
+
+/* Items are only read: the caller's own thread and its helpers may read them where they are. So a baseline reads the
+ * input, and, where a second copy might not fit, the items of the cell beside it. */
+static bool borrow_items(struct subject *subject)
+{
+    const struct settings *settings = subject->settings;
+    struct subject *lender = subject->lender;
+    subject->items = NULL;
+    if (!subject->kind->backend)
+        return false;
+    if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS)
+        subject->items = settings->input.values;
+    else if (lender && subject->tasks > OWN_ITEMS_MAX / subject->item_size && subject_make(lender) == 0)
+        subject->items = lender->items;
+    return subject->items != NULL;
+}
+
 static int data_make(struct subject *subject)
 {
-    subject->tasks = (size_t)subject->cell.rows;
-    if (strcmp(subject->cell.call, "apply") == 0) {
-        uint64_t most = subject->settings->tasks;
-        if (subject->cell.start == CELL_START_COLD && most > COLD_TASKS_MAX)
-            most = COLD_TASKS_MAX;
-        subject->tasks = subject->tasks < most ? subject->tasks : (size_t)most;
-    }
     subject->item_size = kernel_item_size(subject->kernel, &subject->params);
     int status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
     if (status)
         return status;
-    /* Items are only read: the caller's own thread and its helpers may read them where they are. */
-    const struct matrix *input = &subject->settings->input;
-    subject->has_own_items =
-        !subject->kind->backend || !subject->settings->has_input || subject->kernel->items != KERNEL_ITEMS_ROWS;
-    if (!subject->has_own_items) {
-        subject->items = input->values;
+    subject->has_own_items = !borrow_items(subject);
+    if (!subject->has_own_items)
         return 0;
-    }
     status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
     return status ? status : items_fill(subject);
 }
@@ -208,12 +217,11 @@ static int make(struct subject *subject)
 {
     struct grain_pool_options options = subject_pool_options(subject);
     int status = 0;
+    subject->tasks = tasks_of(subject);
     if (subject->kind->has_data)
         status = grain_pool_open(&subject->pool, &options);
-    if (status == 0 && strcmp(subject->cell.call, "peak") == 0) {
-        int cpus = grain_cpu_count();
-        status = peak_open(&subject->peak, subject->cell.workers < cpus ? subject->cell.workers : cpus);
-    }
+    if (status == 0 && subject->kind->open)
+        status = subject->kind->open(subject);
     if (status == 0 && subject->kind->has_data)
         status = data_make(subject);
     return status;
@@ -234,12 +242,14 @@ int subject_make(struct subject *subject)
 void subject_drop(struct subject *subject)
 {
     peak_close(subject->peak);
+    echo_close(subject->echo);
     if (subject->has_own_items)
         memory_put(subject, subject->items);
     memory_put(subject, subject->results);
     grain_pool_free(subject->pool);
     subject->pool = NULL;
     subject->peak = NULL;
+    subject->echo = NULL;
     subject->items = subject->results = NULL;
 }
 

@@ -16,6 +16,7 @@
 
 struct kind; /* kind.h */
 struct peak; /* peak.h */
+struct echo; /* echo.h */
 
 struct subject {
     struct cell cell;
@@ -28,6 +29,8 @@ struct subject {
     const struct settings *settings;
     struct verdict *verdict;
 
+    struct subject *lender; /* another cell with the same items, or NULL */
+
     bool is_made; /* tried: made_status says how that went; the rest is valid when it is 0 */
     int made_status;
     char problem[SUBJECT_PROBLEM_MAX];
@@ -37,6 +40,7 @@ struct subject {
     bool has_own_items;
     struct grain_pool *pool;
     struct peak *peak;
+    struct echo *echo;
     struct grain_report report; /* of the last call */
 };
 

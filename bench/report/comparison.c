@@ -77,7 +77,8 @@ static int comparison_row(struct table *table, const struct report *report, cons
             table_cell(table, "-");
         return 0;
     }
-    if (study_slowdown(series, SERIES_LOOP, &loop) != 0 || study_slowdown(series, SERIES_CALLBACK, &callback) != 0)
+    if (study_figure(&report->study, series, STUDY_OVER_LOOP, &loop) != 0 ||
+        study_figure(&report->study, series, STUDY_OVER_CALLBACK, &callback) != 0)
         return -ENOMEM;
     table_figure(table, study_row(&report->study, series)->ns_per_row);
     ratio_cell(table, &loop, wide);

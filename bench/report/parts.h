@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Inside bench/report: what a report knows, and the parts that RESULTS.md is made of, in the order of the page.
- * Each part writes itself to a stream; 0 or -ENOMEM.
+ * Each part writes itself to a stream; 0 or -ENOMEM. One that has no data writes nothing.
  */
 #ifndef GRAIN_BENCH_REPORT_PARTS_H
 #define GRAIN_BENCH_REPORT_PARTS_H
@@ -16,6 +16,9 @@
 
 #define REPORT_BACKENDS 3
 
+/* Sweeps of their own that may lie in folders inside that of a sweep, and have their parts on its page. */
+enum report_folder { REPORT_CORE, REPORT_GROWTH, REPORT_FOLDERS };
+
 struct report {
     char *dir;
     struct env env;
@@ -26,7 +29,14 @@ struct report {
     struct claims claims;
     struct model models[REPORT_BACKENDS];
     bool quick;
+    struct report *inside[REPORT_FOLDERS]; /* NULL: there is no such folder */
 };
+
+/* The report whose sweep a part is about: the one inside, where there is one. */
+const struct report *report_inside(const struct report *report, enum report_folder folder);
+
+/* A line on where the numbers of such a part come from; nothing when they are the page's own. */
+void part_source(const struct report *report, const struct report *inside, FILE *out);
 
 /* The backends with a chapter of their own. */
 extern const char *const report_backends[REPORT_BACKENDS];
@@ -35,6 +45,8 @@ int part_title(const struct report *report, FILE *out);
 int part_finding(const struct report *report, FILE *out);
 int part_comparison(const struct report *report, FILE *out);
 int part_pays(const struct report *report, FILE *out);
+int part_core(const struct report *report, FILE *out);
+int part_growth(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);
 int part_floor(const struct report *report, FILE *out);

@@ -37,6 +37,18 @@ int part_title(const struct report *report, FILE *out)
     return 0;
 }
 
+void part_source(const struct report *report, const struct report *inside, FILE *out)
+{
+    char cpu[ENV_TEXT_MAX], date[ENV_TEXT_MAX], profile[ENV_TEXT_MAX], commit[ENV_TEXT_MAX];
+    const struct env *env = &inside->env;
+
+    if (inside != report)
+        fprintf(out, "A sweep of its own: %s, %d usable %s, %s, profile %s, commit %s, %zu rounds a cell.\n",
+                env_text(env, "cpu_model", cpu), inside->study.usable_cpus,
+                inside->study.usable_cpus == 1 ? "CPU" : "CPUs", env_text(env, "date", date),
+                env_text(env, "profile", profile), short_commit(env, commit), inside->study.set.planned);
+}
+
 int part_figures(const struct report *report, FILE *out)
 {
     static const struct {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analysis/aside.h"
 #include "report/parts.h"
@@ -18,8 +19,8 @@ const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp
 typedef int (*part_fn)(const struct report *report, FILE *out);
 
 static const part_fn parts[] = {
-    part_title, part_finding, part_comparison, part_pays,     part_figures, part_backends, part_floor,
-    part_model, part_claims,  part_reading,    part_distrust, part_machine, part_command,
+    part_title, part_finding, part_comparison, part_pays,    part_core,     part_growth,  part_figures, part_backends,
+    part_floor, part_model,   part_claims,     part_reading, part_distrust, part_machine, part_command,
 };
 
 static int report_load(struct report *report, char error[REPORT_ERROR_MAX])
@@ -62,6 +63,32 @@ static int report_analyse(struct report *report, char error[REPORT_ERROR_MAX])
     return status;
 }
 
+/* The sweeps inside: what is there must be whole. */
+static int report_look_inside(struct report *report, char error[REPORT_ERROR_MAX])
+{
+    static const char *const folders[REPORT_FOLDERS] = {[REPORT_CORE] = "core", [REPORT_GROWTH] = "growth"};
+    int status = 0;
+
+    for (size_t i = 0; i < REPORT_FOLDERS && status == 0; i++) {
+        char *dir, *samples = NULL;
+
+        if (asprintf(&dir, "%s/%s", report->dir, folders[i]) < 0)
+            return -ENOMEM;
+        if (asprintf(&samples, "%s/samples.jsonl", dir) < 0)
+            status = -ENOMEM;
+        else if (access(samples, F_OK) == 0)
+            status = report_open(&report->inside[i], dir, error);
+        free(samples);
+        free(dir);
+    }
+    return status;
+}
+
+const struct report *report_inside(const struct report *report, enum report_folder folder)
+{
+    return report->inside[folder] != NULL ? report->inside[folder] : report;
+}
+
 int report_open(struct report **opened, const char *dir, char error[REPORT_ERROR_MAX])
 {
     struct report *report = calloc(1, sizeof *report);
@@ -77,6 +104,8 @@ int report_open(struct report **opened, const char *dir, char error[REPORT_ERROR
     if (status == 0)
         status = report_analyse(report, error);
     if (status == 0)
+        status = report_look_inside(report, error);
+    if (status == 0)
         *opened = report;
     else
         report_close(report);
@@ -87,12 +116,30 @@ void report_close(struct report *report)
 {
     if (report == NULL)
         return;
+    for (size_t i = 0; i < REPORT_FOLDERS; i++)
+        report_close(report->inside[i]);
     claims_free(&report->claims);
     study_close(&report->study);
     free(report->samples);
     env_close(&report->env);
     free(report->dir);
     free(report);
+}
+
+/* One part, behind an empty line unless it is the first, or empty itself. */
+static int part_text(const struct report *report, part_fn part, bool follows, FILE *out)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *aside = open_memstream(&text, &size);
+    int status = aside != NULL ? part(report, aside) : -ENOMEM;
+
+    if (aside != NULL && fclose(aside) != 0 && status == 0)
+        status = -ENOMEM;
+    if (status == 0 && size > 0)
+        fprintf(out, "%s%s", follows ? "\n" : "", text);
+    free(text);
+    return status;
 }
 
 /* The whole page in memory. */
@@ -103,11 +150,8 @@ static int results_text(const struct report *report, char **text, size_t *size)
 
     if (out == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == 0; i++) {
-        if (i > 0)
-            fputc('\n', out);
-        status = parts[i](report, out);
-    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == 0; i++)
+        status = part_text(report, parts[i], i > 0, out);
     if (fclose(out) != 0 && status == 0)
         status = -ENOMEM;
     return status;

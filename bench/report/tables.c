@@ -151,10 +151,12 @@ int part_floor(const struct report *report, FILE *out)
 
     if (table == NULL)
         return -ENOMEM;
-    fputs("## The floor\n\n"
-          "What this machine can do at best: the serial baselines, `floor peak` (P independent copies of the kernel),\n"
-          "`null` (a call that runs nothing), the kernel `empty` (nothing but hand-overs), and opening a pool.\n\n",
-          out);
+    fputs(
+        "## The floor\n\n"
+        "What this machine can do at best: the serial baselines, `floor peak` (P independent copies of the kernel),\n"
+        "`floor cacheline` (a round trip between two CPUs) and `floor fork` (the processes of a pool, raw), `null` (a\n"
+        "call that runs nothing), the kernel `empty` (nothing but hand-overs), and opening a pool.\n\n",
+        out);
     for (size_t i = 0; i < summary->count; i++) {
         const struct summary_row *row = &summary->rows[i];
 
@@ -239,7 +241,10 @@ int part_claims(const struct report *report, FILE *out)
         table_cell(table, "%s", claim->text);
         table_figure(table, claim->ratio.median);
         table_cell(table, "%s", table_interval(claim->ratio.low, claim->ratio.high, interval));
-        table_cell(table, "%s %g", claim->relation, claim->limit);
+        if (claim->relation[0] != '\0')
+            table_cell(table, "%s %g", claim->relation, claim->limit);
+        else
+            table_cell(table, "-");
         table_cell(table, "%zu", claim->ratio.values);
         table_cell(table, "%s%s%s%s%s%s", claim->verdict, claim->answer[0] != '\0' ? ": " : "", claim->answer,
                    claim->note[0] != '\0' ? " (" : "", claim->note, claim->note[0] != '\0' ? ")" : "");

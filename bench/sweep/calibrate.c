@@ -64,12 +64,12 @@ static uint64_t count_of(const struct calibration *calibration, const char *name
     return count > 0 ? (uint64_t)count : 0;
 }
 
-static struct measure_counts known(const struct calibration *calibration, const char *name, const char *loop,
-                                   const char *callback)
+/* What is known of each; 1 where there is no such partner, so that nobody looks for it. */
+static struct measure_counts known(const struct calibration *calibration, const struct measure_names *names)
 {
-    struct measure_counts counts = {.cell = count_of(calibration, name),
-                                    .loop = loop[0] != '\0' ? count_of(calibration, loop) : 1,
-                                    .callback = callback[0] != '\0' ? count_of(calibration, callback) : 1};
+    struct measure_counts counts;
+    for (int i = 0; i < CELL_TURNS; i++)
+        counts.of[i] = names->of[i][0] != '\0' ? count_of(calibration, names->of[i]) : 1;
     return counts;
 }
 
@@ -81,28 +81,21 @@ bool calibrate_is_needed(const struct calibration *calibration, const struct mea
 
 int calibrate_cell(struct calibration *calibration, const struct measure *measure, const struct plan_cell *cell)
 {
-    char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
-    measure_baselines(&cell->cell, loop, callback);
-    struct measure_counts counts = known(calibration, cell->name, loop, callback);
+    struct measure_names names = measure_names(measure, cell);
+    struct measure_counts counts = known(calibration, &names);
     int status = measure_calibrate(measure, cell, &counts);
-    if (status != 0)
-        return status;
-    json_object_set_new(calibration->counts, cell->name, json_integer((json_int_t)counts.cell));
-    if (loop[0] != '\0')
-        json_object_set_new(calibration->counts, loop, json_integer((json_int_t)counts.loop));
-    if (callback[0] != '\0')
-        json_object_set_new(calibration->counts, callback, json_integer((json_int_t)counts.callback));
-    return 0;
+    for (int i = 0; i < CELL_TURNS && status == 0; i++)
+        if (names.of[i][0] != '\0')
+            json_object_set_new(calibration->counts, names.of[i], json_integer((json_int_t)counts.of[i]));
+    return status;
 }
 
-struct measure_counts calibrate_counts(const struct calibration *calibration, const struct cell *cell)
+struct measure_counts calibrate_counts(const struct calibration *calibration, const struct measure *measure,
+                                       const struct plan_cell *cell)
 {
-    char name[CELL_NAME_MAX] = "", loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
-    cell_name(cell, name);
-    measure_baselines(cell, loop, callback);
-    struct measure_counts counts = known(calibration, name, loop, callback);
-    counts.cell = counts.cell > 0 ? counts.cell : 1;
-    counts.loop = counts.loop > 0 ? counts.loop : 1;
-    counts.callback = counts.callback > 0 ? counts.callback : 1;
+    struct measure_names names = measure_names(measure, cell);
+    struct measure_counts counts = known(calibration, &names);
+    for (int i = 0; i < CELL_TURNS; i++)
+        counts.of[i] = counts.of[i] > 0 ? counts.of[i] : 1;
     return counts;
 }

@@ -28,7 +28,8 @@ void calibrate_forget(const char *dir);
 /* Writes DIR/calibration.json aside and renames it. Returns 0 or -errno. */
 int calibrate_save(const struct calibration *calibration, const char *dir);
 
-/* The counts of a cell and its baselines; 1 for what was never calibrated. */
-struct measure_counts calibrate_counts(const struct calibration *calibration, const struct cell *cell);
+/* The counts of a cell and its partners; 1 for what was never calibrated. */
+struct measure_counts calibrate_counts(const struct calibration *calibration, const struct measure *measure,
+                                       const struct plan_cell *cell);
 
 #endif

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernel.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 static const char *const data_names[] = {[CELL_DATA_SHARED] = "shared", [CELL_DATA_COPY] = "copy"};
@@ -231,6 +233,56 @@ void cell_baseline(const struct cell *cell, const char *call, struct cell *basel
     *baseline = made;
 }
 
+bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
+{
+    static const char *const without[] = {"serial", "null", "floor", "cpython"};
+    const int used = cell_workers_used(cell, usable_cpus);
+    const struct {
+        const char *call, *floor;
+        int workers;
+    } floors[] = {{"map", "peak", used},
+                  {"map_chunks", "peak", used},
+                  {"apply", "cacheline", 2},
+                  {"open", "fork", cell->workers}};
+    for (size_t i = 0; i < COUNT_OF(without); i++)
+        if (strcmp(cell->backend, without[i]) == 0)
+            return false;
+    for (size_t i = 0; i < COUNT_OF(floors); i++) {
+        if (strcmp(cell->call, floors[i].call) != 0)
+            continue;
+        struct cell made = {.backend = "floor", .schedule = "-", .workers = floors[i].workers, .rows = cell->rows};
+        memcpy(made.kernel, cell->kernel, sizeof made.kernel);
+        snprintf(made.call, sizeof made.call, "%s", floors[i].floor);
+        *floor = made;
+        /* The shares of `peak` are equal numbers of tasks. */
+        const struct kernel *kernel = kernel_find(cell->kernel);
+        bool is_even = kernel == NULL || kernel->longest == NULL;
+        return strcmp(made.call, "cacheline") == 0 ? usable_cpus >= 2 : strcmp(made.call, "peak") != 0 || is_even;
+    }
+    return false;
+}
+
+bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus, struct cell *partner)
+{
+    static const char *const calls[CELL_TURNS] = {[CELL_TURN_LOOP] = "loop", [CELL_TURN_CALLBACK] = "callback"};
+    bool runs_tasks = cell->rows > 0 && strcmp(cell->call, "cacheline") != 0;
+    *partner = *cell;
+    if (turn == CELL_TURN_CELL)
+        return true;
+    if (turn == CELL_TURN_FLOOR)
+        return cell_floor(cell, usable_cpus, partner);
+    if (strcmp(cell->backend, "cpython") != 0) {
+        cell_baseline(cell, calls[turn], partner);
+        return runs_tasks;
+    }
+    /* Its own serial loop; it has no callback. */
+    strcpy(partner->call, "loop");
+    strcpy(partner->schedule, "-");
+    partner->chunk = 0;
+    partner->workers = 1;
+    return turn == CELL_TURN_LOOP;
+}
+
 uint64_t cell_python_chunk(uint64_t count, int workers)
 {
     uint64_t parts = 4 * (uint64_t)(workers > 0 ? workers : 1);
@@ -239,7 +291,7 @@ uint64_t cell_python_chunk(uint64_t count, int workers)
 
 int cell_workers_used(const struct cell *cell, int usable_cpus)
 {
-    static const char *const alone[] = {"apply", "loop", "callback"};
+    static const char *const alone[] = {"apply", "loop", "callback", "cacheline"};
     for (size_t i = 0; i < COUNT_OF(alone); i++)
         if (strcmp(cell->call, alone[i]) == 0)
             return 1;

@@ -7,7 +7,8 @@
  *
  * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), and
- * the floor's `peak`.
+ * the floor's `peak` (P copies of the kernel), `cacheline` (a round trip between two CPUs) and `fork` (fork,
+ * exit, wait).
  */
 #ifndef GRAIN_BENCH_CELL_H
 #define GRAIN_BENCH_CELL_H
@@ -25,11 +26,11 @@ enum cell_wait { CELL_WAIT_ADAPTIVE, CELL_WAIT_SPIN, CELL_WAIT_PARK };
 struct cell {
     char kernel[32];   /* with its parameter: "compute:1000" */
     char backend[24];  /* "fork", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython" */
-    char call[16];     /* "apply", "map", "map_chunks", "loop", "callback", "open", "peak" */
+    char call[16];     /* "apply", "map", "map_chunks", "loop", "callback", "open", "peak", ... */
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
-    uint64_t rows; /* items of the data set; 0 for `open` */
+    uint64_t rows; /* items of the data set; 0 for `open` and `fork` */
     enum cell_data data;
     enum cell_start start;
     enum cell_wait wait;
@@ -41,13 +42,25 @@ int cell_name(const struct cell *cell, char name[CELL_NAME_MAX]);
 /* Reads a name; *problem (static text) says what is wrong with it. Returns 0 or -EINVAL. */
 int cell_parse(const char *name, struct cell *cell, const char **problem);
 
-/* The baselines that are measured in the same process as a cell, turn by turn. */
+/* What runs turn by turn in one process: a cell, its two serial baselines, and its floor. */
+enum cell_turn { CELL_TURN_CELL, CELL_TURN_LOOP, CELL_TURN_CALLBACK, CELL_TURN_FLOOR, CELL_TURNS };
+
+/* The cell whose turn it is; false where a cell has no such partner. usable_cpus: see cell_floor(). */
+bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus, struct cell *partner);
+
+/* The serial baseline `loop` or `callback` of a cell's kernel and rows. */
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
+
+/* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for `map` and
+ * `map_chunks`, `cacheline` for `apply`, `fork` for `open`. False: there is none (another program's cell, one that does
+ * no work, a baseline, a floor itself, `cacheline` with one usable CPU, `peak` where tasks differ). */
+bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 
 /* CPython's rule for the default chunk: ceil(count / (4 * workers)). */
 uint64_t cell_python_chunk(uint64_t count, int workers);
 
-/* min(workers, usable CPUs); 1 for `apply`, `loop` and `callback`: calls with one task outstanding. */
+/* min(workers, usable CPUs); 1 for calls with one task outstanding: `apply`, `loop`, `callback`,
+ * `cacheline`. */
 int cell_workers_used(const struct cell *cell, int usable_cpus);
 
 /* Names of the enumerators, as they stand in names and in summary.csv. */

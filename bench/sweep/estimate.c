@@ -7,11 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernel.h"
+
 #define START_S      0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
 #define VALUE_S      15e-9  /* to make and check one row of data, a process */
 #define ITERATION_S  1.3e-9 /* one step of compute's chain */
+#define WARMED_ROW_S 1e-6
 #define ROW_S        5e-9
-#define PYTHON_S     0.25 /* a python3 process with the notebook's data */
+#define FORK_S       200e-6 /* fork, exit, wait */
+#define LINE_S       0.5e-6 /* a cache line, there and back */
+#define PYTHON_S     0.25   /* a python3 process with the notebook's data */
 #define PYTHON_ROW_S 280e-9
 
 /* What the hand-over costs. */
@@ -41,9 +46,14 @@ static double row_cost(const struct cell *cell)
 {
     if (strcmp(cell->backend, "cpython") == 0)
         return PYTHON_ROW_S;
-    if (strncmp(cell->kernel, "compute:", 8) == 0)
-        return ITERATION_S * strtod(cell->kernel + 8, NULL);
-    return ROW_S;
+    const struct kernel *kernel = kernel_find(cell->kernel);
+    const char *number = strchr(cell->kernel, ':');
+    if (kernel == NULL || number == NULL)
+        return ROW_S;
+    double mean = 1;
+    if (kernel->longest != NULL && cell->rows > 0) /* outlier: the longest task is 200 short ones */
+        mean = 200 / kernel->longest(cell->rows) / (double)cell->rows;
+    return mean * ITERATION_S * strtod(number + 1, NULL);
 }
 
 double estimate_call(const struct plan_cell *planned, int cpus)
@@ -51,12 +61,15 @@ double estimate_call(const struct plan_cell *planned, int cpus)
     const struct cell *cell = &planned->cell;
     const struct cost *cost = cost_of(cell->backend);
     double tasks = (double)cell->rows;
-    bool is_subset = strcmp(cell->call, "apply") == 0 || strcmp(cell->backend, "cpython") == 0;
+    bool is_line = strcmp(cell->call, "cacheline") == 0;
+    bool is_subset = is_line || strcmp(cell->call, "apply") == 0 || strcmp(cell->backend, "cpython") == 0;
     if (is_subset && planned->tasks > 0 && (double)planned->tasks < tasks)
         tasks = (double)planned->tasks;
     if (strcmp(cell->call, "open") == 0)
         return 1e-3 * cell->workers;
-    double work = tasks * row_cost(cell);
+    if (strcmp(cell->call, "fork") == 0)
+        return FORK_S * (cell->workers + 1);
+    double work = tasks * (is_line ? LINE_S : row_cost(cell));
     if (strcmp(cell->call, "apply") == 0)
         return tasks * cost->apply_s + work + (cell->start == CELL_START_COLD ? tasks * 2e-3 : 0);
     if (cell->chunk > 0)
@@ -72,15 +85,18 @@ static double repetition(double call_s, double min_time_s)
 
 double estimate_process(const struct plan_cell *planned, double min_time_s, int cpus)
 {
-    double baseline = (double)planned->cell.rows * row_cost(&planned->cell);
-    double calls = repetition(estimate_call(planned, cpus), min_time_s);
-    if (strcmp(planned->cell.backend, "cpython") == 0)
-        return PYTHON_S + planned->repetitions * (calls + baseline);
-    /* The cell and its two baselines, each time; what works on rows is called once to warm up. */
-    bool is_warmed = strncmp(planned->cell.kernel, "compute:", 8) != 0;
-    double turns = planned->repetitions + (is_warmed ? 1 : 0);
-    return START_S + (double)planned->cell.rows * VALUE_S +
-           turns * (calls + (planned->cell.rows > 0 ? 2 * repetition(baseline, min_time_s) : 0));
+    const struct cell *cell = &planned->cell;
+    if (strcmp(cell->backend, "cpython") == 0)
+        return PYTHON_S + planned->repetitions * (estimate_call(planned, cpus) + (double)cell->rows * row_cost(cell));
+    /* The cell and its partners, each time; short tasks are run once to warm up. */
+    double calls = 0;
+    for (int turn = 0; turn < CELL_TURNS; turn++) {
+        struct plan_cell partner = *planned;
+        if (plan_partner(planned, (enum cell_turn)turn, cpus, &partner.cell))
+            calls += repetition(estimate_call(&partner, cpus), min_time_s);
+    }
+    bool is_warmed = row_cost(cell) < WARMED_ROW_S;
+    return START_S + (double)cell->rows * VALUE_S + (planned->repetitions + (is_warmed ? 1 : 0)) * calls;
 }
 
 bool estimate_is_long(const struct plan_cell *planned, double min_time_s, int cpus)

@@ -18,8 +18,9 @@ static const struct call {
     bool claims; /* has a schedule and a chunk */
     bool pooled; /* a call on a pool of the library */
 } calls[] = {
-    {"apply", false, true}, {"map", true, true},    {"map_chunks", true, true}, {"open", false, true},
-    {"peak", false, false}, {"loop", false, false}, {"callback", false, false},
+    {"apply", false, true}, {"map", true, true},    {"map_chunks", true, true},
+    {"open", false, true},  {"peak", false, false}, {"cacheline", false, false},
+    {"fork", false, false}, {"loop", false, false}, {"callback", false, false},
 };
 
 static const struct call *find_call(const char *name)
@@ -50,13 +51,23 @@ static bool is_plain(const struct cell *cell)
     return cell->data == CELL_DATA_SHARED && cell->start == CELL_START_WARM && cell->wait == CELL_WAIT_ADAPTIVE;
 }
 
+/* `peak` has a CPU for each worker, `cacheline` two; `fork` runs nothing at once. */
+static bool is_floor(const struct cell *cell, int cpus)
+{
+    if (strcmp(cell->call, "peak") == 0)
+        return cell->workers <= cpus;
+    if (strcmp(cell->call, "cacheline") == 0)
+        return cell->workers == 2 && cpus >= 2;
+    return strcmp(cell->call, "fork") == 0;
+}
+
 /* Whether there is such a thing to measure. */
 static bool is_possible(const struct cell *cell, int cpus)
 {
     const struct call *call = find_call(cell->call);
     enum grain_schedule schedule;
     if (strcmp(cell->backend, "floor") == 0)
-        return strcmp(cell->call, "peak") == 0 && cell->workers <= cpus && is_plain(cell);
+        return is_floor(cell, cpus) && is_plain(cell);
     if (strcmp(cell->backend, "cpython") == 0)
         return strcmp(cell->kernel, "howmany") == 0 && is_plain(cell) &&
                (strcmp(cell->call, "loop") == 0 || strcmp(cell->call, "apply") == 0 || strcmp(cell->call, "map") == 0);
@@ -106,6 +117,7 @@ static int add_cell(const struct grid *grid, const struct cell *cell)
     strcpy(added->name, name);
     added->repetitions = grid->row->repetitions != 0 ? grid->row->repetitions : plan->profile->repetitions;
     added->tasks = grid->row->tasks;
+    added->beside = grid->row->beside;
     return 0;
 }
 
@@ -129,6 +141,8 @@ static int expand_numbers(const struct grid *grid, struct cell *cell)
     const char *chunk_text = options->chunks != NULL ? options->chunks : row->chunks;
     if (strcmp(cell->call, "loop") == 0)
         worker_text = "1";
+    if (strcmp(cell->call, "cacheline") == 0)
+        worker_text = "2";
     if (!find_call(cell->call)->claims)
         chunk_text = "auto";
     int status = numbers(grid, "workers", worker_text != NULL ? worker_text : "P", &workers);
@@ -227,7 +241,7 @@ static int expand_backends(const struct grid *grid, struct cell *cell)
             if (options->calls != NULL && !list_has(options->calls, call))
                 continue;
             snprintf(cell->call, sizeof cell->call, "%.15s", call);
-            cell->rows = strcmp(call, "open") == 0 ? 0 : rows;
+            cell->rows = strcmp(call, "open") == 0 || strcmp(call, "fork") == 0 ? 0 : rows;
             status = expand_schedules(grid, cell);
         }
     }

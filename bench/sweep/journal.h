@@ -5,11 +5,12 @@
  * the writer starts on a fresh line. No (cell, round) stands in it twice.
  *
  *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
- *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "cpu_ns": .., "workers_cpu_ns": ..,
- *    "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "message": ""}
+ *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "floor_ns": [..], "cpu_ns": ..,
+ *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": .., "message": ""}
  *
- * times_ns[i], loop_ns[i] and callback_ns[i] were taken turn by turn in one process; each is the wall
- * time of one whole call, the baselines' over all `rows`.
+ * times_ns[i], loop_ns[i], callback_ns[i] and floor_ns[i] were taken turn by turn in one process; each is the wall
+ * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. An older
+ * record may lack floor_ns and call_bytes: they are not known then.
  */
 #ifndef GRAIN_BENCH_JOURNAL_H
 #define GRAIN_BENCH_JOURNAL_H
@@ -33,11 +34,13 @@ struct sample {
     double times_ns[JOURNAL_TIMES_MAX];
     double loop_ns[JOURNAL_TIMES_MAX];
     double callback_ns[JOURNAL_TIMES_MAX];
+    double floor_ns[JOURNAL_TIMES_MAX];
     double cpu_ns, workers_cpu_ns; /* CPU time a call: this process, live worker processes */
     double handovers, steals;      /* a call */
     double steal_pct;              /* CPU time taken by the host meanwhile, in percent */
     double involuntary;            /* involuntary context switches of the process */
     double load;                   /* load average (1 minute) at the start */
+    double call_bytes;             /* shared memory that a call took beside its data, at most */
     char message[160];
 };
 

@@ -83,22 +83,15 @@ static bool is_cpython(const struct cell *cell)
     return strcmp(cell->backend, "cpython") == 0;
 }
 
-void measure_baselines(const struct cell *cell, char loop[CELL_NAME_MAX], char callback[CELL_NAME_MAX])
+struct measure_names measure_names(const struct measure *measure, const struct plan_cell *cell)
 {
-    struct cell baseline = *cell;
-    loop[0] = callback[0] = '\0';
-    if (is_cpython(cell)) { /* its own serial loop */
-        strcpy(baseline.call, "loop");
-        strcpy(baseline.schedule, "-");
-        baseline.chunk = 0;
-        baseline.workers = 1;
-        cell_name(&baseline, loop);
-    } else if (cell->rows > 0) {
-        cell_baseline(cell, "loop", &baseline);
-        cell_name(&baseline, loop);
-        cell_baseline(cell, "callback", &baseline);
-        cell_name(&baseline, callback);
+    struct measure_names names = {0};
+    for (int turn = 0; turn < CELL_TURNS; turn++) {
+        struct cell partner;
+        if (plan_partner(cell, (enum cell_turn)turn, measure->cpus, &partner))
+            cell_name(&partner, names.of[turn]);
     }
+    return names;
 }
 
 /* Appends a name to a regular expression, with what is special in it escaped. */
@@ -112,7 +105,7 @@ static void add_escaped(FILE *expression, const char *name)
 }
 
 /* ^(NAME|NAME|NAME)$, where Google Benchmark may have put its own suffixes behind the names. */
-static char *filter(const char *const names[], int count)
+static char *filter(const struct measure_names *names)
 {
     char *text = NULL;
     size_t size;
@@ -120,11 +113,11 @@ static char *filter(const char *const names[], int count)
     if (expression == NULL)
         return NULL;
     fputs("^(", expression);
-    for (int i = 0, any = 0; i < count; i++) {
-        if (names[i][0] == '\0')
+    for (int i = 0, any = 0; i < CELL_TURNS; i++) {
+        if (names->of[i][0] == '\0')
             continue;
         fputs(any++ > 0 ? "|" : "", expression);
-        add_escaped(expression, names[i]);
+        add_escaped(expression, names->of[i]);
     }
     fputs(")(/iterations:[0-9]+)?(/real_time|/manual_time)?$", expression);
     if (fclose(expression) == 0)
@@ -161,8 +154,8 @@ static bool bench_arguments(const struct measure *measure, const struct plan_cel
     argument(arguments, "--grain_cell=%s", cell->name);
     argument(arguments, "--benchmark_filter=%s", expression);
     argument(arguments, "--benchmark_format=json");
-    argument(arguments, "--grain_iterations=%" PRIu64 ",%" PRIu64 ",%" PRIu64, counts->cell, counts->loop,
-             counts->callback);
+    argument(arguments, "--grain_iterations=%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, counts->of[CELL_TURN_CELL],
+             counts->of[CELL_TURN_LOOP], counts->of[CELL_TURN_CALLBACK], counts->of[CELL_TURN_FLOOR]);
     argument(arguments, "--grain_columns=%" PRId32, dataset->columns);
     argument(arguments, "--grain_seed=%" PRIu32, dataset->seed);
     argument(arguments, "--grain_minimum=%" PRId32, dataset->minimum);
@@ -263,13 +256,11 @@ static int run_child(struct child *child, const struct plan_cell *cell, const st
 int measure_sample(const struct measure *measure, const struct plan_cell *cell, const struct measure_counts *counts,
                    int round, struct sample *sample)
 {
-    char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
     struct arguments arguments = {.count = 0};
     struct child child = {.argv = arguments.argv, .stop = measure->stop};
+    struct measure_names names = measure_names(measure, cell);
     record_blank(sample, cell->name, round);
-    measure_baselines(&cell->cell, loop, callback);
-    const char *const names[] = {cell->name, loop, callback};
-    char *expression = filter(names, 3);
+    char *expression = filter(&names);
     int status = expression == NULL ? -ENOMEM : 0;
     bool is_ready = status == 0;
     if (is_ready && is_cpython(&cell->cell)) {
@@ -281,7 +272,9 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
     }
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
     if (is_ready) {
-        const struct output_names wanted = {cell->name, loop, callback};
+        struct output_names wanted;
+        for (int i = 0; i < CELL_TURNS; i++)
+            wanted.of[i] = names.of[i];
         status = run_child(&child, cell, &wanted, sample);
     }
     free_arguments(&arguments);
@@ -291,27 +284,26 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
 
 int measure_calibrate(const struct measure *measure, const struct plan_cell *cell, struct measure_counts *counts)
 {
-    char loop[CELL_NAME_MAX], callback[CELL_NAME_MAX];
     struct arguments arguments = {.count = 0};
     struct child child = {.argv = arguments.argv, .stop = measure->stop};
     struct sample unused; /* what goes wrong here goes wrong again where it is recorded */
-    measure_baselines(&cell->cell, loop, callback);
-    const char *const names[] = {counts->cell == 0 ? cell->name : "", counts->loop == 0 ? loop : "",
-                                 counts->callback == 0 ? callback : ""};
-    char *expression = filter(names, 3);
+    struct measure_names names = measure_names(measure, cell);
+    for (int i = 0; i < CELL_TURNS; i++)
+        if (counts->of[i] != 0)
+            names.of[i][0] = '\0';
+    char *expression = filter(&names);
     if (expression == NULL)
         return -ENOMEM;
     bool is_ready = bench_arguments(measure, cell, counts, expression, &arguments, &unused);
     argument(&arguments, "--benchmark_min_time=%g", measure->min_time_s);
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
     int status = is_ready ? child_run(&child) : -ENOENT;
-    uint64_t *const wanted[] = {&counts->cell, &counts->loop, &counts->callback};
-    for (int i = 0; i < 3 && status == 0; i++)
-        if (*wanted[i] == 0)
-            *wanted[i] = output_iterations(child.output, child.output_size, names[i]);
-    for (int i = 0; i < 3; i++)
-        if (*wanted[i] == 0)
-            *wanted[i] = 1;
+    for (int i = 0; i < CELL_TURNS && status == 0; i++)
+        if (counts->of[i] == 0)
+            counts->of[i] = output_iterations(child.output, child.output_size, names.of[i]);
+    for (int i = 0; i < CELL_TURNS; i++)
+        if (counts->of[i] == 0)
+            counts->of[i] = 1;
     if (status == 0) {
         status = child.stopped ? -EINTR : 0;
         child_free(&child);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One sample: one fresh process that runs one cell and, turn by turn with it, its baselines. Google
+ * One sample: one fresh process that runs one cell and, turn by turn with it, its partners. Google
  * Benchmark owns the clock and the iterations (CPython's script, for its cells, its own).
  */
 #ifndef GRAIN_BENCH_MEASURE_H
@@ -24,9 +24,14 @@ struct measure {
     const volatile sig_atomic_t *stop;
 };
 
-/* How often a cell and its baselines are called for one time; 0: Google Benchmark chooses. */
+/* How often a cell and its partners are called for one time; 0: Google Benchmark chooses. */
 struct measure_counts {
-    uint64_t cell, loop, callback;
+    uint64_t of[CELL_TURNS];
+};
+
+/* The names of a cell and of its partners in the same process; "" where there is none. */
+struct measure_names {
+    char of[CELL_TURNS][CELL_NAME_MAX];
 };
 
 /* Finds grain-bench ($GRAIN_BENCH, else beside this program) and cpython.py (beside it, else in the source
@@ -43,7 +48,6 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
  * Returns 0, -EINTR or -ENOMEM. */
 int measure_calibrate(const struct measure *measure, const struct plan_cell *cell, struct measure_counts *counts);
 
-/* The names of a cell's baselines in the same process; "" where there is none. */
-void measure_baselines(const struct cell *cell, char loop[CELL_NAME_MAX], char callback[CELL_NAME_MAX]);
+struct measure_names measure_names(const struct measure *measure, const struct plan_cell *cell);
 
 #endif

@@ -112,30 +112,48 @@ static double counter(const json_t *runs, const char *name, const char *key)
     return count > 0 ? sum / count : (double)NAN;
 }
 
+/* Whose run it is; CELL_TURNS: nobody's. */
+static int turn_of(const json_t *run, const struct output_names *names)
+{
+    int turn = 0;
+    while (turn < CELL_TURNS && !is_run_of(run, names->of[turn]))
+        turn++;
+    return turn;
+}
+
 static int read_runs(const json_t *runs, const struct output_names *names, struct sample *sample)
 {
-    int loops = 0, callbacks = 0;
+    double *const times[CELL_TURNS] = {sample->times_ns, sample->loop_ns, sample->callback_ns, sample->floor_ns};
+    int counts[CELL_TURNS] = {0};
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i);
-        bool is_cell = is_run_of(run, names->cell), is_loop = is_run_of(run, names->loop),
-             is_callback = is_run_of(run, names->callback);
-        if (!is_cell && !is_loop && !is_callback)
+        int turn = turn_of(run, names);
+        if (turn == CELL_TURNS)
             continue;
         if (json_is_true(json_object_get(run, "error_occurred"))) {
             snprintf(sample->message, sizeof sample->message, "%.150s", text_of(run, "error_message"));
             return -EREMOTEIO;
         }
-        if ((is_cell && !take_time(run, sample->times_ns, &sample->times)) ||
-            (is_loop && !take_time(run, sample->loop_ns, &loops)) ||
-            (is_callback && !take_time(run, sample->callback_ns, &callbacks)))
-            return -EBADMSG;
-        if (is_cell)
+        /* A baseline is its own partner: one run is then taken twice. */
+        for (int k = turn; k < CELL_TURNS; k++)
+            if (is_run_of(run, names->of[k]) && !take_time(run, times[k], &counts[k]))
+                return -EBADMSG;
+        if (turn == CELL_TURN_CELL)
             sample->iterations = (uint64_t)json_integer_value(json_object_get(run, "iterations"));
     }
+    sample->times = counts[CELL_TURN_CELL];
     for (int i = 0; i < sample->times; i++) /* a repetition that is missing in the middle */
         if (!isfinite(sample->times_ns[i]))
             return -EBADMSG;
     return sample->times > 0 ? 0 : -EBADMSG;
+}
+
+/* A cell may run fewer tasks a call than its floor (`apply` from cold): the floor's time is that of as many. */
+static void scale_floor(const json_t *runs, const struct output_names *names, struct sample *sample)
+{
+    double tasks = counter(runs, names->of[CELL_TURN_FLOOR], "tasks");
+    for (int i = 0; i < sample->times && tasks > 0 && sample->tasks > 0; i++)
+        sample->floor_ns[i] *= (double)sample->tasks / tasks;
 }
 
 int output_read(const char *text, size_t size, const struct output_names *names, struct sample *sample)
@@ -144,13 +162,16 @@ int output_read(const char *text, size_t size, const struct output_names *names,
     const json_t *runs = json_object_get(root, "benchmarks");
     int status = json_is_array(runs) ? read_runs(runs, names, sample) : -EBADMSG;
     if (status == 0) {
-        double tasks = counter(runs, names->cell, "tasks");
+        const char *cell = names->of[CELL_TURN_CELL];
+        double tasks = counter(runs, cell, "tasks");
         sample->tasks = tasks > 0 && tasks < 1e15 ? (uint64_t)(tasks + 0.5) : 0;
-        sample->cpu_ns = counter(runs, names->cell, "cpu_ns");
-        sample->workers_cpu_ns = counter(runs, names->cell, "workers_cpu_ns");
-        sample->handovers = counter(runs, names->cell, "handovers");
-        sample->steals = counter(runs, names->cell, "steals");
-        sample->involuntary = counter(runs, names->cell, "involuntary");
+        sample->cpu_ns = counter(runs, cell, "cpu_ns");
+        sample->workers_cpu_ns = counter(runs, cell, "workers_cpu_ns");
+        sample->handovers = counter(runs, cell, "handovers");
+        sample->steals = counter(runs, cell, "steals");
+        sample->involuntary = counter(runs, cell, "involuntary");
+        sample->call_bytes = counter(runs, cell, "call_bytes");
+        scale_floor(runs, names, sample);
     }
     json_decref(root);
     return status;

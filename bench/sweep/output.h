@@ -7,9 +7,9 @@
 
 #include "journal.h"
 
-/* The names under which a cell and its baselines stand in the output; "" for what is not there. */
+/* The names under which a cell and its partners stand in the output; "" for what is not there. */
 struct output_names {
-    const char *cell, *loop, *callback;
+    const char *of[CELL_TURNS];
 };
 
 /* Fills the sample's iterations, tasks, times and counters, pairing by repetition_index.

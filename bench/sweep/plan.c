@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * From a profile's rows and the lists of the command line to the list of cells. The serial baselines of
- * every kernel and number of rows are always in, whatever the lists say. How a row becomes cells: grid.c.
+ * every kernel and number of rows are always in (but for cells that name their partners), whatever the lists say. How a row becomes cells: grid.c.
  */
 #include "plan.h"
 
@@ -14,8 +14,9 @@
 #include "grain.h"
 #include "grid.h"
 #include "kernels/kernel.h"
+#include "list.h"
 
-/* The baselines in front: loop and callback of every kernel and number of rows that occurs. */
+/* The baselines in front: loop and callback of every kernel and number of rows that occurs, but for cells that name their partners. */
 static int add_serial(struct plan *plan, const struct grid *grid)
 {
     struct plan whole = {.profile = plan->profile, .rounds = plan->rounds};
@@ -24,7 +25,8 @@ static int add_serial(struct plan *plan, const struct grid *grid)
         const struct plan_cell *of = &plan->cells[i / 2];
         struct plan_cell cell = {.repetitions = of->repetitions};
         cell_baseline(&of->cell, baselines[i % 2], &cell.cell);
-        bool is_new = of->cell.rows > 0 && cell_name(&cell.cell, cell.name) == 0;
+        bool is_wanted = of->cell.rows > 0 && of->beside == NULL && strcmp(of->cell.call, "cacheline") != 0;
+        bool is_new = is_wanted && cell_name(&cell.cell, cell.name) == 0;
         for (size_t j = 0; j < whole.count && is_new; j++)
             is_new = strcmp(whole.cells[j].name, cell.name) != 0;
         struct plan_cell *added = is_new ? grid_append(&whole) : NULL;
@@ -131,7 +133,7 @@ int plan_make(struct plan *plan, const struct plan_options *options, char proble
     memset(plan, 0, sizeof *plan);
     plan->profile = plan_profile_find(options->profile);
     if (plan->profile == NULL) {
-        snprintf(problem, PLAN_PROBLEM_MAX, "there is no profile `%.100s`: quick, default or full", options->profile);
+        snprintf(problem, PLAN_PROBLEM_MAX, "there is no profile `%.100s` (see grain list)", options->profile);
         return -EINVAL;
     }
     plan->rounds = options->rounds > 0 ? options->rounds : plan->profile->rounds;
@@ -164,6 +166,15 @@ void plan_free(struct plan *plan)
     plan->count = plan->capacity = 0;
 }
 
+bool plan_partner(const struct plan_cell *planned, enum cell_turn turn, int cpus, struct cell *partner)
+{
+    static const char *const words[CELL_TURNS] = {
+        [CELL_TURN_LOOP] = "loop", [CELL_TURN_CALLBACK] = "callback", [CELL_TURN_FLOOR] = "floor"};
+    if (turn != CELL_TURN_CELL && planned->beside != NULL && !list_has(planned->beside, words[turn]))
+        return false;
+    return cell_partner(&planned->cell, turn, cpus, partner);
+}
+
 uint64_t plan_hash(const struct plan *plan)
 {
     uint64_t hash = dataset_hash(DATASET_HASH_START, &plan->rounds, sizeof plan->rounds);
@@ -172,6 +183,8 @@ uint64_t plan_hash(const struct plan *plan)
         hash = dataset_hash(hash, cell->name, strlen(cell->name) + 1);
         hash = dataset_hash(hash, &cell->repetitions, sizeof cell->repetitions);
         hash = dataset_hash(hash, &cell->tasks, sizeof cell->tasks);
+        const char *beside = cell->beside != NULL ? cell->beside : "all";
+        hash = dataset_hash(hash, beside, strlen(beside) + 1);
     }
     return hash;
 }

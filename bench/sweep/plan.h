@@ -7,6 +7,7 @@
 #ifndef GRAIN_BENCH_PLAN_H
 #define GRAIN_BENCH_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct plan_row {
     const char *waits;     /* NULL: adaptive */
     int repetitions;       /* times a round; 0: as the profile says */
     uint64_t tasks;        /* most tasks a call runs (apply, cpython); 0: all */
+    const char *beside; /* its partners: callback, floor; NULL: all it has, and the baselines as cells of their own */
 };
 
 struct plan_profile {
@@ -55,7 +57,8 @@ struct plan_cell {
     struct cell cell;
     char name[CELL_NAME_MAX];
     int repetitions;
-    uint64_t tasks; /* most tasks a call runs; 0: all rows */
+    uint64_t tasks;     /* most tasks a call runs; 0: all rows */
+    const char *beside; /* its partners; NULL: all it has */
 };
 
 struct plan {
@@ -73,7 +76,10 @@ const struct plan_profile *plan_profile_find(const char *name);
 int plan_make(struct plan *plan, const struct plan_options *options, char problem[PLAN_PROBLEM_MAX]);
 void plan_free(struct plan *plan);
 
-/* Tells plans apart: cells, rounds, repetitions, tasks. */
+/* Whether a turn is taken beside a cell of a plan, and whose it is: cell_partner(), without what is left out. */
+bool plan_partner(const struct plan_cell *planned, enum cell_turn turn, int cpus, struct cell *partner);
+
+/* Tells plans apart: cells, rounds, repetitions, tasks, partners. */
 uint64_t plan_hash(const struct plan *plan);
 
 #endif

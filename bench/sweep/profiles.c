@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The profiles: what `grain sweep` measures. Each row is a grid (see struct plan_row); cells that stand
- * in two rows are measured once. quick and default must end within 17 s and 150 s on two CPUs: whoever
+ * in two rows are measured once. quick, core and default must end within 17 s, 60 s and 150 s on two CPUs: whoever
  * adds a row there takes something else out.
  */
 #include <math.h>
@@ -44,6 +44,7 @@ static const struct plan_row default_rows[] = {
     {.kernels = COMPUTE, .rows = "2500", .workers = "up-to-2P"},
     {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "2500"},
     {.calls = "open", .rows = "0"},
+    {.backends = "floor", .calls = "cacheline,fork", .tasks = 2000},
     {.chunks = "25000", .rows = "2000000", .repetitions = 5},
     {.backends = "floor", .calls = "peak", .rows = "2000000", .repetitions = 5},
     {.backends = "cpython", .calls = "loop"},
@@ -65,6 +66,7 @@ static const struct plan_row full_rows[] = {
     {.kernels = COMPUTE, .rows = "2000", .workers = "up-to-2P"},
     {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .workers = "up-to-P", .rows = "2000"},
     {.calls = "open", .rows = "0", .workers = "up-to-2P"},
+    {.backends = "floor", .calls = "cacheline,fork", .tasks = 10000},
     {.chunks = "python", .rows = "10^3..10^7"},
     {.chunks = "25000", .rows = "2000000"},
     {.backends = "floor", .calls = "peak", .rows = "10^3..10^7,2000000"},
@@ -75,6 +77,44 @@ static const struct plan_row full_rows[] = {
     {.backends = "cpython", .calls = "loop", .repetitions = 1},
     {.backends = "cpython", .calls = "apply", .tasks = 5000, .repetitions = 1},
     {.backends = "cpython", .chunks = "1,64,python", .repetitions = 1},
+};
+
+/* outlier: short tasks of about 2 ms, the long one of 400 ms. */
+#define OUTLIER "outlier:1600000"
+
+/* What "The pool's core" in RESULTS.md is about, and nothing else: two workers, whatever the machine has. */
+static const struct plan_row core_rows[] = {
+    {.backends = "fork,pthread", .schedules = "steal", .chunks = "1,25000", .workers = "2", .repetitions = 5},
+    {.backends = "fork", .schedules = "steal", .workers = "2", .datas = "copy", .repetitions = 5},
+    {.backends = "fork,pthread",
+     .schedules = "steal",
+     .chunks = "25000",
+     .workers = "2",
+     .rows = "2000000",
+     .beside = "callback,floor"},
+    {.kernels = OUTLIER,
+     .backends = "fork,pthread",
+     .schedules = "steal",
+     .workers = "2",
+     .rows = "200",
+     .beside = "callback"},
+    {.backends = "fork", .calls = "apply", .workers = "1", .starts = "warm", .tasks = 2000, .repetitions = 5},
+    {.backends = "fork", .calls = "apply", .workers = "1", .starts = "cold", .tasks = 50},
+    {.backends = "fork", .calls = "open", .workers = "2", .rows = "0", .repetitions = 5},
+};
+
+/* Tasks of a nanosecond: at 10^8 rows a process holds 2.4 GB of items and results. */
+#define GROWTH "compute:1"
+
+/* What "Growth" in RESULTS.md is about. */
+static const struct plan_row growth_rows[] = {
+    {.kernels = GROWTH, .backends = "fork,pthread", .schedules = "steal", .rows = "10^3..10^8", .beside = "callback"},
+    {.kernels = GROWTH,
+     .backends = "fork,pthread",
+     .schedules = "steal",
+     .rows = "10^6",
+     .workers = "2^0..2^5",
+     .beside = "callback"},
 };
 
 static const struct plan_profile profiles[] = {
@@ -99,6 +139,20 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0.01,
      .budget_s = INFINITY,
      ARRAY(full_rows)},
+    {.name = "core",
+     .summary = "what the pool itself must reach, in 9 rounds, under a minute on 2 CPUs",
+     .rounds = 9,
+     .repetitions = 1,
+     .min_time_s = 0.002,
+     .budget_s = 57,
+     ARRAY(core_rows)},
+    {.name = "growth",
+     .summary = "10^3 to 10^8 rows, 1 to 32 workers, in 5 rounds: 2.5 GB of memory",
+     .rounds = 5,
+     .repetitions = 1,
+     .min_time_s = 0.002,
+     .budget_s = 120,
+     ARRAY(growth_rows)},
 };
 
 const struct plan_profile *plan_profile_at(size_t index)

@@ -19,11 +19,16 @@ static const char *const status_names[] = {
 static const struct {
     const char *key;
     size_t offset;
+    bool is_late; /* older records lack it */
 } figures[] = {
-    {"cpu_ns", offsetof(struct sample, cpu_ns)},       {"workers_cpu_ns", offsetof(struct sample, workers_cpu_ns)},
-    {"handovers", offsetof(struct sample, handovers)}, {"steals", offsetof(struct sample, steals)},
-    {"steal_pct", offsetof(struct sample, steal_pct)}, {"involuntary", offsetof(struct sample, involuntary)},
-    {"load", offsetof(struct sample, load)},
+    {"cpu_ns", offsetof(struct sample, cpu_ns), false},
+    {"workers_cpu_ns", offsetof(struct sample, workers_cpu_ns), false},
+    {"handovers", offsetof(struct sample, handovers), false},
+    {"steals", offsetof(struct sample, steals), false},
+    {"steal_pct", offsetof(struct sample, steal_pct), false},
+    {"involuntary", offsetof(struct sample, involuntary), false},
+    {"load", offsetof(struct sample, load), false},
+    {"call_bytes", offsetof(struct sample, call_bytes), true},
 };
 #define FIGURE_COUNT (sizeof figures / sizeof *figures)
 
@@ -31,10 +36,12 @@ static const struct {
 static const struct {
     const char *key;
     size_t offset;
+    bool is_late; /* older records lack it */
 } series[] = {
-    {"times_ns", offsetof(struct sample, times_ns)},
-    {"loop_ns", offsetof(struct sample, loop_ns)},
-    {"callback_ns", offsetof(struct sample, callback_ns)},
+    {"times_ns", offsetof(struct sample, times_ns), false},
+    {"loop_ns", offsetof(struct sample, loop_ns), false},
+    {"callback_ns", offsetof(struct sample, callback_ns), false},
+    {"floor_ns", offsetof(struct sample, floor_ns), true},
 };
 #define SERIES_COUNT (sizeof series / sizeof *series)
 
@@ -113,6 +120,8 @@ static bool read_figure(const json_t *value, double *figure)
 static bool read_series(const json_t *array, struct sample *sample, size_t which)
 {
     size_t count = json_array_size(array);
+    if (array == NULL && series[which].is_late)
+        return true;
     if (!json_is_array(array) || count > JOURNAL_TIMES_MAX)
         return false;
     if (which == 0)
@@ -164,8 +173,10 @@ static bool read_record(const json_t *record, struct sample *sample)
     sample->round = (int)round;
     for (size_t s = 0; s < SERIES_COUNT && whole; s++)
         whole = read_series(json_object_get(record, series[s].key), sample, s);
-    for (size_t i = 0; i < FIGURE_COUNT && whole; i++)
-        whole = read_figure(json_object_get(record, figures[i].key), figure_of(sample, i));
+    for (size_t i = 0; i < FIGURE_COUNT && whole; i++) {
+        const json_t *figure = json_object_get(record, figures[i].key);
+        whole = (figure == NULL && figures[i].is_late) || read_figure(figure, figure_of(sample, i));
+    }
     return whole;
 }
 

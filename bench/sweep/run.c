@@ -126,7 +126,7 @@ static int run_cell(struct rounds *rounds, size_t index, int round)
 {
     const struct run *run = rounds->run;
     const struct plan_cell *cell = &run->plan->cells[index];
-    struct measure_counts counts = calibrate_counts(rounds->calibration, &cell->cell);
+    struct measure_counts counts = calibrate_counts(rounds->calibration, run->measure, cell);
     struct sample sample;
     double before_s = clock_seconds();
     int status = measure_sample(run->measure, cell, &counts, round, &sample);

@@ -33,7 +33,7 @@ struct backend_pool {
     uint64_t grace_ns;
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
-    const volatile uint64_t *call_bytes; /* most bytes that calls took beside what alloc gave, or NULL */
+    const volatile uint64_t *call_bytes; /* as in grain_pool_stats, or NULL */
 };
 
 struct grain_backend {

@@ -10,5 +10,9 @@
 extern const struct kernel kernel_howmany;
 extern const struct kernel kernel_compute;
 extern const struct kernel kernel_empty;
+extern const struct kernel kernel_outlier;
+
+/* A fill for items that are a seed each. */
+void kernel_fill_seeds(void *items, size_t count, uint64_t seed, const struct kernel_params *params);
 
 #endif

@@ -6,26 +6,12 @@
  * oracle jumps to the end of the chain in O(log iterations) steps.
  */
 #include "builtin.h"
-
-/* Knuth's MMIX generator (The Art of Computer Programming, volume 2, 3.3.4). */
-#define MULTIPLIER UINT64_C(6364136223846793005)
-#define INCREMENT  UINT64_C(1442695040888963407)
-
-/* The empty statement makes x opaque at each step: no compiler can then fold steps, or run several
- * tasks' chains side by side in one vector, which would make the loop another program than the task. */
-static inline __attribute__((always_inline)) uint64_t chain(uint64_t x, uint64_t iterations)
-{
-    for (uint64_t i = 0; i < iterations; i++) {
-        x = x * MULTIPLIER + INCREMENT;
-        __asm__("" : "+r"(x));
-    }
-    return x;
-}
+#include "chain.h"
 
 static int compute_task(const void *item, void *result, struct grain_context *ctx)
 {
     const struct kernel_params *params = grain_context_params(ctx);
-    *(uint64_t *)result = chain(*(const uint64_t *)item, params->iterations);
+    *(uint64_t *)result = chain_run(*(const uint64_t *)item, params->iterations);
     return 0;
 }
 
@@ -34,7 +20,7 @@ static void compute_loop(const void *items, void *results, size_t count, const s
     const uint64_t *seed = items;
     uint64_t *result = results, iterations = params->iterations;
     for (size_t i = 0; i < count; i++)
-        result[i] = chain(seed[i], iterations);
+        result[i] = chain_run(seed[i], iterations);
 }
 
 static int compute_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
@@ -43,23 +29,12 @@ static int compute_chunk(const void *items, void *results, size_t count, struct 
     return 0;
 }
 
-/* n steps at once are one step with other constants, x -> m * x + d; they are put together from the
- * steps of 1, 2, 4 ... by the bits of n.
- * source: F. B. Brown, "Random number generation with arbitrary strides", Trans. ANS 71 (1994). */
 static size_t compute_check(const void *items, const void *results, size_t count, const struct kernel_params *params)
 {
-    uint64_t jump_m = 1, jump_d = 0, step_m = MULTIPLIER, step_d = INCREMENT;
-    for (uint64_t n = params->iterations; n > 0; n >>= 1) {
-        if (n & 1) {
-            jump_m *= step_m;
-            jump_d = jump_d * step_m + step_d;
-        }
-        step_d *= step_m + 1;
-        step_m *= step_m;
-    }
+    const struct chain_jump jump = chain_jump(params->iterations);
     const uint64_t *seed = items, *result = results;
     for (size_t i = 0; i < count; i++)
-        if (result[i] != jump_m * seed[i] + jump_d)
+        if (result[i] != jump.m * seed[i] + jump.d)
             return i;
     return count;
 }
@@ -74,4 +49,5 @@ const struct kernel kernel_compute = {
     .chunk = compute_chunk,
     .loop = compute_loop,
     .check = compute_check,
+    .fill = kernel_fill_seeds,
 };

@@ -13,17 +13,17 @@
 extern "C" {
 #endif
 
-/* What kind of items a kernel reads; the harness makes them. */
+/* What kind of items a kernel reads. */
 enum kernel_items {
-    KERNEL_ITEMS_ROWS, /* rows of `columns` int32_t */
-    KERNEL_ITEMS_SEEDS /* one uint64_t a task */
+    KERNEL_ITEMS_ROWS, /* rows of `columns` int32_t, out of the data set */
+    KERNEL_ITEMS_SEEDS /* one uint64_t a task, made by the kernel's fill */
 };
 
 /* The params of every kernel: what the harness can set. Copied to the workers with the call. */
 struct kernel_params {
     int32_t columns;          /* howmany, empty: values in a row */
     int32_t minimum, maximum; /* howmany: inclusive */
-    uint64_t iterations;      /* compute: length of the multiply-add chain */
+    uint64_t iterations;      /* compute, outlier: length of the (short) multiply-add chain */
 };
 
 struct kernel {
@@ -42,6 +42,13 @@ struct kernel {
 
     /* The oracle: the index of the first wrong result, or count when all are right. */
     size_t (*check)(const void *items, const void *results, size_t count, const struct kernel_params *params);
+
+    /* Makes count items; the same seed gives the same items. NULL: they are rows of the data set. */
+    void (*fill)(void *items, size_t count, uint64_t seed, const struct kernel_params *params);
+
+    /* The longest task's share of the work of count tasks: no number of workers ends before it does. NULL: tasks are
+     * alike, and so are halves of them. */
+    double (*longest)(size_t count);
 };
 
 /* The index-th kernel, NULL past the last; the one with that name (up to a colon), or NULL. */

@@ -8,6 +8,7 @@ BENCH=$GRAIN_BINARY/bench/grain-bench
 FAULTY=$GRAIN_BINARY/tests/grain_bench_faulty
 ROWS=rows:2000/data:shared/start:warm
 LOOP=howmany/serial/loop/-/chunk:0/workers:1/$ROWS
+PEAK=howmany/floor/peak/-/chunk:0/workers:2/$ROWS
 CALLBACK=howmany/serial/callback/-/chunk:0/workers:1/$ROWS
 MAP=map/dynamic/chunk:64/workers:2/$ROWS
 
@@ -17,38 +18,42 @@ import json, sys
 for r in json.load(open(sys.argv[1]))["benchmarks"]:
     if eval(sys.argv[2]): print(eval(sys.argv[3]))' "$1" "$2" "$3"; }
 
-# A cell and its baselines, few iterations, as JSON in $JSON.
+two_cpus() { [ "$(nproc)" -ge 2 ]; }
+
+# A cell and its partners, few iterations, as JSON in $JSON.
 measure() { # CELL [FLAG...]
   JSON=$BATS_TEST_TMPDIR/out.json
-  "$BENCH" --grain_cell="$1" --grain_iterations=3,2,2 --benchmark_format=json "${@:2}" \
+  "$BENCH" --grain_cell="$1" --grain_iterations=3,2,2,2 --benchmark_format=json "${@:2}" \
     >"$JSON" 2>"$BATS_TEST_TMPDIR/err"
 }
 
-@test "a cell brings its two baselines, under their own names; repetitions, interleaving and the filter work" {
+@test "a cell brings its two baselines and its floor, under their own names; repetitions, interleaving and the filter work" {
   need_python
   local cell=howmany/pthread/$MAP
   measure "$cell" --benchmark_repetitions=3 --benchmark_enable_random_interleaving=true \
-    "--benchmark_filter=^($cell|$LOOP|$CALLBACK)\$"
-  for name in "$cell" "$LOOP" "$CALLBACK"; do
+    "--benchmark_filter=^($cell|$LOOP|$CALLBACK|$PEAK)\$"
+  for name in "$cell" "$LOOP" "$CALLBACK" "$PEAK"; do
     [ "$(runs "$JSON" "r['name'] == '$name' and r['run_type'] == 'iteration'" "r['repetition_index']")" = $'0\n1\n2' ]
     [ "$(runs "$JSON" "r['run_name'] == '$name' and r['run_type'] == 'aggregate'" "r['aggregate_name']")" = \
       $'mean\nmedian\nstddev\ncv' ]
   done
-  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['iterations'], r['tasks'], r['handovers'] >= 2")" = \
-    $'(3, 2000.0, True)\n(3, 2000.0, True)\n(3, 2000.0, True)' ]
+  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['iterations'], r['tasks'], r['handovers'] >= 2, r['call_bytes']")" = \
+    $'(3, 2000.0, True, 0.0)\n(3, 2000.0, True, 0.0)\n(3, 2000.0, True, 0.0)' ]
   [ "$(runs "$JSON" "r['name'] == '$LOOP'" "r['iterations']" | sort -u)" = 2 ]
   measure "$cell" "--benchmark_filter=^$CALLBACK\$"
   [ "$(runs "$JSON" True "r['name']")" = "$CALLBACK" ]
-  measure "$cell" "--benchmark_filter=-^howmany/serial"
+  measure "$cell" "--benchmark_filter=-^howmany/(serial|floor)"
   [ "$(runs "$JSON" True "r['name']")" = "$cell" ]
 }
 
 @test "every kind of cell runs and is right" {
   need_python
   local backend cell
-  for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP empty/serial/$MAP \
+  for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP outlier:5/serial/$MAP empty/serial/$MAP \
     "howmany/floor/peak/-/chunk:0/workers:2/$ROWS" "compute:50/floor/peak/-/chunk:0/workers:64/rows:1999/data:copy/start:warm" \
+    "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" howmany/floor/fork/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
     "$LOOP" "$CALLBACK"; do
+    [[ $cell != *cacheline* ]] || two_cpus || continue
     measure "$cell"
     [ "$(runs "$JSON" "r['name'] == '$cell'" "'error_occurred' in r, r['real_time'] > 0")" = "(False, True)" ]
   done
@@ -65,15 +70,16 @@ measure() { # CELL [FLAG...]
   done
 }
 
-@test "an open cell has no baselines; apply runs as many tasks as it may" {
+@test "an open cell has no baselines but a floor; apply and its floor run as many tasks as they may" {
   need_python
-  local cell=howmany/fork/open/-/chunk:0/workers:2/rows:0/data:shared/start:warm
+  local cell=howmany/fork/open/-/chunk:0/workers:2/rows:0/data:shared/start:warm line=howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS
   measure "$cell"
-  [ "$(runs "$JSON" True "r['name'], r['tasks']")" = "('$cell', 0.0)" ]
+  [ "$(runs "$JSON" True "r['name'], r['tasks']")" = "('$cell', 0.0)"$'\n'"('${cell/fork\/open/floor/fork}', 0.0)" ]
   cell=howmany/pthread/apply/-/chunk:0/workers:2/$ROWS
   measure "$cell" --grain_tasks=30 --benchmark_repetitions=1
   [ "$(runs "$JSON" "r['name'] == '$cell'" "r['tasks'], r['handovers']")" = "(30.0, 30.0)" ]
   [ "$(runs "$JSON" "r['name'] == '$LOOP'" "r['tasks']")" = 2000.0 ]
+  ! two_cpus || [ "$(runs "$JSON" "r['name'] == '$line'" "r['tasks']")" = 30.0 ]
 }
 
 @test "cold calls are timed without the sleep before them" {
@@ -124,7 +130,7 @@ measure() { # CELL [FLAG...]
   [[ "$order " != *openmp*fork* ]]
   run --separate-stderr "$BENCH" --grain_cell="${lines[3]}" --benchmark_list_tests
   [ "$status" -eq 0 ]
-  [ "${#lines[@]}" -eq 3 ]
+  [ "${#lines[@]}" -eq 4 ]
 }
 
 @test "compare.py of Google Benchmark reads both outputs, JSON and --benchmark_out" {
@@ -156,7 +162,7 @@ PY
   run python3 "$tool" --no-color benchmarks "$JSON" "$BATS_TEST_TMPDIR/file.json"
   [ "$status" -eq 0 ]
   # the same runs: no change anywhere
-  [ "$(grep -Ec "^($cell|$LOOP|$CALLBACK) +\+0\.0000 +\+0\.0000" <<<"$output")" -eq 9 ]
+  [ "$(grep -Ec "^($cell|$LOOP|$CALLBACK|$PEAK) +\+0\.0000 +\+0\.0000" <<<"$output")" -eq 12 ]
   [ "$(runs "$BATS_TEST_TMPDIR/file.json" "r['name'] == '$cell'" 1 | wc -l)" -eq 3 ]
 }
 
@@ -170,9 +176,9 @@ assert re.fullmatch(r"\d+\.\d+\.\d+", context["grain_version"])
 assert context["compiler"] and "flags" in context
 assert "DEBUG" in context["note"]
 PY
-  run --separate-stderr "$BENCH" --grain_cell="$LOOP" --grain_iterations=2,2,2 --benchmark_color=false
+  run --separate-stderr "$BENCH" --grain_cell="$LOOP" --grain_iterations=2,2,2,2 --benchmark_color=false
   [[ ${lines[3]} =~ ^$LOOP\ +[0-9]+\ ns\ +[0-9]+\ ns\ +2\ .*tasks=2k ]]
-  run --separate-stderr "$BENCH" --grain_cell="$LOOP" --grain_iterations=2,2,2 --benchmark_format=csv
+  run --separate-stderr "$BENCH" --grain_cell="$LOOP" --grain_iterations=2,2,2,2 --benchmark_format=csv
   [ "$status" -eq 0 ]
   [ "$(grep -c "^\"$LOOP\",2," <<<"$output")" -eq 1 ]
 }
@@ -181,7 +187,7 @@ PY
   need_python
   JSON=$BATS_TEST_TMPDIR/out.json
   for cell in howmany/fork/$MAP howmany/pthread/$MAP "howmany/floor/peak/-/chunk:0/workers:2/$ROWS" "$CALLBACK"; do
-    GRAIN_TEST_FAULT=wrong run --separate-stderr "$FAULTY" --grain_cell="$cell" --grain_iterations=2,2,2 \
+    GRAIN_TEST_FAULT=wrong run --separate-stderr "$FAULTY" --grain_cell="$cell" --grain_iterations=2,2,2,2 \
       --benchmark_format=json
     [ "$status" -eq 3 ]
     echo "$output" >"$JSON"
@@ -191,7 +197,7 @@ PY
 }
 
 @test "results of an earlier run do not pass for those of the timed one" {
-  GRAIN_TEST_FAULT=stale run --separate-stderr "$FAULTY" --grain_cell="$CALLBACK" --grain_iterations=2,2,2 \
+  GRAIN_TEST_FAULT=stale run --separate-stderr "$FAULTY" --grain_cell="$CALLBACK" --grain_iterations=2,2,2,2 \
     "--benchmark_filter=^$CALLBACK\$" --benchmark_format=json
   [ "$status" -eq 3 ]
   [[ $output == *'"wrong result at row 0: nothing instead of 4"'* ]]
@@ -201,17 +207,17 @@ PY
   need_python
   for backend in fork pthread; do
     GRAIN_TEST_FAULT=fail run --separate-stderr "$FAULTY" --grain_cell="howmany/$backend/$MAP" \
-      --grain_iterations=2,2,2 --benchmark_format=json
+      --grain_iterations=2,2,2,2 --benchmark_format=json
     [ "$status" -eq 1 ]
     [[ $output == *'"task 7 failed: seven is unlucky"'* ]]
   done
   JSON=$BATS_TEST_TMPDIR/out.json
   run --separate-stderr "$BENCH" --grain_cell="howmany/fork/map/taskloop/chunk:1/workers:2/$ROWS" \
-    --grain_iterations=2,2,2 --benchmark_format=json
+    --grain_iterations=2,2,2,2 --benchmark_format=json
   [ "$status" -eq 1 ]
   echo "$output" >"$JSON"
   [ "$(runs "$JSON" "'error_occurred' in r" "r['error_message']")" = "not supported" ]
-  [ "$(runs "$JSON" "'error_occurred' not in r" "r['name']")" = "$LOOP"$'\n'"$CALLBACK" ]
+  [ "$(runs "$JSON" "'error_occurred' not in r" "r['name']")" = "$LOOP"$'\n'"$CALLBACK"$'\n'"$PEAK" ]
 }
 
 @test "bad cells: exit 2 and one clear line" {
@@ -220,6 +226,8 @@ PY
     "howmany/fork/sing/-/chunk:1/workers:2/$ROWS" "howmany/cpython/$MAP" "howmany/fork/loop/-/chunk:0/workers:1/$ROWS" \
     "howmany/serial/peak/-/chunk:0/workers:1/$ROWS" "howmany/floor/$MAP" "compute/fork/$MAP" "howmany:5/fork/$MAP" \
     "howmany/fork/open/-/chunk:0/workers:2/$ROWS" "howmany/fork/map/-/chunk:1/workers:2/rows:0/data:shared/start:warm" \
+    "howmany/floor/fork/-/chunk:0/workers:2/$ROWS" "howmany/fork/cacheline/-/chunk:0/workers:2/$ROWS" \
+    howmany/floor/cacheline/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
     "howmany/serial/loop/dynamic/chunk:0/workers:1/$ROWS" "howmany/serial/loop/-/chunk:0/workers:2/$ROWS"; do
     run --separate-stderr "$BENCH" --grain_cell="$cell"
     [ "$status" -eq 2 ] || { echo "accepted: $cell" && false; }
@@ -230,8 +238,8 @@ PY
 
 @test "bad flags: exit 2 and a reason" {
   for flag in --grain_columns=0 --grain_columns=5x --grain_seed=-1 --grain_seed=4294967296 --grain_minimum= \
-    --grain_maximum=9999999999 --grain_tasks=0 --grain_iterations=1,2 --grain_iterations=1,2,3,4 --grain_iterations=1,,2 \
-    --grain_iterations=1,2,3 stray --benchmark_format=xml "--benchmark_filter=(" --benchmark_filter=nothing; do
+    --grain_maximum=9999999999 --grain_tasks=0 --grain_iterations=1,2,3 --grain_iterations=1,2,3,4,5 --grain_iterations=1,,2,3 \
+    --grain_iterations=1,2,3,4 stray --benchmark_format=xml "--benchmark_filter=(" --benchmark_filter=nothing; do
     run --separate-stderr "$BENCH" "$flag"
     [ "$status" -eq 2 ] || { echo "accepted: $flag" && false; }
     is_one_clear_line
@@ -255,6 +263,7 @@ PY
 @test "no process is left behind" {
   local mark=$BATS_TEST_TMPDIR
   GRAIN_TEST_MARK=$mark "$BENCH" --grain_cell="howmany/fork/$MAP" --grain_cell="howmany/pthread/$MAP" \
+    --grain_cell="howmany/fork/apply/-/chunk:0/workers:1/$ROWS" \
     --benchmark_min_time=0.001 >/dev/null 2>&1
   run grep -lzsxF "GRAIN_TEST_MARK=$mark" /proc/[0-9]*/environ
   [ -z "$output" ]

@@ -9,8 +9,12 @@ PUBLISHED=$GRAIN_SOURCE/bench/published
 @test "RESULTS.md, summary.csv and claims.json follow from the published samples, byte for byte" {
   [ -f "$PUBLISHED/samples.jsonl" ] || skip "nothing is published yet"
   local dir=$BATS_TEST_TMPDIR/again
+  local inside
   mkdir "$dir"
   cp "$PUBLISHED/env.json" "$PUBLISHED/samples.jsonl" "$dir/"
+  for inside in core growth; do
+    [ ! -d "$PUBLISHED/$inside" ] || cp -R "$PUBLISHED/$inside" "$dir/"
+  done
   "$GRAIN" report "$dir" >/dev/null
   cmp "$dir/summary.csv" "$PUBLISHED/summary.csv"
   cmp "$dir/claims.json" "$PUBLISHED/claims.json"

@@ -178,6 +178,81 @@ static void test_baseline(void **state)
     assert_string_equal(name, "compute:1000/serial/loop/-/chunk:0/workers:1/rows:2000/data:shared/start:warm");
 }
 
+/* A cell's floor has its kernel and its rows, and is plain whatever the cell is. */
+static void test_floor(void **state)
+{
+    (void)state;
+#define PLAIN "/data:shared/start:warm"
+    static const struct {
+        const char *cell;
+        int usable_cpus;
+        const char *floor; /* NULL: none */
+    } expected[] = {
+        {"howmany/fork/map/steal/chunk:1/workers:2/rows:200000/data:copy/start:cold/wait:spin", 8,
+         "howmany/floor/peak/-/chunk:0/workers:2/rows:200000" PLAIN},
+        {"compute:9/openmp-as-shipped/map_chunks/dynamic/chunk:1/workers:16/rows:20" PLAIN, 2,
+         "compute:9/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/pthread/map/static/chunk:1/workers:4/rows:20" PLAIN, 1,
+         "howmany/floor/peak/-/chunk:0/workers:1/rows:20" PLAIN},
+        {"howmany/fork/apply/-/chunk:0/workers:1/rows:20" PLAIN, 2,
+         "howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 1, NULL},
+        {"howmany/fork/open/-/chunk:0/workers:3/rows:0" PLAIN, 1,
+         "howmany/floor/fork/-/chunk:0/workers:3/rows:0" PLAIN},
+        {"outlier:9/fork/map/steal/chunk:1/workers:2/rows:20" PLAIN, 2, NULL}, /* halves by number are no halves */
+        {"outlier:9/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 2,
+         "outlier:9/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/null/map/dynamic/chunk:1/workers:2/rows:20" PLAIN, 2, NULL},
+        {"howmany/cpython/map/-/chunk:1/workers:2/rows:20" PLAIN, 2, NULL},
+        {"howmany/serial/callback/-/chunk:0/workers:1/rows:20" PLAIN, 2, NULL},
+        {"howmany/serial/map/dynamic/chunk:1/workers:1/rows:20" PLAIN, 2, NULL},
+        {"howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN, 2, NULL},
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct cell cell, floor;
+        char name[CELL_NAME_MAX];
+        assert_int_equal(cell_parse(expected[i].cell, &cell, NULL), 0);
+        assert_int_equal(cell_floor(&cell, expected[i].usable_cpus, &floor), expected[i].floor != NULL);
+        if (!expected[i].floor)
+            continue;
+        assert_int_equal(cell_name(&floor, name), 0);
+        assert_string_equal(name, expected[i].floor);
+    }
+}
+
+static void partners_are(const char *name, const char *loop, const char *callback, const char *floor)
+{
+    const char *const expected[CELL_TURNS] = {name, loop, callback, floor};
+    struct cell cell, partner;
+    char got[CELL_NAME_MAX];
+    assert_int_equal(cell_parse(name, &cell, NULL), 0);
+    for (int turn = 0; turn < CELL_TURNS; turn++) {
+        assert_int_equal(cell_partner(&cell, (enum cell_turn)turn, 2, &partner), expected[turn] != NULL);
+        if (expected[turn]) {
+            assert_int_equal(cell_name(&partner, got), 0);
+            assert_string_equal(got, expected[turn]);
+        }
+    }
+}
+
+static void test_partners(void **state)
+{
+    (void)state;
+    const char *loop = "howmany/serial/loop/-/chunk:0/workers:1/rows:20" PLAIN,
+               *callback = "howmany/serial/callback/-/chunk:0/workers:1/rows:20" PLAIN;
+    partners_are("howmany/fork/map/steal/chunk:1/workers:2/rows:20" PLAIN, loop, callback,
+                 "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN);
+    partners_are("howmany/fork/open/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL,
+                 "howmany/floor/fork/-/chunk:0/workers:2/rows:0" PLAIN);
+    partners_are("howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN, loop, callback, NULL);
+    partners_are("howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN, NULL, NULL, NULL);
+    partners_are("howmany/floor/fork/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL, NULL);
+    partners_are("howmany/cpython/map/-/chunk:64/workers:2/rows:20" PLAIN,
+                 "howmany/cpython/loop/-/chunk:0/workers:1/rows:20" PLAIN, NULL, NULL);
+    partners_are(loop, loop, callback, NULL);
+#undef PLAIN
+}
+
 /* The figures that CPython gives at two workers. */
 static void test_python_chunk(void **state)
 {
@@ -200,7 +275,7 @@ static void test_workers_used(void **state)
         const char *call;
         int workers, usable, used;
     } expected[] = {{"map", 2, 8, 2},      {"map", 16, 8, 8}, {"map_chunks", 4, 2, 2}, {"apply", 4, 8, 1},
-                    {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2}};
+                    {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2},       {"cacheline", 2, 8, 1}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct cell cell = {.workers = expected[i].workers};
         snprintf(cell.call, sizeof cell.call, "%s", expected[i].call);
@@ -213,7 +288,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_name),     cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_longest),      cmocka_unit_test(test_baseline),   cmocka_unit_test(test_python_chunk),
-        cmocka_unit_test(test_workers_used),
+        cmocka_unit_test(test_workers_used), cmocka_unit_test(test_floor),      cmocka_unit_test(test_partners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

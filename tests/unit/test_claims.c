@@ -248,6 +248,70 @@ static void test_clock_speed_cancels(void **state)
     assert_true(fabs(claim(setting, "fork-chunk1-costs-3x-best")->ratio.median / before - 1) < 1e-9);
 }
 
+/* The pool's core: speedups, shares and multiples of a floor in pairs, at most as well as at least, goals, one that is
+ * only told; what a sweep has not is left out. */
+static void test_core(void **state)
+{
+    static const struct {
+        const char *id, *relation, *verdict;
+        double ratio;
+        bool reaches_goal;
+    } expected[] = {
+        {"fork-core-chunk1", ">=", "holds", 1.8, true},
+        {"pthread-core-chunk1", ">=", "holds", 1.6, false},
+        {"fork-core-chunk1-copied", ">=", "does not hold", 0.7, false},
+        {"fork-core-outlier", "<=", "holds", 402 / (798 * 200.0 / 399), true},
+        {"fork-core-peak-2m", ">=", "holds", 3.1 / 3.2, false},
+        {"fork-core-apply", "<=", "holds", 1.2, true},
+        {"fork-core-apply-cold", "", "reported", 50, false},
+        {"fork-core-open", "<=", "holds", 1.5, false},
+    };
+    struct setting *setting = *state;
+    size_t core = 0;
+
+    analyse(setting, 2);
+    assert_null(claims_find(&setting->claims, "fork-core-chunk1"));
+    forget(setting);
+    synthetic_core(&setting->sweep);
+    analyse(setting, 2);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        const struct claim *found = claim(setting, expected[i].id);
+
+        assert_string_equal(found->verdict, expected[i].verdict);
+        assert_string_equal(found->relation, expected[i].relation);
+        assert_true(fabs(found->ratio.median / expected[i].ratio - 1) < 0.02);
+        assert_true(found->is_core && found->reaches_goal == expected[i].reaches_goal);
+        assert_string_equal(found->cells[1], "");
+    }
+    for (size_t i = 0; i < setting->claims.count; i++)
+        core += setting->claims.claims[i].is_core;
+    assert_int_equal(core, sizeof expected / sizeof expected[0]); /* pthread has no claim about open */
+    assert_true(fabs(claim(setting, "fork-core-chunk1")->over_loop.median - 1.8 * 440 / 620) < 0.02);
+    assert_int_equal(claim(setting, "fork-core-open")->over_loop.values, 0);
+    forget(setting);
+    synthetic_scale(&setting->sweep, "howmany/fork/open", 2);
+    synthetic_scale(&setting->sweep, "outlier:1600000/fork", 1.11);
+    analyse(setting, 2);
+    assert_string_equal(claim(setting, "fork-core-open")->verdict, "does not hold");
+    assert_string_equal(claim(setting, "fork-core-outlier")->verdict, "does not hold");
+    forget(setting);
+    analyse(setting, 1);
+    assert_string_equal(claim(setting, "fork-core-chunk1")->verdict, "not shown: 1 usable CPU");
+}
+
+/* Pairs come first: then the peak's own cell, measured in another process, does not matter. */
+static void test_share_of_peak_in_pairs(void **state)
+{
+    struct setting *setting = *state;
+    const char *cell = "howmany/fork/map/dynamic/chunk:25000/workers:2/rows:2000000";
+
+    synthetic_beside(&setting->sweep, cell, 2.4e6); /* of 3.2 ms; the peak's own cell says 3.1 */
+    analyse(setting, 2);
+    assert_true(fabs(claim(setting, "fork-pays-at-2m-rows")->ratio.median - 0.75) < 0.02);
+    assert_string_equal(claim(setting, "fork-pays-at-2m-rows")->cells[1], "");
+    assert_true(fabs(claim(setting, "pthread-pays-at-2m-rows")->ratio.median - 3.1 / 3.2) < 0.02);
+}
+
 static void test_model(void **state)
 {
     struct setting *setting = *state;
@@ -271,6 +335,7 @@ static void test_json(void **state)
     char *text;
     json_t *root, *entry;
 
+    synthetic_core(&setting->sweep);
     analyse(setting, 2);
     model_fit(&model, &setting->study, "fork");
     text = claims_json(&setting->claims, &setting->study, &model, 1);
@@ -281,6 +346,12 @@ static void test_json(void **state)
     entry = json_array_get(json_object_get(root, "claims"), 0);
     assert_string_equal(json_string_value(json_object_get(entry, "verdict")), "holds");
     assert_true(json_real_value(json_object_get(entry, "ci_low")) > 1);
+    assert_null(json_object_get(entry, "goal"));
+    for (size_t i = 0; i < setting->claims.count; i++)
+        if (strcmp(setting->claims.claims[i].id, "fork-core-chunk1") == 0)
+            entry = json_array_get(json_object_get(root, "claims"), i);
+    assert_true(json_real_value(json_object_get(entry, "goal")) == 1.6);
+    assert_int_equal(json_array_size(json_object_get(entry, "speedup_loop")), 3);
     assert_int_equal(json_array_size(json_object_get(root, "models")), 1);
     json_decref(root);
     free(text);
@@ -299,6 +370,8 @@ int main(void)
         WITH_SWEEP(test_noisy),
         WITH_SWEEP(test_too_few_rounds),
         WITH_SWEEP(test_clock_speed_cancels),
+        WITH_SWEEP(test_core),
+        WITH_SWEEP(test_share_of_peak_in_pairs),
         WITH_SWEEP(test_model),
         WITH_SWEEP(test_json),
     };

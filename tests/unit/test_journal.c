@@ -30,8 +30,10 @@ static struct sample example(int round)
     for (int i = 0; i < 3; i++) {
         sample.times_ns[i] = 1e6 + round + i;
         sample.loop_ns[i] = 9e5 + i;
+        sample.floor_ns[i] = 5e5 + i;
     }
     sample.handovers = 3125;
+    sample.call_bytes = 4096;
     strcpy(sample.message, "a \"quoted\" line\nand a second");
     return sample;
 }
@@ -48,10 +50,12 @@ static void assert_same(const struct sample *a, const struct sample *b)
     for (int i = 0; i < a->times; i++) {
         assert_true(a->times_ns[i] == b->times_ns[i]);
         assert_true(a->loop_ns[i] == b->loop_ns[i]);
+        assert_true(a->floor_ns[i] == b->floor_ns[i]);
         assert_true(!isfinite(a->callback_ns[i]) && isnan(b->callback_ns[i]));
     }
     assert_true(a->handovers == b->handovers);
     assert_true(isnan(b->steals));
+    assert_true(a->call_bytes == b->call_bytes);
 }
 
 static char *in_folder(void **state, const char *name)
@@ -216,6 +220,33 @@ static void test_strangers(void **state)
     free(dir);
 }
 
+/* Records from before there were floors: they are whole, and no floor is known. A broken one is not taken for such. */
+static void test_older_records(void **state)
+{
+    (void)state;
+#define RECORD(more)                                                                                                   \
+    "{\"cell\":\"x\",\"round\":0,\"status\":\"ok\",\"iterations\":1,\"tasks\":1,\"times_ns\":[1,2],\"loop_ns\":[1,2]," \
+    "\"callback_ns\":[1,2]," more "\"cpu_ns\":1,\"workers_cpu_ns\":1,\"handovers\":1,\"steals\":1,\"steal_pct\":1,"    \
+    "\"involuntary\":1,\"load\":1,\"message\":\"\"}"
+    static const struct {
+        const char *line;
+        bool is_whole;
+    } records[] = {{RECORD(""), true},
+                   {RECORD("\"floor_ns\":[null,7],"), true},
+                   {RECORD("\"floor_ns\":null,"), false},
+                   {RECORD("\"floor_ns\":[7],"), false},
+                   {RECORD("\"call_bytes\":\"7\","), false}};
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        struct sample sample;
+        assert_int_equal(record_read(records[i].line, strlen(records[i].line), &sample), records[i].is_whole);
+        if (records[i].is_whole) {
+            assert_true(sample.times == 2 && sample.callback_ns[1] == 2 && isnan(sample.floor_ns[0]));
+            assert_true(isnan(sample.call_bytes));
+            assert_true(i == 0 ? isnan(sample.floor_ns[1]) : sample.floor_ns[1] == 7);
+        }
+    }
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -261,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_nothing_twice),
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_older_records),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_errors),
     };

@@ -56,6 +56,7 @@ static void test_table(void **state)
     } expected[] = {
         {"howmany", KERNEL_ITEMS_ROWS, 20, 4, NULL},
         {"compute", KERNEL_ITEMS_SEEDS, 8, 8, "iterations"},
+        {"outlier", KERNEL_ITEMS_SEEDS, 8, 8, "iterations"},
         {"empty", KERNEL_ITEMS_ROWS, 20, 0, NULL},
     };
     struct kernel_params params = {.columns = 5};
@@ -76,6 +77,7 @@ static void test_table(void **state)
         const struct kernel *kernel = kernel_at(listed++);
         assert_ptr_equal(kernel_find(kernel->name), kernel);
         assert_true(kernel->task && kernel->chunk && kernel->loop && kernel->check && strlen(kernel->summary) > 10);
+        assert_int_equal(kernel->fill != NULL, kernel->items == KERNEL_ITEMS_SEEDS);
     }
     assert_int_equal(listed, sizeof expected / sizeof expected[0]);
     assert_null(kernel_at(SIZE_MAX));
@@ -205,12 +207,59 @@ static void test_compute_long(void **state)
     assert_int_equal(kernel->check(&seed, &result, 1, &params), 0);
 }
 
+/* The seeds that every published sample of compute was taken with: SplitMix64's, and a longer fill has the same head. */
+static void test_fill(void **state)
+{
+    (void)state;
+    const struct kernel *kernel = kernel_find("compute");
+    struct kernel_params params = {.iterations = 1};
+    uint64_t first[3], more[100], other[3];
+    kernel->fill(first, 3, 1234567, &params);
+    kernel->fill(more, 100, 1234567, &params);
+    kernel->fill(other, 3, 1234568, &params);
+    static const uint64_t expected[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u};
+    assert_memory_equal(first, expected, sizeof expected);
+    assert_memory_equal(first, more, sizeof first);
+    assert_memory_not_equal(first, other, sizeof first);
+}
+
+/* The first of every 200 tasks is 200 chains long; all forms and the oracle agree, and see it when it is not. */
+static void test_outlier(void **state)
+{
+    (void)state;
+    enum { COUNT = 450 };
+    const struct kernel *kernel = kernel_find("outlier:5");
+    struct kernel_params params = {.iterations = 5};
+    uint64_t items[COUNT], expected[COUNT], results[COUNT];
+    kernel->fill(items, COUNT, 100, &params);
+    for (size_t i = 0; i < COUNT; i++) {
+        uint64_t steps = i % 200 == 0 ? 1000 : 5;
+        assert_int_equal(items[i] & 1, i % 200 == 0);
+        expected[i] = items[i];
+        for (uint64_t n = 0; n < steps; n++)
+            expected[i] = expected[i] * 6364136223846793005u + 1442695040888963407u;
+    }
+    for (enum form form = 0; form < FORMS; form++) {
+        memset(results, 0, sizeof results);
+        run(kernel, form, items, results, COUNT, &params);
+        assert_memory_equal(results, expected, sizeof results);
+        assert_int_equal(kernel->check(items, results, COUNT, &params), COUNT);
+    }
+    items[200] ^= 1; /* a long task that was run as a short one */
+    assert_int_equal(kernel->check(items, results, COUNT, &params), 200);
+    assert_true(kernel->longest(200) == 200.0 / 399);
+    assert_true(kernel->longest(1) == 1);
+    assert_true(kernel->longest(201) == 200.0 / (199 + 400));
+    assert_true(kernel->longest(0) == 0);
+    assert_null(kernel_find("compute")->longest);
+}
+
 /* One wrong result among right ones is found wherever it is, and so is the first of two. */
 static void test_oracles(void **state)
 {
     (void)state;
     enum { COUNT = 40 };
-    static const char *const names[] = {"howmany", "compute"};
+    static const char *const names[] = {"howmany", "compute", "outlier"};
     uint64_t items[COUNT * 3];
     srand(3);
     for (size_t i = 0; i < COUNT * 3; i++)
@@ -260,6 +309,8 @@ int main(void)
         cmocka_unit_test(test_howmany_columns),
         cmocka_unit_test(test_compute_chain),
         cmocka_unit_test(test_compute_long),
+        cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_outlier),
         cmocka_unit_test(test_oracles),
         cmocka_unit_test(test_empty),
     };

@@ -17,11 +17,11 @@
 #include "sweep/output.h"
 #include "sweep/record.h"
 
-static const struct output_names names = {"a/fork/x:1", "a/serial/loop", "a/serial/callback"};
+static const struct output_names names = {{"a/fork/x:1", "a/serial/loop", "a/serial/callback", "a/floor/peak"}};
 
 static int read_text(const char *text, struct sample *sample)
 {
-    record_blank(sample, names.cell, 0);
+    record_blank(sample, names.of[CELL_TURN_CELL], 0);
     return output_read(text, strlen(text), &names, sample);
 }
 
@@ -52,9 +52,38 @@ static void test_pairs(void **state)
     assert_true(sample.callback_ns[0] == 70 && sample.callback_ns[1] == 71);
     assert_int_equal(sample.iterations, 5);
     assert_int_equal(sample.tasks, 10);
-    assert_true(isnan(sample.steals));
+    assert_true(isnan(sample.steals) && isnan(sample.floor_ns[0]));
     assert_int_equal(output_iterations(text, strlen(text), "a/serial/loop"), 5);
     assert_int_equal(output_iterations(text, strlen(text), "a/serial"), 0);
+}
+
+/* The floor may run more tasks a call than the cell: its time is that of as many. A baseline is its own partner. */
+static void test_partners(void **state)
+{
+    (void)state;
+    static const struct output_names baseline = {{"a/serial/loop", "a/serial/loop", "a/serial/callback", ""}};
+    struct sample sample;
+    const char *text = "{\"benchmarks\":[" RUN("a/fork/x:1", "0", "900", ",\"tasks\":10") "," RUN(
+        "a/floor/peak/real_time", "0", "400", ",\"tasks\":40") "," RUN("a/serial/loop", "0", "50", "") "]}";
+    assert_int_equal(read_text(text, &sample), 0);
+    assert_true(sample.times_ns[0] == 900 && sample.floor_ns[0] == 100 && sample.loop_ns[0] == 50);
+    record_blank(&sample, "a/serial/loop", 0);
+    assert_int_equal(output_read(text, strlen(text), &baseline, &sample), 0);
+    assert_true(sample.times_ns[0] == 50 && sample.loop_ns[0] == 50);
+    assert_true(isnan(sample.callback_ns[0]) && isnan(sample.floor_ns[0]));
+    /* no tasks, nothing to scale: a pool's life beside its forks */
+    assert_int_equal(read_text("{\"benchmarks\":[" RUN("a/fork/x:1", "0", "900", ",\"tasks\":0") "," RUN(
+                                   "a/floor/peak", "0", "400", ",\"tasks\":0") "]}",
+                               &sample),
+                     0);
+    assert_true(sample.floor_ns[0] == 400 && sample.tasks == 0);
+    /* a floor that fails fails the sample: pairs are what it is for */
+    assert_int_equal(
+        read_text("{\"benchmarks\":[" RUN("a/fork/x:1", "0", "900",
+                                          "") ",{\"name\":\"a/floor/peak\","
+                                              "\"error_occurred\":true,\"error_message\":\"not supported\"}]}",
+                  &sample),
+        -EREMOTEIO);
 }
 
 static void test_counters_and_units(void **state)
@@ -119,10 +148,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_counters_and_units),
-        cmocka_unit_test(test_no_numbers),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_pairs),      cmocka_unit_test(test_partners), cmocka_unit_test(test_counters_and_units),
+        cmocka_unit_test(test_no_numbers), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

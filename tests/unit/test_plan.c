@@ -106,14 +106,15 @@ static void assert_serial_first(const struct plan *plan)
     size_t i = 0;
     while (i < plan->count && strcmp(plan->cells[i].cell.backend, "serial") == 0)
         i++;
-    assert_true(i >= 2 && i % 2 == 0);
+    assert_true(i % 2 == 0 && (i >= 2 || plan->cells[0].beside != NULL));
     for (size_t c = i; c < plan->count; c++) {
         assert_string_not_equal(plan->cells[c].cell.backend, "serial");
         size_t found = 0;
         for (size_t s = 0; s < i; s++)
             found += strcmp(plan->cells[s].cell.kernel, plan->cells[c].cell.kernel) == 0 &&
                      plan->cells[s].cell.rows == plan->cells[c].cell.rows;
-        assert_int_equal(found, plan->cells[c].cell.rows > 0 ? 2 : 0);
+        bool is_alone = plan->cells[c].cell.rows == 0 || plan->cells[c].beside != NULL;
+        assert_int_equal(found, is_alone ? 0 : 2);
     }
 }
 
@@ -156,12 +157,67 @@ static void test_default_has_what_is_claimed(void **state)
         "howmany/fork/map/dynamic/chunk:1/workers:4/rows:200000" WARM,
         "empty/pthread/map/dynamic/chunk:1/workers:2/rows:200000" WARM,
         "howmany/fork/open/-/chunk:0/workers:2/rows:0" WARM,
+        "howmany/floor/cacheline/-/chunk:0/workers:2/rows:200000" WARM,
+        "howmany/floor/fork/-/chunk:0/workers:2/rows:0" WARM,
     };
     struct plan plan = make(&(struct plan_options){.cpus = 2});
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (find(&plan, needed[i]) == NULL)
             fail_msg("%s is not in it", needed[i]);
     assert_int_equal(plan.rounds, 11);
+    plan_free(&plan);
+}
+
+/* Exactly what the part about the core asks for: its claims rest on these, with the partners that they are paired with. */
+static void test_core(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *turns; /* loop, callback, floor */
+    } expected[] = {
+        {"howmany/fork/map/steal/chunk:1/workers:2/rows:200000" WARM, "lcf"},
+        {"howmany/pthread/map/steal/chunk:1/workers:2/rows:200000" WARM, "lcf"},
+        {"howmany/fork/map/steal/chunk:1/workers:2/rows:200000/data:copy/start:warm", "lcf"},
+        {"howmany/fork/map/steal/chunk:25000/workers:2/rows:200000" WARM, "lcf"},
+        {"howmany/pthread/map/steal/chunk:25000/workers:2/rows:200000" WARM, "lcf"},
+        {"howmany/fork/map/steal/chunk:25000/workers:2/rows:2000000" WARM, "cf"},
+        {"howmany/pthread/map/steal/chunk:25000/workers:2/rows:2000000" WARM, "cf"},
+        {"outlier:1600000/fork/map/steal/chunk:1/workers:2/rows:200" WARM, "c"},
+        {"outlier:1600000/pthread/map/steal/chunk:1/workers:2/rows:200" WARM, "c"},
+        {"howmany/fork/apply/-/chunk:0/workers:1/rows:200000" WARM, "lcf"},
+        {"howmany/fork/apply/-/chunk:0/workers:1/rows:200000/data:shared/start:cold", "lcf"},
+        {"howmany/fork/open/-/chunk:0/workers:2/rows:0" WARM, "f"},
+    };
+    size_t count = sizeof expected / sizeof *expected;
+    struct plan plan = make(&(struct plan_options){.profile = "core"});
+    assert_int_equal(plan.count, count + 2);
+    for (size_t i = 0; i < count; i++) {
+        const struct plan_cell *cell = find(&plan, expected[i].name);
+        struct cell partner;
+        if (cell == NULL)
+            fail_msg("%s is not in it", expected[i].name);
+        for (int turn = CELL_TURN_LOOP; turn < CELL_TURNS; turn++)
+            assert_int_equal(plan_partner(cell, (enum cell_turn)turn, 2, &partner),
+                             strchr(expected[i].turns, "?lcf"[turn]) != NULL);
+    }
+    plan_free(&plan);
+}
+
+/* Rows at P, workers at 10^6 rows; no more beside them than the memory allows. */
+static void test_growth(void **state)
+{
+    (void)state;
+    struct plan plan = make(&(struct plan_options){.profile = "growth", .cpus = 2});
+    assert_int_equal(plan.count, 2 * (6 + 6 - 1));
+    assert_non_null(find(&plan, "compute:1/fork/map/steal/chunk:1/workers:2/rows:100000000" WARM));
+    assert_non_null(find(&plan, "compute:1/pthread/map/steal/chunk:1/workers:32/rows:1000000" WARM));
+    for (size_t i = 0; i < plan.count; i++) {
+        struct cell partner;
+        assert_false(plan_partner(&plan.cells[i], CELL_TURN_LOOP, 2, &partner));
+        assert_true(plan_partner(&plan.cells[i], CELL_TURN_CALLBACK, 2, &partner));
+        assert_false(plan_partner(&plan.cells[i], CELL_TURN_FLOOR, 2, &partner));
+    }
     plan_free(&plan);
 }
 
@@ -176,6 +232,11 @@ static void test_no_schedule_that_a_backend_lacks(void **state)
         if (strcmp(cell->backend, "floor") == 0)
             assert_true(cell->workers <= 2);
     }
+    plan_free(&plan);
+    /* one CPU has nobody to send a cache line to */
+    plan = make(&(struct plan_options){.profile = "full", .cpus = 1});
+    for (size_t i = 0; i < plan.count; i++)
+        assert_string_not_equal(plan.cells[i].cell.call, "cacheline");
     plan_free(&plan);
 }
 
@@ -296,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_bad_lists),
         cmocka_unit_test(test_every_profile),
         cmocka_unit_test(test_default_has_what_is_claimed),
+        cmocka_unit_test(test_core),
+        cmocka_unit_test(test_growth),
         cmocka_unit_test(test_no_schedule_that_a_backend_lacks),
         cmocka_unit_test(test_lists_select_and_replace),
         cmocka_unit_test(test_what_the_profile_lacks_is_added),

@@ -96,6 +96,29 @@ static void test_subsets_and_peers(void **state)
     synthetic_free(&sweep);
 }
 
+/* In pairs where there are such, for calls whose floor is the peak. */
+static void test_efficiency_of_peak(void **state)
+{
+    struct synthetic sweep = synthetic_sweep();
+    struct summary summary;
+    const struct summary_row *row;
+
+    (void)state;
+    synthetic_core(&sweep);
+    synthetic_beside(&sweep, "howmany/fork/map/dynamic/chunk:64/", 280000);
+    synthetic_beside(&sweep, "howmany/fork/apply/-/chunk:1/", 1e6);
+    assert_int_equal(summary_make(&summary, sweep.samples, sweep.count, 2), 0);
+    row = find(&summary, "howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000" WARM);
+    assert_near(row->efficiency_peak, 280000 / row->median_ns, 0.02);
+    row = find(&summary, "howmany/fork/map/dynamic/chunk:256/workers:2/rows:200000" WARM);
+    assert_near(row->efficiency_peak, row->efficiency / 0.98, 0.02);
+    row = find(&summary, "howmany/fork/apply/-/chunk:1/workers:2/rows:200000" WARM);
+    assert_near(row->efficiency_peak, row->efficiency, 0.02); /* a cache line is no share of the peak */
+    assert_true(isnan(find(&summary, "howmany/fork/open/-/chunk:0/workers:2/rows:0" WARM)->efficiency_peak));
+    summary_free(&summary);
+    synthetic_free(&sweep);
+}
+
 static void test_negative_overhead_is_kept(void **state)
 {
     struct synthetic sweep = synthetic_sweep();
@@ -251,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_subsets_and_peers),
+        cmocka_unit_test(test_efficiency_of_peak),
         cmocka_unit_test(test_negative_overhead_is_kept),
         cmocka_unit_test(test_grades),
         cmocka_unit_test(test_noisy_baseline),

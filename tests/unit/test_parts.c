@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of RESULTS.md that only some sweeps have: they are there with their cells, and not without.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "report_folder.h"
+
+/* The part about the core is there when its cells are, and says what its claims say. */
+static void test_core(void **state)
+{
+    struct folder *folder = *state;
+    char *page, *line;
+
+    put(folder, "env.json", ENV);
+    page = make(folder, NULL);
+    assert_lacks(page, "The pool's core");
+    free(page);
+    synthetic_core(&folder->sweep);
+    page = make(folder, NULL);
+    assert_has(page, "## The pool's core");
+    line = line_with(page, "| fork: map, steal, chunk 1, 200000 rows: speedup over the serial callback");
+    assert_has(line, "| >= 1.43 |  >= 1.6 | ");
+    assert_has(line, " 1.28 (1.28 to 1.28) |");
+    assert_has(line, "| holds, and so does the goal |");
+    free(line);
+    line = line_with(page, "| fork: apply, 1 worker, asleep");
+    assert_has(line, "|       - |       - |  50.");
+    assert_has(line, "| reported ");
+    free(line);
+    free(page);
+}
+
+static void assert_line(const char *page, const char *start, const char *end)
+{
+    char *line = line_with(page, start);
+
+    assert_has(line, end);
+    free(line);
+}
+
+/* Rows at one P, then workers at one number of rows; each compared with the line before. */
+static void test_growth(void **state)
+{
+    static const struct {
+        int workers;
+        uint64_t rows;
+        double time_ns;
+        const char *start, *end; /* of its line, without the interval */
+    } cells[] = {
+        {2, 1000, 4000, "| fork    |   1000 |   2 |   4.00 |", " |      - |   1.50 | ok      |"},
+        {2, 10000, 20000, "| fork    |  10000 |   2 |   2.00 |", " |  0.500 |   1.50 | ok      |"},
+        {2, 100000, 200000, "| fork    | 100000 |   2 |   2.00 |", " |   1.00 |   1.50 | ok      |"},
+        {1, 10000, 40000, "| fork    |  10000 |   1 |   4.00 |", " |      - |   1.50 | ok      |"},
+        {4, 10000, 30000, "| fork    |  10000 |   4 |   3.00 |", " |   1.50 |   1.50 | ok      |"},
+    };
+    struct folder *folder = *state;
+    char *page, name[CELL_NAME_MAX];
+
+    put(folder, "env.json", ENV);
+    page = make(folder, NULL);
+    assert_lacks(page, "## Growth");
+    free(page);
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        snprintf(name, sizeof name, "compute:1/fork/map/steal/chunk:1/workers:%d/rows:%llu/data:shared/start:warm",
+                 cells[i].workers, (unsigned long long)cells[i].rows);
+        synthetic_cell(&folder->sweep, name, cells[i].rows, cells[i].time_ns, NAN, 5 * (double)cells[i].rows);
+    }
+    page = make(folder, NULL);
+    assert_has(page, "## Growth\n\nTasks of a nanosecond (kernel `compute:1`)");
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+        assert_line(page, cells[i].start, cells[i].end);
+    assert_lacks(page, "A sweep of its own");
+    free(page);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(test_core),
+        WITH_FOLDER(test_growth),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
