@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Two workers, all interleavings, all points of death: what a map of a few tasks must come to.
+ *
+ * Complete: every order of the workers' atomic accesses (sequentially consistent; what weaker orders allow
+ * is for the sanitizer of threads), every kill between two of them or at a point that the code names, and
+ * every moment at which the heir may start, for the scenarios below. Bounded: two workers, a handful of
+ * tasks, the number of kills in a run, a clock that stands still, a caller whose steps are coarse, and a
+ * waiting loop is left by its own bound only when nothing can change any more.
+ *
+ * model [deep]: Exit code 1 when a scenario fails, after the steps that lead there.
+ */
+#include "model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/ticket.h"
+
+#define STATES_MAX 20000000u
+
+static const struct model_scenario *scenario;
+static const char *const names[GRAIN_SCHEDULE_COUNT] = {
+    [GRAIN_SCHEDULE_STATIC] = "static",
+    [GRAIN_SCHEDULE_DYNAMIC] = "dynamic",
+    [GRAIN_SCHEDULE_GUIDED] = "guided",
+    [GRAIN_SCHEDULE_STEAL] = "steal",
+};
+
+#define STATIC  .schedule = GRAIN_SCHEDULE_STATIC
+#define DYNAMIC .schedule = GRAIN_SCHEDULE_DYNAMIC
+#define GUIDED  .schedule = GRAIN_SCHEDULE_GUIDED
+#define STEAL   .schedule = GRAIN_SCHEDULE_STEAL
+static const struct model_scenario scenarios[] = {
+    {STATIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
+    {STATIC, .count = 5, .chunk = 2, .jobs = 1, .kills = 1},
+    {STATIC, .count = 3, .chunk = 0, .jobs = 1, .kills = 1, .form = JOB_CHUNK},
+    {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
+    {DYNAMIC, .count = 5, .chunk = 2, .jobs = 1, .kills = 1},
+    {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
+    {GUIDED, .count = 5, .chunk = 2, .jobs = 1, .kills = 1},
+    {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .steals = 3},
+    {STEAL, .count = 5, .chunk = 2, .jobs = 1, .kills = 1, .steals = 2, .form = JOB_CHUNK},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 8},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 2, .kills = 0},
+    {STEAL, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .steals = 2},
+    {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
+};
+
+/* What takes minutes: for whoever changes the protocol. */
+static const struct model_scenario deep[] = {
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 4},
+    {STATIC, .count = 2, .chunk = 0, .jobs = 1, .kills = 2},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
+    {GUIDED, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
+    {STEAL, .count = 2, .chunk = 1, .jobs = 1, .kills = 2, .steals = 1},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 2, .kills = 1},
+    {STEAL, .count = 2, .chunk = 1, .jobs = 2, .kills = 1, .steals = 2},
+};
+
+static int visit(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    size_t index = grain_context_index(ctx);
+    inject_at("task begins");
+    if (++world.visits[index] > 1)
+        model_fault = "a task is run twice";
+    inject_at("task ends");
+    return 0;
+}
+
+static int visit_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
+{
+    (void)items;
+    (void)results;
+    size_t first = grain_context_index(ctx);
+    inject_at("chunk begins");
+    for (size_t i = first; i < first + count; i++)
+        if (++world.visits[i] > 1)
+            model_fault = "a task is run twice";
+    inject_at("chunk ends");
+    return 0;
+}
+
+void model_job_fill(struct job *job)
+{
+    memset(world.visits, 0, sizeof world.visits);
+    memset(world.codes, 0, sizeof world.codes);
+    *job = (struct job){
+        .form = scenario->form,
+        .task = visit,
+        .chunk_task = visit_chunk,
+        .count = scenario->count,
+        .chunk = scenario->chunk,
+        .schedule = scenario->schedule,
+        .codes = world.codes,
+    };
+    team_fit(job);
+}
+
+/* ------------------------------------------------------------------------------------------ what must hold */
+
+static const char *tasks_check(void)
+{
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (world.codes[i] == 0 && world.visits[i] != 1)
+            return "a task is missing";
+        if (world.codes[i] != 0 && (world.codes[i] != -EOWNERDEAD || world.kills == 0))
+            return "a task has a code that it cannot have";
+    }
+    return NULL;
+}
+
+const char *model_job_check(void)
+{
+    size_t failed = 0, first = SIZE_MAX;
+    const struct job *job = &world.job->job;
+    const char *fault = tasks_check();
+    if (fault)
+        return fault;
+    if (team_wait(&world.front, world.job))
+        return "the call fails";
+    for (size_t i = scenario->count; i-- > 0;)
+        if (world.codes[i]) {
+            failed++;
+            first = i;
+        }
+    if (job->form == JOB_TASK && failed > (size_t)world.kills)
+        return "more tasks are reported dead than workers died";
+    /* An heir that dies while it settles may have one failure counted twice: team_heir.c. */
+    if (job->outcome.failed < failed || (world.kills < 2 && job->outcome.failed != failed))
+        return "failures are not counted right";
+    if (failed && job->outcome.first.index != first)
+        return "the first failure is another one";
+    return NULL;
+}
+
+/* Once a job is finished its caller reads the results: nothing may be missing then, nor come later. */
+static const char *step_check(void)
+{
+    return !world.is_collected && state_is_done(world.job->finished) ? tasks_check() : NULL;
+}
+
+static const char *end_check(void)
+{
+    for (int i = 0; i < MODEL_WORKERS; i++)
+        if (world.workers[i].status != MODEL_LEFT)
+            return "a worker sleeps for ever";
+    if (!state_is_done(world.job->finished))
+        return "the job is not finished, and nobody is left";
+    if (model_has_leaked())
+        return "memory has changed that no state keeps";
+    return model_job_check();
+}
+
+/* ------------------------------------------------------------------------------------------------- main */
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static bool scenario_try(void)
+{
+    struct model_totals totals;
+    double start_s = now_s();
+    printf("%-8s %s %zu tasks, chunk %zu, %d jobs, %d kills: ", names[scenario->schedule],
+           scenario->form == JOB_CHUNK ? "chunk form," : "task form, ", scenario->count, scenario->chunk,
+           scenario->jobs, scenario->kills);
+    fflush(stdout);
+    bool is_right = model_search(scenario, STATES_MAX, step_check, end_check, &totals);
+    printf("%8llu states %8llu steps %7llu kills %5llu ends %6.2f s%s%s\n", (unsigned long long)totals.states,
+           (unsigned long long)totals.steps, (unsigned long long)totals.kills, (unsigned long long)totals.ends,
+           now_s() - start_s, totals.is_bounded ? ", given up" : "", is_right ? "" : ": FAILED");
+    return is_right && !totals.is_bounded;
+}
+
+static int scenarios_try(const struct model_scenario *list, size_t count)
+{
+    int failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        scenario = &list[i];
+        failed += !scenario_try();
+    }
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "deep") == 0)
+        return scenarios_try(deep, sizeof deep / sizeof deep[0]) > 0;
+    return scenarios_try(scenarios, sizeof scenarios / sizeof scenarios[0]) > 0;
+}
