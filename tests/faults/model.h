@@ -22,9 +22,10 @@ struct model_scenario {
     enum grain_schedule schedule;
     enum job_form form;
     size_t count, chunk;
-    int kills;  /* at most, in one run */
-    int jobs;   /* one after the other; between them workers idle and sleep */
-    int steals; /* at most, in one run: two thieves may take the same unit from each other for ever */
+    int kills;    /* at most, in one run */
+    bool is_late; /* nobody dies while a job is not finished */
+    int jobs;     /* one after the other; between them workers idle and sleep */
+    int steals;   /* at most, in one run: two thieves may take the same unit from each other for ever */
 };
 
 enum model_status {

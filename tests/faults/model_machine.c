@@ -64,7 +64,8 @@ static bool is_settled(const volatile void *object)
 {
     const struct team *team = model_team;
     return world.jobs_left == 0 && team->phase == TEAM_QUIT &&
-           (object == &team->phase || object == &team->pushed || object == &team->jobs[0].generation);
+           (object == &team->phase || object == &team->pushed || object == &team->jobs[0].generation ||
+            object == &team->slots[0].ring.tail || object == &team->slots[1].ring.tail);
 }
 
 void model_load(const char *function, const char *what, const volatile void *object)
@@ -269,6 +270,8 @@ void model_begin(const struct model_scenario *chosen)
 
 static bool is_killable(const struct model_worker *worker)
 {
+    if (scenario->is_late && !world.is_collected && !state_is_done(world.job->finished))
+        return false;
     return worker->status == MODEL_READY && world.kills < scenario->kills && worker->what != births[0].worker.what;
 }
 
