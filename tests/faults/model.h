@@ -23,8 +23,10 @@ struct model_scenario {
     enum job_form form;
     size_t count, chunk;
     int kills;    /* at most, in one run */
-    bool is_late; /* nobody dies while a job is not finished */
-    int jobs;     /* one after the other; between them workers idle and sleep */
+    bool is_late; /* the first job is one worker's, in one order; deaths come only when a job is finished */
+    bool is_open; /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
+                   * start, and they leave as soon as there is nothing to take */
+    int jobs;     /* one after the other; more than one: in an open team */
     int steals;   /* at most, in one run: two thieves may take the same unit from each other for ever */
 };
 
@@ -50,6 +52,7 @@ struct model_worker {
 struct model_world {
     struct model_worker workers[MODEL_WORKERS];
     struct team_front front;
+    uint16_t pending[MODEL_WORKERS]; /* the front's */
     struct team_job *job;
     int kills, jobs_left, steals;
     bool is_collected; /* the caller has taken back the job that is finished */
@@ -72,6 +75,12 @@ void model_load(const char *function, const char *what, const volatile void *obj
 void model_write(const char *function, const char *what, const volatile void *object);
 void model_breathe(unsigned turn);
 void inject_at(const char *name);
+
+/* What tasks call before and after their work: a point where others may go on. */
+void model_task(const char *what);
+
+/* Whether the present job is finished. */
+bool model_is_finished(void);
 
 /* A new team with the scenario's first job handed over. */
 void model_begin(const struct model_scenario *scenario);

@@ -7,7 +7,9 @@
 #include "model.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -52,19 +54,26 @@ __attribute__((noinline)) static void point(const char *function, const char *wh
         _longjmp(driver, 1);
 }
 
-/* Memory that only the slot's own worker touches while it lives. */
+/* Memory that only the slot's own worker touches while it lives. Under `steal` a thief looks there. */
 static bool is_own(const volatile void *object)
 {
     struct team_slot *slot = &model_team->slots[now - world.workers];
-    return object == &slot->begin || object == &slot->end || object == &slot->pieces_run;
+    if (object == &slot->pieces_run)
+        return true;
+    return scenario->schedule != GRAIN_SCHEDULE_STEAL &&
+           (object == &slot->begin || object == &slot->end || object == &slot->ctx.index);
 }
 
-/* What the caller alone writes, once it has no more to do. */
+/* What the caller alone writes, once it has no more to do; and in jobs where nobody asks for attention, that. */
 static bool is_settled(const volatile void *object)
 {
     const struct team *team = model_team;
-    return world.jobs_left == 0 && team->phase == TEAM_QUIT &&
-           (object == &team->phase || object == &team->pushed || object == &team->jobs[0].generation ||
+    if (scenario->schedule != GRAIN_SCHEDULE_STEAL && object == &team->slots[now - world.workers].ctx.attention)
+        return true;
+    if (object == &team->phase)
+        return team->phase == TEAM_QUIT;
+    return world.jobs_left == 0 &&
+           (object == &team->pushed || object == &team->jobs[0].generation || object == &team->jobs[0].loaded ||
             object == &team->slots[0].ring.tail || object == &team->slots[1].ring.tail);
 }
 
@@ -85,11 +94,18 @@ void model_write(const char *function, const char *what, const volatile void *ob
     point(function, what, is_own(object));
 }
 
+/* Only a place to die: whatever is shared behind it is a point of its own. Not so a job's `units`, which one
+ * worker at a time touches while all is well; when not, the tasks' points are between. */
 void inject_at(const char *name)
 {
     world.steals += now && strcmp(name, "range_stolen") == 0;
     if (now && !now->is_hurried)
         point("point", name, true);
+}
+
+void model_task(const char *what)
+{
+    point("task", what, false);
 }
 
 /* The first breath of a loop costs no step: the read that follows it is one. From the second on the loop
@@ -127,6 +143,11 @@ int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, b
         now->is_waiting = true;
     point("wait_sleep", "sleeps", false);
     return timeout_ns == UINT64_MAX ? 0 : -ETIMEDOUT;
+}
+
+int sched_getcpu(void)
+{
+    return 0;
 }
 
 void wait_wake(_Atomic uint32_t *word, int count, bool shared)
@@ -223,16 +244,21 @@ static void job_submit(void)
     model_job_fill(&world.job->job);
     memset((void *)world.units, 0, sizeof world.units);
     world.job->units = world.units;
-    team_submit(&world.front, world.job);
+    team_submit(&world.front, world.job, world.job->job.count);
     world.jobs_left--;
     world.is_collected = false;
+}
+
+bool model_is_finished(void)
+{
+    return world.job->finished == state_make(world.job->generation, STATE_DONE);
 }
 
 static bool call_is_due(void)
 {
     if (world.is_collected)
         return world.jobs_left > 0;
-    return model_team->phase == TEAM_RUN && state_is_done(world.job->finished);
+    return model_team->phase == TEAM_RUN && model_is_finished();
 }
 
 /* The caller's side in coarse steps: takes a finished job back, submits the next; after the last one, closes. */
@@ -255,9 +281,11 @@ void model_begin(const struct model_scenario *chosen)
     model_fault = NULL;
     model_state_begin();
     team_front_init(&world.front, model_team);
+    free(world.front.pending);
+    world.front.pending = world.pending;
     world.jobs_left = chosen->jobs;
     job_submit();
-    if (world.jobs_left == 0)
+    if (!chosen->is_open)
         team_set_phase(model_team, TEAM_QUIT);
     model_state_mark();
     for (int i = 0; i < MODEL_WORKERS; i++) {
@@ -270,7 +298,7 @@ void model_begin(const struct model_scenario *chosen)
 
 static bool is_killable(const struct model_worker *worker)
 {
-    if (scenario->is_late && !world.is_collected && !state_is_done(world.job->finished))
+    if (scenario->is_late && !world.is_collected && !model_is_finished())
         return false;
     return worker->status == MODEL_READY && world.kills < scenario->kills && worker->what != births[0].worker.what;
 }
@@ -298,8 +326,9 @@ static int steps_of(struct model_step *steps, int count, int id)
 int model_steps(struct model_step *steps)
 {
     int count = 0, able = 0;
+    bool is_early = scenario->is_late && world.jobs_left && !world.is_collected && !model_is_finished();
     for (int i = 0; i < MODEL_WORKERS; i++)
-        if (is_runnable(&world.workers[i]) && world.workers[i].is_alone)
+        if (is_runnable(&world.workers[i]) && (world.workers[i].is_alone || is_early))
             return steps_of(steps, 0, i);
     for (int i = 0; i < MODEL_WORKERS; i++) {
         count = steps_of(steps, count, i);

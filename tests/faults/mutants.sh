@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -O1 -U_FORTIFY_SOURCE -w)
+flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -DSTEAL_PACE_FIRST=3 -O1 -U_FORTIFY_SOURCE -w)
 
 # The driver is the same in all mutants; the structures it sees are too.
 build_driver() {
@@ -106,13 +106,16 @@ mutant "a front taken by a plain store" schedule/steal.c swap_to_store steal_tak
 mutant "a half taken by a plain store" schedule/steal.c swap_to_store steal_take_half
 mutant "a ticket taken by a plain store" transport/ring.c swap_to_store ring_take
 mutant "a guided claim by a plain store" schedule/claim.c swap_to_store claim_guided
+mutant "what is given back published before it is let go" backend/team_steal.c lines_swapped piece_heed \
+  'slot->end, cut' 'steal_put\('
+mutant "what is given back kept as well" backend/team_steal.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
 mutant "units settled before the slot names them" backend/team_run.c lines_swapped piece_run 'slot->begin, begin' \
   'units_settle\('
 mutant "units settled after the slot forgot them" backend/team_run.c lines_swapped piece_run 'units_settle\(' \
   'slot->begin, NO_PIECE'
 mutant "a piece's begin stored before its end" backend/team_run.c lines_swapped piece_run 'slot->end, end' \
   'slot->begin, begin'
-mutant "a ticket taken before it is announced" backend/team.c lines_swapped ticket_take 'TICKET_TENTATIVE' \
+mutant "a ticket taken before it is announced" backend/team.c lines_swapped ring_ticket 'TICKET_TENTATIVE' \
   'ring_take\('
 mutant "the last part's bit set without looking" backend/team_run.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
