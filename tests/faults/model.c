@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Two workers, all interleavings, all points of death: what a map of a few tasks must come to.
+ *
+ * Complete, for the scenarios below: every order of the workers' atomic accesses (sequentially consistent;
+ * what weaker orders allow is for the sanitizer of threads), every kill between two of them or at a point that
+ * the code names, every moment at which the heir may start; and from every state a run must be able to end
+ * without a further kill. States that differ only in what a hash of 64 bits does not show pass for one.
+ * Bounded: two workers, a handful of tasks, kills and steals in a run, a clock that stands still, a caller
+ * whose steps are coarse; a bounded waiting loop (is_held) is left by its bound only when nothing else can
+ * happen any more: its worker is never starved by a stopped one. Single tasks are not here.
+ *
+ * model [usual|quick|deep]. Exit code 1 when a scenario fails, after the steps that lead there.
+ */
+#include "model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define STATES_MAX 20000000u
+
+static const struct model_scenario *scenario;
+static const char *const names[GRAIN_SCHEDULE_COUNT] = {
+    [GRAIN_SCHEDULE_STATIC] = "static",
+    [GRAIN_SCHEDULE_DYNAMIC] = "dynamic",
+    [GRAIN_SCHEDULE_GUIDED] = "guided",
+    [GRAIN_SCHEDULE_STEAL] = "steal",
+};
+
+#define STATIC  .schedule = GRAIN_SCHEDULE_STATIC
+#define DYNAMIC .schedule = GRAIN_SCHEDULE_DYNAMIC
+#define GUIDED  .schedule = GRAIN_SCHEDULE_GUIDED
+#define STEAL   .schedule = GRAIN_SCHEDULE_STEAL
+
+/* For mutants: what finds a break first comes first. */
+static const struct model_scenario quick[] = {
+    {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2},
+    {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 0},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+    {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
+};
+
+/* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here). */
+static const struct model_scenario usual[] = {
+    {STATIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
+    {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
+    {GUIDED, .count = 3, .chunk = 2, .jobs = 1, .kills = 1},
+    {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .steals = 1},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2, .is_open = true},
+    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
+};
+
+/* What takes minutes, and some GB: for whoever changes the protocol. */
+static const struct model_scenario deep[] = {
+    {STATIC, .count = 5, .chunk = 2, .jobs = 1, .kills = 1},
+    {DYNAMIC, .count = 5, .chunk = 2, .jobs = 1, .kills = 1},
+    {STATIC, .count = 3, .chunk = 0, .jobs = 1, .kills = 1, .form = JOB_CHUNK},
+    {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
+    {GUIDED, .count = 5, .chunk = 2, .jobs = 1, .kills = 1},
+    {STEAL, .count = 5, .chunk = 2, .jobs = 1, .kills = 1, .steals = 2, .form = JOB_CHUNK},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 2},
+    {STEAL, .count = 7, .chunk = 1, .jobs = 1, .kills = 0, .steals = 3},
+    {STATIC, .count = 2, .chunk = 2, .jobs = 1, .kills = 2},
+    {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
+    {GUIDED, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
+    {STEAL, .count = 2, .chunk = 1, .jobs = 1, .kills = 2, .steals = 1},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .is_open = true},
+    {STEAL, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .steals = 2, .is_open = true},
+    {DYNAMIC, .count = 2, .chunk = 2, .jobs = 2, .kills = 1, .is_open = true},
+};
+
+#define LIST(list)                                                                                                     \
+    {                                                                                                                  \
+#list, list, sizeof list / sizeof list[0]                                                                      \
+    }
+static const struct {
+    const char *name;
+    const struct model_scenario *scenarios;
+    size_t count;
+} lists[] = {LIST(usual), LIST(quick), LIST(deep)};
+
+static int visit(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    size_t index = grain_context_index(ctx);
+    model_task("begins");
+    if (++world.visits[index] > 1)
+        model_fault = "a task is run twice";
+    model_task("ends");
+    return 0;
+}
+
+static int visit_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
+{
+    (void)items;
+    (void)results;
+    size_t first = grain_context_index(ctx);
+    model_task("begins");
+    for (size_t i = first; i < first + count; i++)
+        if (++world.visits[i] > 1)
+            model_fault = "a task is run twice";
+    model_task("ends");
+    return 0;
+}
+
+void model_job_fill(struct job *job)
+{
+    memset(world.visits, 0, sizeof world.visits);
+    memset(world.codes, 0, sizeof world.codes);
+    *job = (struct job){
+        .form = scenario->form,
+        .task = visit,
+        .chunk_task = visit_chunk,
+        .count = scenario->count,
+        .chunk = scenario->chunk,
+        .schedule = scenario->schedule,
+        .codes = world.codes,
+    };
+    team_fit(job);
+}
+
+/* ------------------------------------------------------------------------------------------ what must hold */
+
+static const char *tasks_check(void)
+{
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (world.codes[i] == 0 && world.visits[i] != 1)
+            return "a task is missing";
+        if (world.codes[i] != 0 && (world.codes[i] != -EOWNERDEAD || world.kills == 0))
+            return "a task has a code that it cannot have";
+    }
+    return NULL;
+}
+
+const char *model_job_check(void)
+{
+    size_t failed = 0, first = SIZE_MAX;
+    const struct job *job = &world.job->job;
+    const char *fault = tasks_check();
+    if (fault)
+        return fault;
+    if (team_wait(&world.front, world.job))
+        return "the call fails";
+    for (size_t i = scenario->count; i-- > 0;)
+        if (world.codes[i]) {
+            failed++;
+            first = i;
+        }
+    if (job->form == JOB_TASK && failed > (size_t)world.kills)
+        return "more tasks are reported dead than workers died";
+    /* An heir that dies while it settles may have one failure counted twice: team_heir.c. */
+    if (job->outcome.failed < failed || (world.kills < 2 && job->outcome.failed != failed))
+        return "failures are not counted right";
+    if (failed && job->outcome.first.index != first)
+        return "the first failure is another one";
+    return NULL;
+}
+
+/* Once a job is finished its caller reads the results: nothing may be missing then, nor come later. */
+static const char *step_check(void)
+{
+    return !world.is_collected && model_is_finished() ? tasks_check() : NULL;
+}
+
+static const char *end_check(void)
+{
+    for (int i = 0; i < MODEL_WORKERS; i++)
+        if (world.workers[i].status != MODEL_LEFT)
+            return "a worker sleeps for ever";
+    if (!model_is_finished())
+        return "the job is not finished, and nobody is left";
+    if (model_has_leaked())
+        return "memory has changed that no state keeps";
+    return model_job_check();
+}
+
+/* ------------------------------------------------------------------------------------------------- main */
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static bool scenario_try(void)
+{
+    struct model_totals totals;
+    double start_s = now_s();
+    printf("%-8s %s %zu tasks, chunk %zu, %d jobs, %d kills, ", names[scenario->schedule],
+           scenario->form == JOB_CHUNK ? "chunk form," : "task form, ", scenario->count, scenario->chunk,
+           scenario->jobs, scenario->kills);
+    fflush(stdout);
+    bool is_right = model_search(scenario, STATES_MAX, step_check, end_check, &totals);
+    printf("%8llu states %8llu steps %7llu kills %5llu ends %6.2f s%s%s\n", (unsigned long long)totals.states,
+           (unsigned long long)totals.steps, (unsigned long long)totals.kills, (unsigned long long)totals.ends,
+           now_s() - start_s, totals.is_bounded ? ", given up" : "", is_right ? "" : ": FAILED");
+    return is_right && !totals.is_bounded;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : lists[0].name;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (strcmp(name, lists[i].name) != 0)
+            continue;
+        for (size_t k = 0; k < lists[i].count; k++) {
+            scenario = &lists[i].scenarios[k];
+            if (!scenario_try())
+                return 1;
+        }
+        return 0;
+    }
+    fprintf(stderr, "model [usual|quick|deep]\n");
+    return 2;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The model test: the team's own code, run by two workers that are coroutines of one thread, through every
+ * order of their steps and every point of death. model_machine.c lets one worker make one step and keeps
+ * what a state is; model_search.c goes through all states; model.c says what is run and what must hold.
+ */
+#ifndef GRAIN_TESTS_MODEL_H
+#define GRAIN_TESTS_MODEL_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/team.h"
+
+#define MODEL_WORKERS 2
+#define MODEL_TASKS   8 /* at most, in one job */
+#define MODEL_CALLER  MODEL_WORKERS
+
+struct model_scenario {
+    enum grain_schedule schedule;
+    enum job_form form;
+    size_t count, chunk;
+    int kills;    /* at most, in one run */
+    bool is_late; /* the first job is one worker's, in one order; deaths come only when a job is finished */
+    bool is_open; /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
+                   * start, and they leave as soon as there is nothing to take */
+    int jobs;     /* one after the other; more than one: in an open team */
+    int steals;   /* at most, in one run: two thieves may take the same unit from each other for ever */
+};
+
+enum model_status {
+    MODEL_READY, /* stands at a point */
+    MODEL_DEAD,  /* killed; its heir has not started */
+    MODEL_LEFT   /* returned from team_work() */
+};
+
+struct model_worker {
+    jmp_buf where;
+    unsigned char *low; /* its stack is in use from here up */
+    enum model_status status;
+    int lives;
+    const char *function, *what; /* the access it makes next */
+    bool is_alone;               /* that access concerns nobody else while this worker lives */
+    bool is_waiting;             /* in a loop that reads until something changes, and nothing has */
+    bool is_hurried;             /* nothing will change any more: leaves the loop by its own bound */
+    const volatile void *asleep_on;
+};
+
+/* All of a state but the team's memory and the stacks. */
+struct model_world {
+    struct model_worker workers[MODEL_WORKERS];
+    struct team_front front;
+    uint16_t pending[MODEL_WORKERS]; /* the front's */
+    struct team_job *job;
+    int kills, jobs_left, steals;
+    bool is_collected; /* the caller has taken back the job that is finished */
+    unsigned char visits[MODEL_TASKS];
+    int codes[MODEL_TASKS];
+    _Atomic uint8_t units[MODEL_TASKS];
+};
+
+extern struct model_world world;
+extern struct team *const model_team;
+
+enum model_act { MODEL_RUN, MODEL_KILL, MODEL_BIRTH, MODEL_CALL };
+
+struct model_step {
+    uint8_t act, worker;
+};
+
+/* What the code under test calls: model_atomic.h and INJECT. */
+void model_load(const char *function, const char *what, const volatile void *object);
+void model_write(const char *function, const char *what, const volatile void *object);
+void model_breathe(unsigned turn);
+void inject_at(const char *name);
+
+/* What tasks call before and after their work: a point where others may go on. */
+void model_task(const char *what);
+
+/* Whether the present job is finished. */
+bool model_is_finished(void);
+
+/* A new team with the scenario's first job handed over. */
+void model_begin(const struct model_scenario *scenario);
+
+/* The steps possible in this state, at most MODEL_STEPS; 0: the run is over. */
+#define MODEL_STEPS 8
+int model_steps(struct model_step *steps);
+
+/* Whether the scenario's bound was passed by the last step: the run is not followed any further. */
+bool model_is_cut(void);
+
+/* Makes one. False when the worker ran into something that can never be: model_fault says what. */
+bool model_step(struct model_step step);
+extern const char *model_fault;
+
+/* ------------------------------------------------------------------------- model_state.c: what a state is */
+
+#define MODEL_STACK 65536
+extern unsigned char model_stacks[MODEL_WORKERS][MODEL_STACK];
+
+/* A new team, and nothing else. Then, when the first job is handed over: what lies outside of states is
+ * noted, for model_has_leaked(). */
+void model_state_begin(void);
+void model_state_mark(void);
+
+/* Whether an address lies in what states keep; whether memory outside of it was changed. */
+bool model_is_kept(const volatile void *object);
+bool model_has_leaked(void);
+
+/* The state as bytes, and back. model_size() is that of this state. */
+size_t model_size(void);
+void model_save(unsigned char *bytes);
+void model_restore(const unsigned char *bytes);
+
+/* Of the whole state; of the memory that workers share. */
+uint64_t model_hash(void);
+uint64_t model_hash_shared(void);
+
+/* ----------------------------------------------------------------------- model_search.c: through all states */
+
+struct model_totals {
+    uint64_t states, steps, kills, ends, cuts;
+    bool is_bounded; /* there were more states than states_max */
+};
+
+/* Goes through all states; true when check_step held after every step, check_end at every end, and an
+ * end can be reached from every state. Otherwise prints the steps that lead there. The checks return what
+ * is wrong, or NULL. */
+bool model_search(const struct model_scenario *scenario, uint32_t states_max, const char *(*check_step)(void),
+                  const char *(*check_end)(void), struct model_totals *totals);
+
+/* model.c, for the machine: fills the next job of the scenario; and what the caller reads from a finished
+ * one, NULL when all is well. */
+void model_job_fill(struct job *job);
+const char *model_job_check(void);
+
+#endif

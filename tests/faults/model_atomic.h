@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Put in front of every source of a team (-include) when it is built for the model test: each atomic
+ * access becomes a point where the driver may let another worker go on, or kill this one, and a breath of
+ * a waiting loop becomes a step. So no two accesses to memory that workers share pass unseen, whatever
+ * points the code names itself. The accesses themselves stay what they are.
+ */
+#ifndef GRAIN_TESTS_MODEL_ATOMIC_H
+#define GRAIN_TESTS_MODEL_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "transport/wait.h"
+
+void model_load(const char *function, const char *what, const volatile void *object);
+void model_write(const char *function, const char *what, const volatile void *object);
+void model_breathe(unsigned turn);
+
+#define MODEL_LOAD(object)        model_load(__func__, "load " #object, object)
+#define MODEL_WRITE(what, object) model_write(__func__, what " " #object, object)
+
+#undef atomic_load_explicit
+#undef atomic_store_explicit
+#undef atomic_fetch_add_explicit
+#undef atomic_fetch_sub_explicit
+#undef atomic_fetch_or_explicit
+#undef atomic_fetch_and_explicit
+#undef atomic_exchange_explicit
+#undef atomic_compare_exchange_strong_explicit
+#undef atomic_compare_exchange_weak_explicit
+
+/* What is not _Atomic is accessed by the compiler's own names, in both compilers. A macro is not expanded
+ * within itself: what stands on the right is the real one. */
+#define __atomic_load_n(object, order)         (MODEL_LOAD(object), __atomic_load_n(object, order))
+#define __atomic_store_n(object, value, order) (MODEL_WRITE("store", object), __atomic_store_n(object, value, order))
+
+#ifdef __clang__
+#define MODEL_DO(operation, ...)            __c11_atomic_##operation(__VA_ARGS__)
+#define MODEL_SWAP(...)                     __c11_atomic_compare_exchange_strong(__VA_ARGS__)
+#define atomic_load_explicit(object, order) (MODEL_LOAD(object), __c11_atomic_load(object, order))
+#define atomic_store_explicit(object, value, order)                                                                    \
+    (MODEL_WRITE("store", object), __c11_atomic_store(object, value, order))
+#define MODEL_EXCHANGE(...) __c11_atomic_exchange(__VA_ARGS__)
+#else
+#define MODEL_DO(operation, ...) __atomic_##operation(__VA_ARGS__)
+#define MODEL_SWAP(object, expected, desired, success, failure)                                                        \
+    __atomic_compare_exchange_n(object, expected, desired, false, success, failure)
+#define atomic_load_explicit(object, order)         __atomic_load_n(object, order)
+#define atomic_store_explicit(object, value, order) __atomic_store_n(object, value, order)
+#define MODEL_EXCHANGE(...)                         __atomic_exchange_n(__VA_ARGS__)
+#endif
+
+#define atomic_exchange_explicit(object, value, order)                                                                 \
+    (MODEL_WRITE("exchange", object), MODEL_EXCHANGE(object, value, order))
+#define atomic_fetch_add_explicit(object, value, order)                                                                \
+    (MODEL_WRITE("add", object), MODEL_DO(fetch_add, object, value, order))
+#define atomic_fetch_sub_explicit(object, value, order)                                                                \
+    (MODEL_WRITE("subtract", object), MODEL_DO(fetch_sub, object, value, order))
+#define atomic_fetch_or_explicit(object, value, order)                                                                 \
+    (MODEL_WRITE("or", object), MODEL_DO(fetch_or, object, value, order))
+#define atomic_fetch_and_explicit(object, value, order)                                                                \
+    (MODEL_WRITE("and", object), MODEL_DO(fetch_and, object, value, order))
+#define atomic_compare_exchange_strong_explicit(object, expected, desired, success, failure)                           \
+    (MODEL_WRITE("swap", object), MODEL_SWAP(object, expected, desired, success, failure))
+/* A weak swap that fails for no reason only goes round its loop again. */
+#define atomic_compare_exchange_weak_explicit atomic_compare_exchange_strong_explicit
+
+#define wait_breathe(turn) model_breathe(turn)
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a state of the model is: the parts of the team's memory that a run can change, the world, and of
+ * each stack what is in use. Saved by copying, known again by a hash of 64 bits.
+ */
+#include "model.h"
+
+#include <string.h>
+
+#define CELLS_KEPT 4 /* of a ring; nothing is written beyond, see model_has_leaked() */
+#define TEAM_BYTES (1u << 19)
+
+static _Alignas(64) unsigned char memory[TEAM_BYTES], untouched[TEAM_BYTES];
+_Alignas(64) unsigned char model_stacks[MODEL_WORKERS][MODEL_STACK];
+
+struct team *const model_team = (struct team *)memory;
+struct model_world world;
+
+static struct region {
+    unsigned char *at;
+    size_t size;
+} regions[2 + MODEL_WORKERS];
+#define REGIONS (sizeof regions / sizeof regions[0])
+
+static void regions_find(void)
+{
+    struct team *team = model_team;
+    regions[0] = (struct region){memory, (size_t)(team->jobs[0].small - memory)};
+    regions[1] = (struct region){(unsigned char *)team->parts, MODEL_WORKERS * sizeof team->parts[0]};
+    for (int i = 0; i < MODEL_WORKERS; i++) {
+        struct team_slot *slot = &team->slots[i];
+        unsigned char *at = (unsigned char *)slot, *end = (unsigned char *)&slot->ring.cells[CELLS_KEPT];
+        regions[2 + i] = (struct region){at, (size_t)(end - at)};
+    }
+}
+
+void model_state_begin(void)
+{
+    memset(memory, 0, sizeof memory);
+    memset(model_stacks, 0, sizeof model_stacks);
+    memset(&world, 0, sizeof world);
+    team_init(model_team, MODEL_WORKERS, MODEL_WORKERS, GRAIN_WAIT_PARK, false, NULL);
+    regions_find();
+}
+
+bool model_is_kept(const volatile void *object)
+{
+    uintptr_t at = (uintptr_t)object;
+    for (size_t i = 0; i < REGIONS; i++)
+        if (at >= (uintptr_t)regions[i].at && at < (uintptr_t)regions[i].at + regions[i].size)
+            return true;
+    return at >= (uintptr_t)&world && at < (uintptr_t)(&world + 1);
+}
+
+void model_state_mark(void)
+{
+    memcpy(untouched, memory, sizeof memory);
+}
+
+bool model_has_leaked(void)
+{
+    for (size_t i = 0; i < REGIONS; i++)
+        memcpy(untouched + (regions[i].at - memory), regions[i].at, regions[i].size);
+    return memcmp(untouched, memory, sizeof memory) != 0;
+}
+
+/* A worker that is dead, or has left, has no stack any more. */
+static size_t stack_used(int id)
+{
+    const unsigned char *low = world.workers[id].low, *top = model_stacks[id] + MODEL_STACK;
+    return low ? (size_t)(top - low) : 0;
+}
+
+size_t model_size(void)
+{
+    size_t size = sizeof world;
+    for (size_t i = 0; i < REGIONS; i++)
+        size += regions[i].size;
+    for (int i = 0; i < MODEL_WORKERS; i++)
+        size += stack_used(i);
+    return size;
+}
+
+void model_save(unsigned char *bytes)
+{
+    memcpy(bytes, &world, sizeof world);
+    bytes += sizeof world;
+    for (size_t i = 0; i < REGIONS; bytes += regions[i++].size)
+        memcpy(bytes, regions[i].at, regions[i].size);
+    for (int i = 0; i < MODEL_WORKERS; bytes += stack_used(i++))
+        if (stack_used(i))
+            memcpy(bytes, world.workers[i].low, stack_used(i));
+}
+
+void model_restore(const unsigned char *bytes)
+{
+    memcpy(&world, bytes, sizeof world);
+    bytes += sizeof world;
+    for (size_t i = 0; i < REGIONS; bytes += regions[i++].size)
+        memcpy(regions[i].at, bytes, regions[i].size);
+    for (int i = 0; i < MODEL_WORKERS; bytes += stack_used(i++))
+        if (stack_used(i))
+            memcpy(world.workers[i].low, bytes, stack_used(i));
+}
+
+/* Four lanes, because one would spend its time waiting for its own multiplication. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    uint64_t lanes[4] = {hash, hash ^ 1, hash ^ 2, hash ^ 3}, words[4];
+    for (; size > 0; at += sizeof words) {
+        size_t part = size < sizeof words ? size : sizeof words;
+        if (part < sizeof words)
+            memset(words, 0, sizeof words);
+        memcpy(words, at, part);
+        for (int i = 0; i < 4; i++) {
+            lanes[i] = (lanes[i] ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+            lanes[i] ^= lanes[i] >> 29;
+        }
+        size -= part;
+    }
+    for (int i = 0; i < 4; i++) {
+        hash = (hash ^ lanes[i]) * UINT64_C(0xff51afd7ed558ccd);
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+uint64_t model_hash_shared(void)
+{
+    uint64_t hash = hash_bytes(1, (const void *)world.units, sizeof world.units);
+    for (size_t i = 0; i < REGIONS; i++)
+        hash = hash_bytes(hash, regions[i].at, regions[i].size);
+    return hash;
+}
+
+uint64_t model_hash(void)
+{
+    uint64_t hash = hash_bytes(model_hash_shared(), &world, sizeof world);
+    for (int i = 0; i < MODEL_WORKERS; i++)
+        hash = hash_bytes(hash, world.workers[i].low, stack_used(i));
+    return hash;
+}

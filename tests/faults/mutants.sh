@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# mutants.sh CC MODEL_DIR IMPL_DIR SOURCE...: breaks a copy of the team's code in one place at a time and demands that
+# the model test finds every break. A mutant is an awk or sed edit that has to change its file; one that changes nothing
+# is a failure too, because then the code has moved on without it.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+cc=$1 tests=$2 impl=$3
+shift 3
+sources=("$@")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -DSTEAL_PACE_FIRST=3 -O1 -U_FORTIFY_SOURCE -w)
+
+# The driver is the same in all mutants; the structures it sees are too.
+build_driver() {
+  local file
+  for file in "$tests"/model*.c; do
+    "$cc" "${flags[@]}" -I"$impl" -c "$file" -o "$work/driver_$(basename "$file" .c).o" &
+  done
+  wait
+}
+
+# What did not change is compiled once.
+build_team() { # TREE OBJECTS [FILE]: all sources, or the one that was changed
+  local source
+  mkdir -p "$2"
+  for source in "${@:3}"; do
+    "$cc" "${flags[@]}" -I"$1" -include "$tests/model_atomic.h" -c "$1/$source" -o "$2/$(basename "$source" .c).o"
+  done
+}
+
+mutant() { # NAME FILE EDIT...: EDIT is a command that reads the file's text and writes the broken one
+  local name=$1 file=$2 status=0
+  shift 2
+  rm -rf "$work/impl" "$work/mutant"
+  cp -r "$impl" "$work/impl"
+  "$@" <"$impl/$file" >"$work/impl/$file"
+  if cmp -s "$impl/$file" "$work/impl/$file"; then
+    echo "$name: the edit changes nothing in $file"
+    failed=1
+    return
+  fi
+  cp -r "$work/team" "$work/mutant"
+  build_team "$work/impl" "$work/mutant" "$file"
+  "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
+  timeout 60 "$work/model" quick >"$work/out" 2>&1 || status=$?
+  if [ "$status" -eq 1 ] && grep -q FAILED "$work/out"; then
+    echo "$name: found: $(sed -n 's/.* kills, \(.*\):$/\1/p' "$work/out" | head -n 1)"
+  else
+    echo "$name: NOT FOUND (exit code $status)"
+    tail -n 3 "$work/out"
+    failed=1
+  fi
+}
+
+# Within FUNCTION only: a compare-and-swap becomes a store that always succeeds.
+swap_to_store() { # FUNCTION
+  awk -v function_name="$1" '
+    $0 ~ "^[a-z].*[ *]" function_name "\\(" { inside = 1 }
+    /^}/ { inside = 0 }
+    inside { text = text $0 "\n"; next }
+    { if (text != "") { printf "%s", broken(text); text = "" } print }
+    function broken(body,    at, rest, head, depth, i, c, part, parts, args) {
+      if (!match(body, /atomic_compare_exchange_(weak|strong)_explicit\(/)) return body
+      head = substr(body, 1, RSTART - 1)
+      rest = substr(body, RSTART + RLENGTH)
+      depth = 1; parts = 1; args[1] = ""
+      for (i = 1; depth > 0; i++) {
+        c = substr(rest, i, 1)
+        if (c == "(") depth++
+        if (c == ")") depth--
+        if (c == "," && depth == 1) { parts++; args[parts] = ""; continue }
+        if (depth > 0) args[parts] = args[parts] c
+      }
+      return head "(atomic_store_explicit(" args[1] "," args[3] ", memory_order_release), true)" substr(rest, i)
+    }'
+}
+
+# Within FUNCTION only: the lines that match the two patterns change places.
+lines_swapped() { # FUNCTION FIRST SECOND
+  awk -v function_name="$1" -v first="$2" -v second="$3" '
+    $0 ~ "^[a-z].*[ *]" function_name "\\(" { inside = 1 }
+    /^}/ { inside = 0 }
+    { lines[NR] = $0 }
+    inside && !a && $0 ~ first { a = NR }
+    inside && !b && $0 ~ second { b = NR }
+    END {
+      if (a && b) { kept = lines[a]; lines[a] = lines[b]; lines[b] = kept }
+      for (i = 1; i <= NR; i++) print lines[i]
+    }'
+}
+
+build_driver
+build_team "$impl" "$work/team" "${sources[@]}"
+
+"$cc" "$work"/driver_*.o "$work"/team/*.o -o "$work/model" -pthread
+"$work/model" quick || {
+  echo "the model finds a fault in the code as it is"
+  exit 1
+}
+mutant "a front taken by a plain store" schedule/steal.c swap_to_store steal_take_front
+mutant "a half taken by a plain store" schedule/steal.c swap_to_store steal_take_half
+mutant "a ticket taken by a plain store" transport/ring.c swap_to_store ring_take
+mutant "a guided claim by a plain store" schedule/claim.c swap_to_store claim_guided
+mutant "what is given back published before it is let go" backend/team_steal.c lines_swapped piece_heed \
+  'slot->end, cut' 'steal_put\('
+mutant "what is given back kept as well" backend/team_steal.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
+mutant "units settled before the slot names them" backend/team_run.c lines_swapped piece_run 'slot->begin, begin' \
+  'units_settle\('
+mutant "units settled after the slot forgot them" backend/team_run.c lines_swapped piece_run 'units_settle\(' \
+  'slot->begin, NO_PIECE'
+mutant "a piece's begin stored before its end" backend/team_run.c lines_swapped piece_run 'slot->end, end' \
+  'slot->begin, begin'
+mutant "a ticket taken before it is announced" backend/team.c lines_swapped ring_ticket 'TICKET_TENTATIVE' \
+  'ring_take\('
+mutant "the last part's bit set without looking" backend/team_run.c \
+  sed 's/return bits == full_word(parts, word) \&\& /return /'
+mutant "orphans left alone" backend/team_run.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
+mutant "an heir that runs the task again" backend/team_heir.c sed 's/begin = after;/begin = at;/'
+[ "$failed" -eq 0 ]
