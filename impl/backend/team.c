@@ -156,11 +156,13 @@ static uint64_t ticket_await(struct worker *worker)
 {
     struct team *team = worker->team;
     for (;;) {
+        /* The phase before the rings: what was pushed before the team was told to quit is seen after it. */
+        uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
         uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
         uint64_t ticket = ticket_take(worker);
         if (ticket)
             return ticket;
-        if (atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_RUN)
+        if (phase != TEAM_RUN)
             return 0;
         state_set(worker, SLOT_AWAKE);
         if (!worker_spin(worker, pushed, NULL))

@@ -143,7 +143,7 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
     uint32_t index = (uint32_t)(job - team->jobs), generation = team_job_generation(job);
     job->parts = parts_of(&job->job, team->workers);
     for (uint32_t i = 0; i < (job->parts + 63) / 64; i++)
-        atomic_store_explicit(&job->done[i], 0, memory_order_relaxed);
+        atomic_store_explicit(&job->done[i], 0, memory_order_release); /* pairs with ticket_settle */
     for (uint32_t i = 0; i < job->parts; i++) {
         struct team_part *part = team_part(team, index, i);
         part->outcome.failed = 0;
@@ -160,7 +160,8 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
     atomic_store_explicit(&job->deaths, 0, memory_order_relaxed);
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     atomic_store_explicit(&job->is_awaited, 0, memory_order_relaxed);
-    atomic_store_explicit(&job->finished, state_make(generation, STATE_RUNNING), memory_order_relaxed);
+    /* release: pairs with single_settle, should this descriptor have been a single task's */
+    atomic_store_explicit(&job->finished, state_make(generation, STATE_RUNNING), memory_order_release);
 }
 
 /* ----------------------------------------------------------------------------------------- waking */

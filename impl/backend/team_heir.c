@@ -102,12 +102,18 @@ static void orphan_settle(struct worker *worker, struct team_job *job, uint64_t 
     piece_settle(worker, job, ticket);
 }
 
+/* The dead one may have reported its part: then the job may end, and its descriptor change hands, at any moment. Its
+ * generation is looked at after its bits: job_reset clears them (release) after the generation has moved on, so whoever
+ * reads cleared bits (acquire) sees the new generation. A part that is not done in the current generation is ours. */
 static void ticket_settle(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     atomic_store_explicit(&worker->slot->ticket, ticket, memory_order_release);
+    bool is_done = is_part_done(job, ticket_part_index(ticket));
+    if (!ticket_is_current(worker->team, ticket)) /* what was just read may be the next job's */
+        return;
     worker_begin(worker, ticket);
-    if (is_part_done(job, ticket_part_index(ticket))) {
+    if (is_done) {
         uint32_t mine = state_make(ticket_generation(ticket), 2 + (uint32_t)worker->id);
         if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
             orphan_settle(worker, job, ticket);

@@ -132,16 +132,20 @@ bool single_is_done(struct team *team, uint64_t ticket)
            state_make(ticket_generation(ticket), STATE_DONE);
 }
 
+/* The generation is looked at after `finished`, for the reason that stands at ticket_settle(). */
 void single_settle(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     struct team_slot *slot = worker->slot;
     struct job_outcome *outcome = &team_part(worker->team, ticket_job_index(ticket), 0)->outcome;
-    if (!single_is_done(worker->team, ticket) && job_index(&slot->ctx) == NO_TASK) {
+    bool is_done = single_is_done(worker->team, ticket);
+    if (!ticket_is_current(worker->team, ticket))
+        return;
+    if (!is_done && job_index(&slot->ctx) == NO_TASK) {
         single_work(worker, ticket);
         return;
     }
-    if (!single_is_done(worker->team, ticket)) {
+    if (!is_done) {
         struct grain_error error;
         heir_describe(&error, slot);
         outcome->failed = 0; /* should the dead one have failed it already, or another replacement */

@@ -108,7 +108,7 @@ static inline int tear_down(void **state)
 static inline char *make(const struct folder *folder, char **finding)
 {
     struct report *report;
-    char error[REPORT_ERROR_MAX] = "", *page;
+    char error[REPORT_ERROR_MAX] = "", *page = NULL;
     size_t size;
 
     save(folder);
