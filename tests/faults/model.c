@@ -70,7 +70,6 @@ static const struct model_scenario deep[] = {
     {GUIDED, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
     {STEAL, .count = 2, .chunk = 1, .jobs = 1, .kills = 2, .steals = 1},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .is_open = true},
-    {STEAL, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .steals = 2, .is_open = true},
     {DYNAMIC, .count = 2, .chunk = 2, .jobs = 2, .kills = 1, .is_open = true},
 };
 
