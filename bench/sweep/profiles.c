@@ -147,7 +147,7 @@ static const struct plan_profile profiles[] = {
      .budget_s = 57,
      ARRAY(core_rows)},
     {.name = "growth",
-     .summary = "10^3 to 10^8 rows, 1 to 32 workers, in 5 rounds: 2.5 GB of memory",
+     .summary = "10^3 to 10^8 rows, 1 to 32 workers, about 2 minutes and 2.5 GB of memory",
      .rounds = 5,
      .repetitions = 1,
      .min_time_s = 0.002,
