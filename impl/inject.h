@@ -12,10 +12,8 @@
 #define INJECT_POINTS(X)                                                                                               \
     X(ticket_seen)                                                                                                     \
     X(ticket_announced)                                                                                                \
-    X(cell_taken)                                                                                                      \
     X(ticket_swapped)                                                                                                  \
     X(ticket_recorded)                                                                                                 \
-    X(head_seen)                                                                                                       \
     X(range_front_seen)                                                                                                \
     X(range_half_seen)                                                                                                 \
     X(range_taken)                                                                                                     \

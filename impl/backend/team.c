@@ -11,7 +11,7 @@
 #include "transport/wait.h"
 
 /* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
- * the swap in ring_take is acq_rel (alone: release). The cursor is cleared before: an old one must not pass for that
+ * the swap in ring_take is a release. The cursor is cleared before: an old one must not pass for that
  * of the new ticket. */
 static uint64_t ring_ticket(struct worker *worker, struct ring *ring)
 {
@@ -20,13 +20,15 @@ static uint64_t ring_ticket(struct worker *worker, struct ring *ring)
     while ((ticket = ring_peek(ring, &position))) {
         INJECT(ticket_seen);
         bool is_mine = true;
+        if (ticket_is_single(ticket))
+            ring_cargo(ring, position, worker->cargo);
         job_set_index(&slot->ctx, NO_TASK);
         atomic_store_explicit(&slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
         INJECT(ticket_announced);
         if (worker->team->workers == 1)
             ring_take_alone(ring, position);
         else
-            is_mine = ring_take(ring, position, ticket);
+            is_mine = ring_take(ring, position);
         INJECT(ticket_swapped);
         atomic_store_explicit(&slot->ticket, is_mine ? ticket : 0, memory_order_release);
         INJECT(ticket_recorded);

@@ -50,7 +50,7 @@
 #include "schedule/steal.h"
 #include "transport/ring.h"
 
-#define TEAM_JOBS   64  /* calls in progress at once; more wait for a free place */
+#define TEAM_JOBS   64  /* calls in progress at once, a bit of a word each; more wait for a free place */
 #define TEAM_INLINE 512 /* bytes of a small call's data that travel inside the job */
 #define TEAM_REPLY  48  /* bytes of a single task's result that travel beside `finished` */
 #define TEAM_WORDS  16  /* 64 parts each */
@@ -132,11 +132,10 @@ struct team {
 /* The caller's side: private to the process that opened the pool. */
 struct team_front {
     struct team *team;
-    pthread_mutex_t lock; /* serialises producers; guards the fields below */
-    uint16_t free_jobs[TEAM_JOBS];
-    int free_count;
-    uint16_t *pending; /* a slot: tickets pushed into its ring whose jobs are not returned */
-    int favourite;     /* the slot that got the last single task */
+    _Atomic uint64_t free_jobs; /* a bit a descriptor */
+    _Atomic uint16_t *pending;  /* a slot: tickets pushed into its ring whose jobs are not returned */
+    pthread_mutex_t lock;       /* serialises producers; guards the rings' tails, team.pushed, favourite */
+    int favourite;              /* the slot that got the last single task */
     /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
     bool (*is_alive)(void *user);
     void *user;

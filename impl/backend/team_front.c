@@ -50,10 +50,7 @@ int team_front_init(struct team_front *front, struct team *team)
     if (!front->pending)
         return -ENOMEM;
     pthread_mutex_init(&front->lock, NULL);
-    while (front->free_count < TEAM_JOBS) {
-        front->free_jobs[front->free_count] = (uint16_t)(TEAM_JOBS - 1 - front->free_count);
-        front->free_count++;
-    }
+    atomic_store_explicit(&front->free_jobs, UINT64_MAX, memory_order_relaxed);
     return 0;
 }
 
@@ -66,20 +63,26 @@ void team_front_drop(struct team_front *front)
 /* ------------------------------------------------------------------------------------ descriptors */
 
 /* Waits a moment for other callers to make room: only when hundreds of calls are in progress. */
-static void make_room(struct team_front *front)
+static void make_room(void)
 {
-    pthread_mutex_unlock(&front->lock);
     nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
-    pthread_mutex_lock(&front->lock);
 }
 
+/* The lowest free descriptor: the one that was used last is the one whose lines are where they are needed. acquire:
+ * pairs with team_job_return. */
 struct team_job *team_job_take(struct team_front *front)
 {
-    pthread_mutex_lock(&front->lock);
-    while (front->free_count == 0)
-        make_room(front);
-    struct team_job *job = &front->team->jobs[front->free_jobs[--front->free_count]];
-    pthread_mutex_unlock(&front->lock);
+    uint64_t free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
+    for (;;) {
+        if (free_jobs == 0) {
+            make_room();
+            free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
+        } else if (atomic_compare_exchange_weak_explicit(&front->free_jobs, &free_jobs, free_jobs & (free_jobs - 1),
+                                                         memory_order_acquire, memory_order_relaxed)) {
+            break;
+        }
+    }
+    struct team_job *job = &front->team->jobs[__builtin_ctzll(free_jobs)];
     job->parts = 0;
     return job;
 }
@@ -90,11 +93,10 @@ void team_job_return(struct team_front *front, struct team_job *job)
      * it could mistake. */
     uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
     atomic_store_explicit(&job->generation, (generation + 1) & TICKET_GENERATION, memory_order_release);
-    pthread_mutex_lock(&front->lock);
     for (uint32_t part = 0; part < job->parts; part++)
-        front->pending[(job->slot + part) % (uint32_t)front->team->workers]--;
-    front->free_jobs[front->free_count++] = (uint16_t)(job - front->team->jobs);
-    pthread_mutex_unlock(&front->lock);
+        atomic_fetch_sub_explicit(&front->pending[(job->slot + part) % (uint32_t)front->team->workers], 1,
+                                  memory_order_relaxed);
+    atomic_fetch_or_explicit(&front->free_jobs, UINT64_C(1) << (job - front->team->jobs), memory_order_release);
 }
 
 uint32_t team_job_generation(struct team_job *job)
@@ -176,7 +178,8 @@ static void slot_ring_bell(struct team *team, struct team_slot *slot)
 static bool slot_rouse(struct team *team, struct team_slot *slot)
 {
     uint32_t asleep = SLOT_ASLEEP;
-    if (!atomic_compare_exchange_strong_explicit(&slot->state, &asleep, SLOT_AWAKE, memory_order_relaxed,
+    if (atomic_load_explicit(&slot->state, memory_order_relaxed) != SLOT_ASLEEP ||
+        !atomic_compare_exchange_strong_explicit(&slot->state, &asleep, SLOT_AWAKE, memory_order_relaxed,
                                                  memory_order_relaxed))
         return false;
     slot_ring_bell(team, slot);
@@ -229,13 +232,21 @@ int team_note_cpu(struct team *team)
 
 /* ---------------------------------------------------------------------------------------- pushing */
 
-void ticket_push(struct team_front *front, int slot, uint64_t ticket)
+void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo)
 {
     struct team *team = front->team;
-    while (!ring_push(&team->slots[slot].ring, ticket) &&
-           atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN)
-        make_room(front);
-    front->pending[slot]++;
+    atomic_fetch_add_explicit(&front->pending[slot], 1, memory_order_relaxed);
+    while (!ring_push(&team->slots[slot].ring, ticket, cargo) &&
+           atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN) {
+        pthread_mutex_unlock(&front->lock);
+        make_room();
+        pthread_mutex_lock(&front->lock);
+    }
+}
+
+uint16_t slot_pending(const struct team_front *front, int slot)
+{
+    return atomic_load_explicit(&front->pending[slot], memory_order_relaxed);
 }
 
 void team_say_pushed(struct team *team)
@@ -263,13 +274,13 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
     uint32_t generation = team_job_generation(job), count = (uint32_t)team->workers;
     for (uint32_t part = first; part < last; part++)
         ticket_push(front, (int)((job->slot + part) % count),
-                    ticket_make(generation, (uint32_t)(job - team->jobs), part));
+                    ticket_make(generation, (uint32_t)(job - team->jobs), part), NULL);
     team_say_pushed(team);
     /* Pairs with the fences in worker_sleep and thief_sleep: either they see what was pushed, or we see them. */
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t part = first; part < last; part++) {
         int slot = (int)((job->slot + part) % count);
-        slot_wake(team, slot, front->pending[slot] > 1);
+        slot_wake(team, slot, slot_pending(front, slot) > 1);
     }
     team_feed(team);
 }

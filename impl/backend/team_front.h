@@ -11,8 +11,11 @@
 /* The job's generation: what its tickets carry. */
 uint32_t team_job_generation(struct team_job *job);
 
-/* Puts a ticket into a slot's ring, waiting for room where it is full. */
-void ticket_push(struct team_front *front, int slot, uint64_t ticket);
+/* Puts a ticket into a slot's ring, waiting for room where it is full; cargo as in ring_push. */
+void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo);
+
+/* Tickets that were pushed into a slot's ring and whose jobs are not returned. */
+uint16_t slot_pending(const struct team_front *front, int slot);
 
 /* Tells idle workers that some ring has something, not only their own. */
 void team_say_pushed(struct team *team);

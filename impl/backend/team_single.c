@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * A job of a single task (apply) on its way through a team: its ticket says so (TICKET_SINGLE), it has no
- * parts, ranges or units, and a worker that spins on its own ring sees the ticket itself. Three cache lines
- * go to the worker (the ring's cell, what the task is, its small data) and one comes back (`finished`, with
- * a small result beside it): that is what a call costs.
+ * parts, ranges or units, and a worker that spins on its own ring sees the ticket itself. One cache line goes to the
+ * worker (the ring's cell: the ticket, and as cargo what the task is, with an argument of up to 24 bytes) and one comes
+ * back (`finished`, with a small result beside it): that is what a call costs. The descriptor says it all once more,
+ * for a replacement; where nobody is killed its lines stay with the caller.
  *
  * Who writes what, in which order:
- *   caller   job, small; then the cell (release)
+ *   caller   job, small; then the cargo, then the cell (release)
  *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
  *            finished = done (seq_cst), then looks at is_awaited
  *   caller   is_awaited (seq_cst), then looks at finished: one of the two sees the other
@@ -18,6 +19,7 @@
  *   after `finished`                  the waiter is woken once more
  */
 #include <errno.h>
+#include <string.h>
 
 #include "backend/team_front.h"
 #include "backend/team_worker.h"
@@ -29,51 +31,72 @@
 /* Whether a single task given to this slot begins at once, as far as the caller knows. */
 static bool is_free(const struct team_front *front, int slot)
 {
-    return front->pending[slot] == 0 &&
+    return slot_pending(front, slot) == 0 &&
            atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY;
 }
 
+/* Whether the slot's worker is bound to the CPU that the caller is on. */
+static bool is_on_my_cpu(const struct team *team, int slot)
+{
+    return team->workers > 1 && team->slots[slot].cpu >= 0 &&
+           team->slots[slot].cpu == atomic_load_explicit(&team->caller_cpu, memory_order_relaxed);
+}
+
 /* Where a single task goes: to the worker that had the last one and still looks, unless the caller now sits on its
- * CPU; to the one that spins; to one that sleeps; to the next one when all are busy. */
+ * CPU; to the one that spins; to one that is free, better not on the caller's CPU; to the next one when all are busy. */
 static int slot_choose(const struct team_front *front)
 {
     const struct team *team = front->team;
-    int cpu = atomic_load_explicit(&team->caller_cpu, memory_order_relaxed), best = -1, best_rank = 0;
+    int slot = front->favourite, found = -1;
+    if (is_free(front, slot) && !is_on_my_cpu(team, slot) &&
+        atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_AWAKE)
+        return slot;
     uint32_t spinner = atomic_load_explicit(&team->spinner, memory_order_relaxed);
-    for (int i = 0; i < team->workers; i++) {
-        int slot = (front->favourite + i) % team->workers, rank = 1;
-        if (!is_free(front, slot))
-            continue;
-        if (team->slots[slot].cpu != cpu || team->workers == 1)
-            rank += 4;
-        if (i == 0 && atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_AWAKE)
-            rank += 2;
-        if (spinner == 1 + (uint32_t)slot)
-            rank += 1;
-        if (rank > best_rank) {
-            best = slot;
-            best_rank = rank;
-        }
-        if (i == 0 && rank >= 7)
-            break;
+    if (spinner && is_free(front, (int)spinner - 1) && !is_on_my_cpu(team, (int)spinner - 1))
+        return (int)spinner - 1;
+    for (int i = 0; i < team->workers; i++, slot = (slot + 1) % team->workers) {
+        if (is_free(front, slot) && !is_on_my_cpu(team, slot))
+            return slot;
+        if (is_free(front, slot) && found < 0)
+            found = slot;
     }
-    return best >= 0 ? best : (front->favourite + 1) % team->workers;
+    return found >= 0 ? found : (front->favourite + 1) % team->workers;
+}
+
+/* Words of the cargo. */
+enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
+#define INLINE_BYTES ((RING_CARGO - CARGO_INLINE) * sizeof(uint64_t))
+
+static void cargo_fill(uint64_t cargo[RING_CARGO], const struct team *team, const struct job *job)
+{
+    cargo[CARGO_TASK] = (uintptr_t)job->task;
+    cargo[CARGO_RESULT] = (uintptr_t)job->results;
+    cargo[CARGO_PARAMS] = (uintptr_t)job->params;
+    cargo[CARGO_ITEM] = (uintptr_t)job->items;
+    memset(cargo + CARGO_INLINE, 0, INLINE_BYTES);
+    /* Threads see the caller's own argument, and may be meant to: it is passed as it is. */
+    if (team->is_shared && job->item_size && job->item_size <= INLINE_BYTES) {
+        memcpy(cargo + CARGO_INLINE, job->items, job->item_size);
+        cargo[CARGO_ITEM] = 0;
+    }
 }
 
 void team_submit_single(struct team_front *front, struct team_job *job)
 {
     struct team *team = front->team;
+    uint64_t cargo[RING_CARGO];
     uint64_t ticket = ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), TICKET_SINGLE);
     team_part(team, (uint32_t)(job - team->jobs), 0)->outcome.failed = 0;
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     job->parts = 1;
+    cargo_fill(cargo, team, &job->job);
     team_note_cpu(team);
     pthread_mutex_lock(&front->lock);
     int slot = slot_choose(front);
     bool is_occupied = !is_free(front, slot);
     job->slot = (uint16_t)slot;
     front->favourite = slot;
-    ticket_push(front, slot, ticket);
+    ticket_push(front, slot, ticket, cargo);
     if (is_occupied)
         team_say_pushed(team);
     /* Pairs with the fence in worker_sleep: either the worker sees the ticket, or we see that it sleeps. */
@@ -110,18 +133,28 @@ static void single_finish(struct worker *worker, struct team_job *job, uint64_t 
         wait_wake(&job->finished, 1, worker->team->is_shared);
 }
 
-void single_work(struct worker *worker, uint64_t ticket)
+static void single_do(struct worker *worker, struct team_job *job, uint64_t ticket, const struct job *task)
 {
-    struct team_job *job = ticket_job(worker->team, ticket);
     struct team_slot *slot = worker->slot;
     slot->ctx.outcome = &team_part(worker->team, ticket_job_index(ticket), 0)->outcome;
     if (!worker_is_stopped(worker, job)) {
         INJECT(single_begun);
-        job_run(&job->job, 0, 1, &slot->ctx);
+        job_run(task, 0, 1, &slot->ctx);
         INJECT(single_run);
         worker_progress(worker);
     }
     single_finish(worker, job, ticket);
+}
+
+void single_work(struct worker *worker, uint64_t ticket)
+{
+    const uint64_t *cargo = worker->cargo;
+    struct job *task = &worker->single;
+    task->task = (grain_task_fn)(uintptr_t)cargo[CARGO_TASK];
+    task->results = (void *)(uintptr_t)cargo[CARGO_RESULT];
+    task->params = (const void *)(uintptr_t)cargo[CARGO_PARAMS];
+    task->items = cargo[CARGO_ITEM] ? (const void *)(uintptr_t)cargo[CARGO_ITEM] : cargo + CARGO_INLINE;
+    single_do(worker, ticket_job(worker->team, ticket), ticket, task);
 }
 
 /* -------------------------------------------------------------------------------- the replacement */
@@ -142,7 +175,7 @@ void single_settle(struct worker *worker, uint64_t ticket)
     if (!ticket_is_current(worker->team, ticket))
         return;
     if (!is_done && job_index(&slot->ctx) == NO_TASK) {
-        single_work(worker, ticket);
+        single_do(worker, job, ticket, &job->job);
         return;
     }
     if (!is_done) {

@@ -25,6 +25,9 @@ struct worker {
     unsigned looks;
     const struct team_slot *stuck_slot;
     size_t stuck_index;
+    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo. */
+    _Alignas(16) uint64_t cargo[RING_CARGO];
+    struct job single;
 };
 
 /* ctx.index while no task of the piece has begun. */
@@ -69,7 +72,7 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
 /* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. */
 void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
-/* A job of a single task: team_single.c. */
+/* A job of a single task that came with cargo; that a dead worker left: team_single.c. */
 void single_work(struct worker *worker, uint64_t ticket);
 void single_settle(struct worker *worker, uint64_t ticket);
 bool single_is_done(struct team *team, uint64_t ticket);

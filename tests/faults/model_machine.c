@@ -73,8 +73,7 @@ static bool is_settled(const volatile void *object)
     if (object == &team->phase)
         return team->phase == TEAM_QUIT;
     return world.jobs_left == 0 &&
-           (object == &team->pushed || object == &team->jobs[0].generation || object == &team->jobs[0].loaded ||
-            object == &team->slots[0].ring.tail || object == &team->slots[1].ring.tail);
+           (object == &team->pushed || object == &team->jobs[0].generation || object == &team->jobs[0].loaded);
 }
 
 void model_load(const char *function, const char *what, const volatile void *object)
