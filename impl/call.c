@@ -103,7 +103,8 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
             status = job_dispatch(pool, job);
         report_fill(report, job);
         atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
-        atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
+        if (job->steals)
+            atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
         if (status == 0 && job->outcome.failed)
             status = GRAIN_TASK_FAILED;
     }
@@ -114,34 +115,32 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
 int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
                 size_t result_size, const struct grain_call_options *options)
 {
-    struct job job = {
-        .form = JOB_TASK,
-        .task = task,
-        .items = arg,
-        .results = result,
-        .count = 1,
-        .item_size = arg_size,
-        .result_size = result_size,
-    };
+    struct job job;
+    job_clear(&job);
+    job.task = task;
+    job.items = arg;
+    job.results = result;
+    job.count = 1;
+    job.item_size = arg_size;
+    job.result_size = result_size;
     return call(pool, &job, options);
 }
 
-static struct job map_job(struct grain_in in, struct grain_out out)
+static void job_of_map(struct job *job, struct grain_in in, struct grain_out out)
 {
-    return (struct job){
-        .items = in.data,
-        .results = out.data,
-        .count = in.count,
-        .item_size = in.size,
-        .result_size = out.size,
-    };
+    job_clear(job);
+    job->items = in.data;
+    job->results = out.data;
+    job->count = in.count;
+    job->item_size = in.size;
+    job->result_size = out.size;
 }
 
 int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
               const struct grain_call_options *options)
 {
-    struct job job = map_job(in, out);
-    job.form = JOB_TASK;
+    struct job job;
+    job_of_map(&job, in, out);
     job.task = task;
     return call(pool, &job, options);
 }
@@ -149,7 +148,8 @@ int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, s
 int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
                      const struct grain_call_options *options)
 {
-    struct job job = map_job(in, out);
+    struct job job;
+    job_of_map(&job, in, out);
     job.form = JOB_CHUNK;
     job.chunk_task = task;
     return call(pool, &job, options);

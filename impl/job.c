@@ -29,6 +29,14 @@ const void *job_current_pool(void)
     return current_pool;
 }
 
+void job_clear(struct job *job)
+{
+    memset(job, 0, offsetof(struct job, outcome));
+    job->outcome.failed = 0;
+    job->handovers = 0;
+    job->steals = 0;
+}
+
 void job_describe(struct job *job, const struct job *from)
 {
     memcpy(job, from, offsetof(struct job, outcome));

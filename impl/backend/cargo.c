@@ -7,6 +7,17 @@
 
 #include <string.h>
 
+void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job)
+{
+    cargo->arena = arena;
+    cargo->place = place;
+    cargo->job = job;
+    cargo->small_used = 0;
+    cargo->count = 0;
+    cargo->bytes = 0;
+    cargo->loaded = job->count;
+}
+
 /* What is there already is not written again: its cache lines stay with the workers that have read them. Params are the
  * same from call to call, and the descriptor that was used last is used first. */
 static void copy_small(void *to, const void *from, size_t size)

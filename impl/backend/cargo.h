@@ -20,6 +20,8 @@ struct cargo {
     size_t loaded; /* tasks whose items are in place */
 };
 
+void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job);
+
 /* Fills the place's job so that workers can run it. Of many items that have to be copied only the first are there
  * afterwards (`loaded`) under `steal`: workers start on them while cargo_load_more() brings the others. Returns 0 or
  * -ENOMEM; cargo_drop() is due in any case. */

@@ -36,22 +36,19 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     size_t count = (size_t)pool->workers;
     size_t team_bytes = team_size(pool->workers), crew_bytes = (sizeof(struct crew) + 63) / 64 * 64;
     void *memory;
-    int status = arena_alloc(&state->arena, team_bytes + crew_bytes + 2 * count * sizeof(int), &memory);
+    int status = arena_alloc(&state->arena, team_bytes + crew_bytes + count * sizeof(int), &memory);
     if (status)
         return status;
     /* Fresh pages of the arena read as zero. */
     struct team *team = memory;
     struct crew *crew = (struct crew *)((char *)memory + team_bytes);
-    int *numbers = (int *)((char *)crew + crew_bytes);
     crew->team = team;
     crew->mark = pool;
     crew->grace_ns = pool->grace_ns;
-    crew->pids = numbers;
-    if (pool->bind != GRAIN_BIND_NONE) {
-        crew->cpus = numbers + count;
-        status = machine_place(pool->workers, crew->cpus);
-    }
-    team_init(team, pool->workers, machine_cpu_count(), pool->wait, true, crew->cpus);
+    crew->pids = (int *)((char *)crew + crew_bytes);
+    team_init(team, pool->workers, machine_cpu_count(), pool->wait, true);
+    if (pool->bind != GRAIN_BIND_NONE)
+        status = team_place(team);
     state->crew = crew;
     return status;
 }
@@ -145,7 +142,8 @@ static int single_run_in(struct fork_state *state, struct cargo *cargo, struct j
 static int fork_run(struct backend_pool *pool, struct job *job)
 {
     struct fork_state *state = pool->state;
-    struct cargo cargo = {.arena = &state->arena, .place = team_job_take(&state->front), .job = job};
+    struct cargo cargo;
+    cargo_init(&cargo, &state->arena, team_job_take(&state->front), job);
     bool is_single = job->count == 1 && job->form == JOB_TASK;
     int status = is_single ? single_run_in(state, &cargo, job) : job_run_in(state, &cargo, job, pool->workers);
     if (status == -ENOTRECOVERABLE || status == -ECANCELED)

@@ -16,7 +16,7 @@
 struct pthread_worker {
     struct pthread_state *pool;
     pthread_t thread;
-    int id, cpu; /* cpu -1: not bound */
+    int id;
 };
 
 struct pthread_state {
@@ -30,15 +30,13 @@ struct pthread_state {
 static void *worker_main(void *argument)
 {
     struct pthread_worker *worker = argument;
-    if (worker->cpu >= 0)
-        machine_bind_self(worker->cpu);
     const void *outer = job_enter(worker->pool->mark);
     team_work(worker->pool->team, worker->id, 0);
     job_leave(outer);
     return NULL;
 }
 
-static int workers_start(struct pthread_state *state, int count, const int *cpus)
+static int workers_start(struct pthread_state *state, int count)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -46,7 +44,7 @@ static int workers_start(struct pthread_state *state, int count, const int *cpus
     int status = 0;
     for (int i = 0; i < count && status == 0; i++) {
         struct pthread_worker *worker = &state->workers[i];
-        *worker = (struct pthread_worker){.pool = state, .id = i, .cpu = cpus ? cpus[i] : -1};
+        *worker = (struct pthread_worker){.pool = state, .id = i};
         status = -pthread_create(&worker->thread, NULL, worker_main, worker);
         if (status == 0)
             state->started++;
@@ -66,37 +64,29 @@ static void pthread_close(struct backend_pool *pool)
     free(state->team);
 }
 
+static int team_make(struct backend_pool *pool, struct pthread_state *state)
+{
+    memset(state->team, 0, team_size(pool->workers));
+    team_init(state->team, pool->workers, machine_cpu_count(), pool->wait, false);
+    int status = pool->bind == GRAIN_BIND_NONE ? 0 : team_place(state->team);
+    return status ? status : team_front_init(&state->front, state->team);
+}
+
 static int pthread_open(struct backend_pool *pool)
 {
     struct pthread_state *state = pool->state;
-    size_t count = (size_t)pool->workers;
-    int *cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *cpus);
     state->mark = pool;
-    state->workers = calloc(count, sizeof *state->workers);
+    state->workers = calloc((size_t)pool->workers, sizeof *state->workers);
     state->team = aligned_alloc(64, team_size(pool->workers));
-    int status = 0;
-    if (!state->workers || !state->team || (pool->bind != GRAIN_BIND_NONE && !cpus))
-        status = -ENOMEM;
-    if (status == 0 && cpus)
-        status = machine_place(pool->workers, cpus);
+    int status = state->workers && state->team ? team_make(pool, state) : -ENOMEM;
     if (status) {
         free(state->team);
         free(state->workers);
-        free(cpus);
         return status;
     }
-    memset(state->team, 0, team_size(pool->workers));
-    team_init(state->team, pool->workers, machine_cpu_count(), pool->wait, false, cpus);
-    status = team_front_init(&state->front, state->team);
-    if (status == 0) {
-        status = workers_start(state, pool->workers, cpus);
-        if (status)
-            pthread_close(pool);
-    } else {
-        free(state->team);
-        free(state->workers);
-    }
-    free(cpus);
+    status = workers_start(state, pool->workers);
+    if (status)
+        pthread_close(pool);
     return status;
 }
 

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "machine/machine.h"
 #include "transport/wait.h"
 
 #define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
@@ -56,8 +55,6 @@ static _Noreturn void worker_main(const struct boss *boss, int id, bool is_repla
     close(boss->child_fd);
     if (boss->caller_fd >= 0)
         close(boss->caller_fd);
-    if (crew->cpus)
-        machine_bind_self(crew->cpus[id]);
     job_enter(crew->mark);
     if (is_replacement)
         team_inherit(crew->team, id, getpid());

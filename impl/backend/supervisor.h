@@ -24,7 +24,6 @@ struct crew {
     int start_status;           /* supervisor, before is_ready: 0 or -errno */
     volatile uint64_t replaced; /* supervisor */
     volatile int *pids;         /* supervisor: one a worker */
-    int *cpus;                  /* caller, before the fork: one a worker, or NULL */
     struct team *team;
     const void *mark; /* what job_current_pool() says in the workers */
     uint64_t grace_ns;

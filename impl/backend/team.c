@@ -8,6 +8,7 @@
 #include "backend/team_front.h"
 #include "backend/team_worker.h"
 #include "inject.h"
+#include "machine/machine.h"
 #include "transport/wait.h"
 
 /* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
@@ -83,8 +84,21 @@ bool worker_is_called(const struct worker *worker, uint32_t pushed)
 /* The caller needs the CPU that this worker is bound to. */
 static bool is_in_the_way(const struct worker *worker)
 {
-    return worker->team->workers > 1 && worker->slot->cpu >= 0 &&
-           atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) == worker->slot->cpu;
+    int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
+    return cpu >= 0 && atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) == cpu;
+}
+
+/* Moves to the spare CPU, where there is one: the scheduler would leave a caller and a worker that take turns on one
+ * CPU there for ever. */
+static bool step_aside(struct worker *worker)
+{
+    struct team_slot *slot = worker->slot;
+    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
+    if (slot->spare_cpu < 0 || machine_bind_self(slot->spare_cpu))
+        return false;
+    atomic_store_explicit(&slot->cpu, slot->spare_cpu, memory_order_relaxed);
+    slot->spare_cpu = cpu;
+    return true;
 }
 
 /* At most one idle worker spins; the others sleep. (A thief is not idle: in a team with a CPU a worker all of them
@@ -117,7 +131,7 @@ bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news)
             uint64_t now = wait_now_ns();
             if (until == 0)
                 until = now + WAIT_SPIN_NS;
-            else if (now > until || (!news && is_in_the_way(worker)))
+            if (now > until || (!news && is_in_the_way(worker) && !step_aside(worker)))
                 break;
         }
         wait_breathe(turn);
@@ -180,6 +194,9 @@ void worker_init(struct worker *worker, struct team *team, int id, int pid)
     slot->ctx.pid = pid;
     slot->ctx.owner = worker;
     slot->ctx.heed = piece_heed;
+    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
+    if (cpu >= 0)
+        machine_bind_self(cpu);
     atomic_store_explicit(&slot->state, SLOT_AWAKE, memory_order_relaxed);
 }
 

@@ -106,7 +106,8 @@ struct team_slot {
     struct grain_context ctx;             /* ctx.index: the task it is in */
     _Alignas(64) _Atomic uint32_t state;  /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
     _Atomic uint32_t bell;                /* futex: moved on by whoever wakes it */
-    int cpu;                              /* where it is bound, -1: nowhere; before it starts */
+    _Atomic int cpu;                      /* where it is bound, -1: nowhere; set before it starts, then by the worker */
+    int spare_cpu;                        /* worker: no worker's CPU, to step aside to when the caller is on its own */
     /* Written by the supervisor before it forks a replacement. */
     int dead_pid, dead_signo, dead_status;
     struct ring ring;
@@ -143,7 +144,9 @@ struct team_front {
 
 /* Bytes of a team; its memory must be zeroed and aligned to 64. */
 size_t team_size(int workers);
-void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared, const int *cpus);
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
+/* Gives every worker a CPU to bind itself to when it starts; without this they are not bound. 0 or -ENOMEM. */
+int team_place(struct team *team);
 int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
 void team_front_drop(struct team_front *front);
 

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "backend/ticket.h"
+#include "machine/machine.h"
 #include "transport/wait.h"
 
 static size_t round_up(size_t size)
@@ -27,7 +28,7 @@ size_t team_size(int workers)
            round_up(TEAM_JOBS * count * sizeof(struct team_part));
 }
 
-void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared, const int *cpus)
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared)
 {
     char *at = (char *)team + round_up(sizeof *team);
     team->workers = workers;
@@ -38,8 +39,25 @@ void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait 
     team->parts = (struct team_part *)(at + (size_t)workers * sizeof(struct team_slot));
     for (int i = 0; i < workers; i++) {
         atomic_store_explicit(&team->slots[i].begin, NO_PIECE, memory_order_relaxed);
-        team->slots[i].cpu = cpus ? cpus[i] : -1;
+        atomic_store_explicit(&team->slots[i].cpu, -1, memory_order_relaxed);
+        team->slots[i].spare_cpu = -1;
     }
+}
+
+/* The places behind the workers' own are spare ones, as far as there are CPUs; then they come round again. */
+int team_place(struct team *team)
+{
+    int workers = team->workers, *cpus = calloc(2 * (size_t)workers, sizeof *cpus);
+    int status = cpus ? machine_place(2 * workers, cpus) : -ENOMEM;
+    for (int i = 0; i < workers && status == 0; i++) {
+        bool is_spare = true;
+        for (int k = 0; k < workers; k++)
+            is_spare = is_spare && cpus[k] != cpus[workers + i];
+        atomic_store_explicit(&team->slots[i].cpu, cpus[i], memory_order_relaxed);
+        team->slots[i].spare_cpu = is_spare ? cpus[workers + i] : -1;
+    }
+    free(cpus);
+    return status;
 }
 
 int team_front_init(struct team_front *front, struct team *team)
@@ -235,13 +253,13 @@ int team_note_cpu(struct team *team)
 void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo)
 {
     struct team *team = front->team;
-    atomic_fetch_add_explicit(&front->pending[slot], 1, memory_order_relaxed);
     while (!ring_push(&team->slots[slot].ring, ticket, cargo) &&
            atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN) {
         pthread_mutex_unlock(&front->lock);
         make_room();
         pthread_mutex_lock(&front->lock);
     }
+    atomic_fetch_add_explicit(&front->pending[slot], 1, memory_order_relaxed);
 }
 
 uint16_t slot_pending(const struct team_front *front, int slot)
@@ -255,14 +273,24 @@ void team_say_pushed(struct team *team)
     atomic_store_explicit(&team->pushed, pushed + 1, memory_order_release);
 }
 
-/* The slot of the job's first part. While items are still being copied in, the last part waits until all are there:
- * it should be that of the worker whose CPU the caller needs for copying. */
+/* How many parts are not started before all items are there: one, where the caller takes the CPU of its worker. */
+static uint32_t parts_held(const struct team *team, const struct team_job *job)
+{
+    bool is_loaded = atomic_load_explicit(&job->loaded, memory_order_relaxed) == job->job.count;
+    return !is_loaded && job->parts > 1 && team->workers >= team->usable_cpus ? 1 : 0;
+}
+
+/* The slot of the job's first part: part k goes to slot k, time after time, for its data lie in that worker's caches.
+ * But while items are still being copied in, the last part waits until all are there: it should be that of the worker
+ * whose CPU the caller needs for copying. */
 static uint16_t slot_first(struct team_front *front, const struct team_job *job)
 {
     struct team *team = front->team;
-    int cpu = team_note_cpu(team), first = job->parts < (uint32_t)team->workers ? front->favourite + 1 : 0;
-    for (int i = 0; i < team->workers && job->parts == (uint32_t)team->workers; i++)
-        if (team->slots[i].cpu == cpu)
+    int cpu = team_note_cpu(team), first = 0;
+    if (job->parts < (uint32_t)team->workers)
+        first = front->favourite + 1;
+    for (int i = 0; i < team->workers && parts_held(team, job); i++)
+        if (atomic_load_explicit(&team->slots[i].cpu, memory_order_relaxed) == cpu)
             first = i + 1;
     return (uint16_t)(first % team->workers);
 }
@@ -283,13 +311,6 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
         slot_wake(team, slot, slot_pending(front, slot) > 1);
     }
     team_feed(team);
-}
-
-/* How many parts are not started before all items are there: one, where the caller takes the CPU of its worker. */
-static uint32_t parts_held(const struct team *team, const struct team_job *job)
-{
-    bool is_loaded = atomic_load_explicit(&job->loaded, memory_order_relaxed) == job->job.count;
-    return !is_loaded && job->parts > 1 && team->workers >= team->usable_cpus ? 1 : 0;
 }
 
 void team_submit(struct team_front *front, struct team_job *job, size_t loaded)

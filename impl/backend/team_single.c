@@ -38,8 +38,8 @@ static bool is_free(const struct team_front *front, int slot)
 /* Whether the slot's worker is bound to the CPU that the caller is on. */
 static bool is_on_my_cpu(const struct team *team, int slot)
 {
-    return team->workers > 1 && team->slots[slot].cpu >= 0 &&
-           team->slots[slot].cpu == atomic_load_explicit(&team->caller_cpu, memory_order_relaxed);
+    int cpu = atomic_load_explicit(&team->slots[slot].cpu, memory_order_relaxed);
+    return cpu >= 0 && cpu == atomic_load_explicit(&team->caller_cpu, memory_order_relaxed);
 }
 
 /* Where a single task goes: to the worker that had the last one and still looks, unless the caller now sits on its
@@ -109,7 +109,8 @@ void team_submit_single(struct team_front *front, struct team_job *job)
 
 int team_wait_single(struct team_front *front, struct team_job *job)
 {
-    int status = team_await(front, job, 1);
+    /* On the worker's own CPU spinning would keep it from its work. Asleep, the caller is woken where a CPU is idle. */
+    int status = team_await(front, job, is_on_my_cpu(front->team, job->slot) ? front->team->usable_cpus : 1);
     if (status)
         return status;
     const struct job_outcome *outcome = &team_part(front->team, (uint32_t)(job - front->team->jobs), 0)->outcome;

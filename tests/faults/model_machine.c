@@ -14,6 +14,7 @@
 #include <ucontext.h>
 
 #include "backend/ticket.h"
+#include "machine/machine.h"
 #include "transport/wait.h"
 
 #define STACK_BELOW   256  /* what point() itself uses */
@@ -121,6 +122,20 @@ void model_breathe(unsigned turn)
     }
     now->is_waiting = true;
     point("breathe", "waits", false);
+}
+
+/* Nobody is bound here. */
+int machine_bind_self(int cpu)
+{
+    (void)cpu;
+    return 0;
+}
+
+int machine_place(int workers, int *cpus)
+{
+    for (int i = 0; i < workers; i++)
+        cpus[i] = i;
+    return 0;
 }
 
 uint64_t wait_now_ns(void)

@@ -39,7 +39,7 @@ void model_state_begin(void)
     memset(memory, 0, sizeof memory);
     memset(model_stacks, 0, sizeof model_stacks);
     memset(&world, 0, sizeof world);
-    team_init(model_team, MODEL_WORKERS, MODEL_WORKERS, GRAIN_WAIT_PARK, false, NULL);
+    team_init(model_team, MODEL_WORKERS, MODEL_WORKERS, GRAIN_WAIT_PARK, false);
     regions_find();
 }
 
