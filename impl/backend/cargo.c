@@ -103,22 +103,39 @@ static int results_place(struct cargo *cargo)
     return take(cargo, size, &cargo->place->job.results);
 }
 
-/* Codes and units: zeroed bytes that workers mark. */
-static int marks_place(struct cargo *cargo, int workers)
+/* The bytes stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and each
+ * worker finds those of its part where it left them, in its cache. All are cleared when the marks have been round. */
+static int units_place(struct cargo *cargo, int workers)
 {
     struct team_job *place = cargo->place;
-    size_t codes = cargo->job->count * sizeof *place->job.codes, units = team_units(&place->job, workers);
-    void *memory;
-    int status = 0;
-    if (cargo->job->codes) {
-        status = take(cargo, codes, &memory);
+    size_t units = team_units(&place->job, workers);
+    if (place->units_room < units) {
+        void *memory;
+        int status = arena_alloc(cargo->arena, units, &memory);
         if (status)
             return status;
-        place->job.codes = memset(memory, 0, codes);
+        arena_release(cargo->arena, (void *)place->units);
+        place->units = memory;
+        place->units_room = units;
+        place->unit_mark = UINT8_MAX;
     }
-    status = take(cargo, units, &memory);
+    if (++place->unit_mark == 0) {
+        memset((void *)place->units, 0, place->units_room);
+        place->unit_mark = 1;
+    }
+    cargo->bytes += units;
+    return 0;
+}
+
+static int codes_place(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    void *memory;
+    if (!job->codes)
+        return 0;
+    int status = take(cargo, job->count * sizeof *job->codes, &memory);
     if (status == 0)
-        place->units = memset(memory, 0, units);
+        cargo->place->job.codes = memset(memory, 0, job->count * sizeof *job->codes);
     return status;
 }
 
@@ -131,7 +148,9 @@ int cargo_load(struct cargo *cargo, int workers)
     if (status == 0)
         status = results_place(cargo);
     if (status == 0)
-        status = marks_place(cargo, workers);
+        status = codes_place(cargo);
+    if (status == 0)
+        status = units_place(cargo, workers);
     return status ? status : items_load(cargo);
 }
 

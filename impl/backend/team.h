@@ -15,7 +15,7 @@
  *   ------                      -----          -------                        ---
  *   fill a team_job --------->  ticket 0 ----> worker 0: take a piece, run    range 0 <--+ halves are
  *   wake who sleeps             ticket 1 ----> worker 1: take a piece, run    range 1 <--+ stolen
- *   copy more items in          (the ring of a busy worker:                   units[u] = 1 a unit run
+ *   copy more items in          (the ring of a busy worker:                   units[u] marked, a unit run
  *   sleep on `finished`          anybody takes the ticket)
  *   merge outcomes  <-----------------------   part done: its bit in `done`; the last bit: finished
  *
@@ -30,7 +30,7 @@
  *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted
  *   between two pieces                    goes on claiming
  *   after a claim, before the cursor      the units are nobody's: found when all parts are done (their
- *                                         bytes in `units` are 0) and run by whoever completes the job
+ *                                         bytes in `units` lack the mark) and run by whoever completes the job
  *   giving back, between shrinking the    the same: the piece no longer says that they are its own, the
  *     piece and filling the range         range does not say so yet
  *   inside a task                         that task fails with -EOWNERDEAD; the rest of the piece is run
@@ -78,7 +78,9 @@ struct team_job {
     uint32_t parts;                                 /* caller */
     uint16_t slot;                                  /* caller, its own: where the first ticket went */
     _Atomic uint32_t generation;                    /* caller: tickets of an older one are void */
-    _Atomic uint8_t *units;                         /* a byte a claim unit, 1 = settled; NULL for threads */
+    _Atomic uint8_t *units;                         /* a byte a claim unit, unit_mark = settled; NULL for threads */
+    uint8_t unit_mark;                              /* caller: another one for each job, so that nothing is cleared */
+    size_t units_room;                              /* caller, its own: bytes at `units` */
     _Alignas(64) _Atomic uint64_t loaded;           /* caller: tasks below this have their items; grows */
     struct claim_shared claims;                     /* workers */
     _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
@@ -156,6 +158,12 @@ void team_job_return(struct team_front *front, struct team_job *job);
 
 /* How many bytes of `units` a job needs: one a claim unit. */
 size_t team_units(const struct job *job, int workers);
+
+/* Whether a unit is settled. relaxed: the last setter of the job's bits in `done` sees what all parts wrote before. */
+static inline bool unit_is_settled(const struct team_job *job, uint64_t unit)
+{
+    return atomic_load_explicit(&job->units[unit], memory_order_relaxed) == job->unit_mark;
+}
 
 /* Adapts a job to what a team can count: under `steal` a part counts its units in 32 bits. */
 void team_fit(struct job *job);

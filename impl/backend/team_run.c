@@ -24,9 +24,9 @@ void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t 
         last = chunk == 1 ? end - 1 : (end - 1) / chunk;
     }
     if (first == last)
-        job->units[first] = 1;
-    else
-        memset(job->units + first, 1, last - first + 1);
+        atomic_store_explicit(&job->units[first], job->unit_mark, memory_order_relaxed);
+    else /* bytes of this worker's own units: nobody reads them before the part is reported, or by others' death */
+        memset((void *)(job->units + first), job->unit_mark, last - first + 1);
 }
 
 /* A chunk task is called once a claim; under `steal` a piece is several claims' worth. Returns the end of what was
@@ -115,7 +115,7 @@ static void claims_run(struct worker *worker, struct team_job *job, uint64_t tic
     while (claim_next(&share, &begin, &end) && !worker_is_stopped(worker, job)) {
         claims++;
         /* A replacement goes over its predecessor's static share again. */
-        if (is_static && job->units && job->units[plain->chunk ? begin / plain->chunk : index])
+        if (is_static && job->units && unit_is_settled(job, plain->chunk ? begin / plain->chunk : index))
             continue;
         INJECT(claim_made);
         piece_run(worker, job, index, begin, end);
@@ -170,7 +170,7 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
         return;
     worker->may_give = false;
     for (uint64_t begin = 0; begin < count; begin += chunk) {
-        if (job->units[begin / chunk])
+        if (unit_is_settled(job, begin / chunk))
             continue;
         if (worker_is_stopped(worker, job))
             return;

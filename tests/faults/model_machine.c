@@ -258,6 +258,7 @@ static void job_submit(void)
     model_job_fill(&world.job->job);
     memset((void *)world.units, 0, sizeof world.units);
     world.job->units = world.units;
+    world.job->unit_mark = 1;
     team_submit(&world.front, world.job, world.job->job.count);
     world.jobs_left--;
     world.is_collected = false;
