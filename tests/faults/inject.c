@@ -59,10 +59,10 @@ static int visit(const void *arg, void *result, struct grain_context *ctx)
     return 0;
 }
 
-/* Short tasks, and among them a row of long ones: whoever has them in hand is asked to give some back. */
+/* Short tasks, and at the end a row of long ones: whoever has them in hand is asked to give some back. */
 static int visit_long(const void *arg, void *result, struct grain_context *ctx)
 {
-    bool is_long = grain_context_index(ctx) % 500 > 440;
+    bool is_long = grain_context_index(ctx) >= COUNT - 60;
     spin(is_long ? 30000 : 0);
     return visit(arg, result, ctx);
 }
