@@ -8,7 +8,7 @@
  * without a further kill. States that differ only in what a hash of 64 bits does not show pass for one.
  * Bounded: two workers, a handful of tasks, kills and steals in a run, a clock that stands still, a caller
  * whose steps are coarse; a bounded waiting loop (is_held) is left by its bound only when nothing else can
- * happen any more: its worker is never starved by a stopped one. Single tasks are not here.
+ * happen any more: its worker is never starved by a stopped one. No run comes round a ring.
  *
  * model [usual|quick|deep]. Exit code 1 when a scenario fails, after the steps that lead there.
  */
@@ -29,6 +29,7 @@ static const char *const names[GRAIN_SCHEDULE_COUNT] = {
     [GRAIN_SCHEDULE_STEAL] = "steal",
 };
 
+#define SINGLES .schedule = GRAIN_SCHEDULE_STATIC, .count = 1, .chunk = 1
 #define STATIC  .schedule = GRAIN_SCHEDULE_STATIC
 #define DYNAMIC .schedule = GRAIN_SCHEDULE_DYNAMIC
 #define GUIDED  .schedule = GRAIN_SCHEDULE_GUIDED
@@ -40,18 +41,29 @@ static const struct model_scenario quick[] = {
     {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 0},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+    {SINGLES, .singles = 1, .workers = 1, .jobs = 1, .kills = 2},
+    {SINGLES, .singles = 1, .jobs = 1, .kills = 1},
+    {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
+    {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
+    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
 };
 
-/* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here). */
+/* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here).
+ * Two maps on one descriptor are in the quick list, which mutants.sh runs with the code as it is too. */
 static const struct model_scenario usual[] = {
     {STATIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
     {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
     {GUIDED, .count = 3, .chunk = 2, .jobs = 1, .kills = 1},
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .steals = 1},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
-    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2, .is_open = true},
-    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .is_open = true},
+    {SINGLES, .singles = 1, .workers = 1, .jobs = 1, .kills = 2},
+    {SINGLES, .singles = 1, .jobs = 1, .kills = 1},
+    {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 2, .is_open = true},
+    {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_open = true},
+    {SINGLES, .singles = 2, .workers = 1, .jobs = 2, .kills = 1, .is_open = true},
+    {SINGLES, .singles = 3, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
 };
 
 /* What takes minutes, and some GB: for whoever changes the protocol. */
@@ -64,6 +76,7 @@ static const struct model_scenario deep[] = {
     {STEAL, .count = 5, .chunk = 2, .jobs = 1, .kills = 1, .steals = 2, .form = JOB_CHUNK},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 2},
     {STEAL, .count = 7, .chunk = 1, .jobs = 1, .kills = 0, .steals = 3},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2, .is_open = true},
     {STATIC, .count = 2, .chunk = 2, .jobs = 1, .kills = 2},
     {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
@@ -71,6 +84,10 @@ static const struct model_scenario deep[] = {
     {STEAL, .count = 2, .chunk = 1, .jobs = 1, .kills = 2, .steals = 1},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .is_open = true},
     {DYNAMIC, .count = 2, .chunk = 2, .jobs = 2, .kills = 1, .is_open = true},
+    {SINGLES, .singles = 1, .jobs = 1, .kills = 2},
+    {SINGLES, .singles = 3, .jobs = 2, .kills = 1, .is_open = true},
+    {SINGLES, .singles = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
+    {SINGLES, .singles = 2, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
 };
 
 #define LIST(list)                                                                                                     \
@@ -83,14 +100,20 @@ static const struct {
     size_t count;
 } lists[] = {LIST(usual), LIST(quick), LIST(deep)};
 
+/* The argument of a single task, which is its result too: 1 + the number of its job. */
+static const int numbers[] = {1, 2, 3};
+
 static int visit(const void *arg, void *result, struct grain_context *ctx)
 {
-    (void)arg;
-    (void)result;
     size_t index = grain_context_index(ctx);
+    if (result && *(const int *)arg != numbers[model_job_number()])
+        model_fault = "a task is run whose job has ended";
+    world.begun[index] = 1;
     model_task("begins");
     if (++world.visits[index] > 1)
         model_fault = "a task is run twice";
+    if (result)
+        *(int *)result = *(const int *)arg;
     model_task("ends");
     return 0;
 }
@@ -100,6 +123,7 @@ static int visit_chunk(const void *items, void *results, size_t count, struct gr
     (void)items;
     (void)results;
     size_t first = grain_context_index(ctx);
+    memset(world.begun + first, 1, count);
     model_task("begins");
     for (size_t i = first; i < first + count; i++)
         if (++world.visits[i] > 1)
@@ -110,8 +134,22 @@ static int visit_chunk(const void *items, void *results, size_t count, struct gr
 
 void model_job_fill(struct job *job)
 {
+    memset(world.begun, 0, sizeof world.begun);
     memset(world.visits, 0, sizeof world.visits);
     memset(world.codes, 0, sizeof world.codes);
+    world.result = 0;
+    if (model_is_single()) {
+        *job = (struct job){
+            .task = visit,
+            .items = &numbers[model_job_number()],
+            .results = &world.result,
+            .count = 1,
+            .chunk = 1,
+            .item_size = sizeof(int),
+            .result_size = sizeof(int),
+        };
+        return;
+    }
     *job = (struct job){
         .form = scenario->form,
         .task = visit,
@@ -126,14 +164,30 @@ void model_job_fill(struct job *job)
 
 /* ------------------------------------------------------------------------------------------ what must hold */
 
+/* A single task has its code from its part's outcome. */
+static int code_of(size_t task)
+{
+    const struct job_outcome *outcome = &model_team->parts[0].outcome;
+    if (!model_is_single())
+        return world.codes[task];
+    return outcome->failed ? outcome->first.code : 0;
+}
+
 static const char *tasks_check(void)
 {
-    for (size_t i = 0; i < scenario->count; i++) {
-        if (world.codes[i] == 0 && world.visits[i] != 1)
+    for (size_t i = 0; i < world.job->job.count; i++) {
+        int code = code_of(i);
+        if (code == 0 && world.visits[i] != 1)
             return "a task is missing";
-        if (world.codes[i] != 0 && (world.codes[i] != -EOWNERDEAD || world.kills == 0))
+        if (code != 0 && (code != -EOWNERDEAD || world.kills == 0))
             return "a task has a code that it cannot have";
+        if (code != 0 && scenario->is_late)
+            return "a task is reported dead although nobody died in it";
+        if (code != 0 && !world.begun[i])
+            return "a task is reported dead that never began";
     }
+    if (model_is_single() && code_of(0) == 0 && world.result != numbers[model_job_number()])
+        return "a result is missing";
     return NULL;
 }
 
@@ -144,17 +198,17 @@ const char *model_job_check(void)
     const char *fault = tasks_check();
     if (fault)
         return fault;
-    if (team_wait(&world.front, world.job))
+    if (model_is_single() ? team_wait_single(&world.front, world.job) : team_wait(&world.front, world.job))
         return "the call fails";
-    for (size_t i = scenario->count; i-- > 0;)
-        if (world.codes[i]) {
+    for (size_t i = job->count; i-- > 0;)
+        if (code_of(i)) {
             failed++;
             first = i;
         }
     if (job->form == JOB_TASK && failed > (size_t)world.kills)
         return "more tasks are reported dead than workers died";
     /* An heir that dies while it settles may have one failure counted twice: team_heir.c. */
-    if (job->outcome.failed < failed || (world.kills < 2 && job->outcome.failed != failed))
+    if (job->outcome.failed < failed || ((world.kills < 2 || model_is_single()) && job->outcome.failed != failed))
         return "failures are not counted right";
     if (failed && job->outcome.first.index != first)
         return "the first failure is another one";
@@ -192,9 +246,9 @@ static bool scenario_try(void)
 {
     struct model_totals totals;
     double start_s = now_s();
-    printf("%-8s %s %zu tasks, chunk %zu, %d jobs, %d kills, ", names[scenario->schedule],
+    printf("%-8s %s %zu tasks, chunk %zu, %d jobs (single: %x), %d workers, %d kills, ", names[scenario->schedule],
            scenario->form == JOB_CHUNK ? "chunk form," : "task form, ", scenario->count, scenario->chunk,
-           scenario->jobs, scenario->kills);
+           scenario->jobs, scenario->singles, scenario->workers ? scenario->workers : MODEL_WORKERS, scenario->kills);
     fflush(stdout);
     bool is_right = model_search(scenario, STATES_MAX, step_check, end_check, &totals);
     printf("%8llu states %8llu steps %7llu kills %5llu ends %6.2f s%s%s\n", (unsigned long long)totals.states,

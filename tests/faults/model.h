@@ -22,12 +22,14 @@ struct model_scenario {
     enum grain_schedule schedule;
     enum job_form form;
     size_t count, chunk;
-    int kills;    /* at most, in one run */
-    bool is_late; /* the first job is one worker's, in one order; deaths come only when a job is finished */
-    bool is_open; /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
+    int workers;      /* 0: MODEL_WORKERS; 1: the ring has but one consumer */
+    unsigned singles; /* bit k: job k is a single task, with the argument beside its ticket */
+    int kills;        /* at most, in one run */
+    bool is_late;     /* the first job is one worker's, in one order; deaths come only between two jobs */
+    bool is_open;     /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
                    * start, and they leave as soon as there is nothing to take */
-    int jobs;     /* one after the other; more than one: in an open team */
-    int steals;   /* at most, in one run: two thieves may take the same unit from each other for ever */
+    int jobs;         /* one after the other; more than one: in an open team */
+    int steals;       /* at most, in one run: two thieves may take the same unit from each other for ever */
 };
 
 enum model_status {
@@ -56,8 +58,9 @@ struct model_world {
     struct team_job *job;
     int kills, jobs_left, steals;
     bool is_collected; /* the caller has taken back the job that is finished */
-    unsigned char visits[MODEL_TASKS];
+    unsigned char begun[MODEL_TASKS], visits[MODEL_TASKS];
     int codes[MODEL_TASKS];
+    int result; /* a single task's */
     _Atomic uint8_t units[MODEL_TASKS];
 };
 
@@ -79,7 +82,9 @@ void inject_at(const char *name);
 /* What tasks call before and after their work: a point where others may go on. */
 void model_task(const char *what);
 
-/* Whether the present job is finished. */
+/* The present job, counted from 0; whether it is a single task; whether it is finished. */
+int model_job_number(void);
+bool model_is_single(void);
 bool model_is_finished(void);
 
 /* A new team with the scenario's first job handed over. */
@@ -101,9 +106,9 @@ extern const char *model_fault;
 #define MODEL_STACK 65536
 extern unsigned char model_stacks[MODEL_WORKERS][MODEL_STACK];
 
-/* A new team, and nothing else. Then, when the first job is handed over: what lies outside of states is
+/* A new team of so many workers, and nothing else. Then, when the first job is handed over: what lies outside of states is
  * noted, for model_has_leaked(). */
-void model_state_begin(void);
+void model_state_begin(int workers);
 void model_state_mark(void);
 
 /* Whether an address lies in what states keep; whether memory outside of it was changed. */

@@ -61,8 +61,22 @@ static bool is_own(const volatile void *object)
     struct team_slot *slot = &model_team->slots[now - world.workers];
     if (object == &slot->pieces_run)
         return true;
+    if (object == &slot->ticket && scenario->kills == 0) /* only heirs look at others' */
+        return true;
     return scenario->schedule != GRAIN_SCHEDULE_STEAL &&
            (object == &slot->begin || object == &slot->end || object == &slot->ctx.index);
+}
+
+/* Written once, before its ticket: no run comes round a ring. */
+static bool is_cargo(const volatile void *object)
+{
+    for (int i = 0; i < MODEL_WORKERS; i++) {
+        const struct ring_cell *cells = model_team->slots[i].ring.cells;
+        uintptr_t at = (uintptr_t)object - (uintptr_t)cells;
+        if (at < RING_CELLS * sizeof *cells)
+            return at % sizeof *cells >= offsetof(struct ring_cell, cargo);
+    }
+    return false;
 }
 
 /* What the caller alone writes, once it has no more to do; and in jobs where nobody asks for attention, that. */
@@ -73,13 +87,18 @@ static bool is_settled(const volatile void *object)
         return true;
     if (object == &team->phase)
         return team->phase == TEAM_QUIT;
+    /* Nobody is bound, and no caller sleeps: it asks for a job only when that is finished. */
+    if (object == &team->slots[now - world.workers].cpu || object == &team->jobs[0].is_awaited)
+        return true;
+    if (object == &team->jobs[0].deaths && scenario->kills == 0)
+        return true;
     return world.jobs_left == 0 &&
            (object == &team->pushed || object == &team->jobs[0].generation || object == &team->jobs[0].loaded);
 }
 
 void model_load(const char *function, const char *what, const volatile void *object)
 {
-    if (!now || now->is_hurried || !model_is_kept(object) || is_settled(object))
+    if (!now || now->is_hurried || !model_is_kept(object) || is_settled(object) || is_cargo(object))
         return;
     point(function, what, is_own(object));
 }
@@ -254,14 +273,27 @@ static void run(int id)
 
 static void job_submit(void)
 {
+    world.jobs_left--;
     world.job = team_job_take(&world.front);
     model_job_fill(&world.job->job);
     memset((void *)world.units, 0, sizeof world.units);
     world.job->units = world.units;
     world.job->unit_mark = 1;
-    team_submit(&world.front, world.job, world.job->job.count);
-    world.jobs_left--;
+    if (model_is_single())
+        team_submit_single(&world.front, world.job);
+    else
+        team_submit(&world.front, world.job, world.job->job.count);
     world.is_collected = false;
+}
+
+int model_job_number(void)
+{
+    return scenario->jobs - world.jobs_left - 1;
+}
+
+bool model_is_single(void)
+{
+    return scenario->singles >> model_job_number() & 1;
 }
 
 bool model_is_finished(void)
@@ -292,9 +324,10 @@ static void call(void)
 
 void model_begin(const struct model_scenario *chosen)
 {
+    int workers = chosen->workers ? chosen->workers : MODEL_WORKERS;
     scenario = chosen;
     model_fault = NULL;
-    model_state_begin();
+    model_state_begin(workers);
     team_front_init(&world.front, model_team);
     free(world.front.pending);
     world.front.pending = world.pending;
@@ -306,6 +339,8 @@ void model_begin(const struct model_scenario *chosen)
     for (int i = 0; i < MODEL_WORKERS; i++) {
         birth_prepare(i);
         birth(i);
+        if (i >= workers)
+            world.workers[i] = (struct model_worker){.status = MODEL_LEFT};
     }
 }
 
@@ -313,7 +348,7 @@ void model_begin(const struct model_scenario *chosen)
 
 static bool is_killable(const struct model_worker *worker)
 {
-    if (scenario->is_late && !world.is_collected && !model_is_finished())
+    if (scenario->is_late && !world.is_collected && !(model_is_finished() && world.jobs_left))
         return false;
     return worker->status == MODEL_READY && world.kills < scenario->kills && worker->what != births[0].worker.what;
 }

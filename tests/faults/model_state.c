@@ -34,12 +34,13 @@ static void regions_find(void)
     }
 }
 
-void model_state_begin(void)
+void model_state_begin(int workers)
 {
     memset(memory, 0, sizeof memory);
     memset(model_stacks, 0, sizeof model_stacks);
     memset(&world, 0, sizeof world);
-    team_init(model_team, MODEL_WORKERS, MODEL_WORKERS, GRAIN_WAIT_PARK, false);
+    team_init(model_team, MODEL_WORKERS, MODEL_WORKERS, GRAIN_WAIT_PARK, true);
+    model_team->workers = workers; /* what lies behind a team of one is not used */
     regions_find();
 }
 

@@ -121,4 +121,11 @@ mutant "the last part's bit set without looking" backend/team_run.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
 mutant "orphans left alone" backend/team_run.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
 mutant "an heir that runs the task again" backend/team_heir.c sed 's/begin = after;/begin = at;/'
+mutant "an heir that trusts the next job's bits" backend/team_heir.c sed '/what was just read may be/,+1d'
+mutant "a ring of two taken from as if alone" backend/team.c sed 's/workers == 1/workers <= 2/'
+mutant "a single's cursor not cleared" backend/team.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
+mutant "a single finished before it is run" backend/team_single.c lines_swapped single_do 'job_run\(' 'single_finish\('
+mutant "an heir that runs a single again" backend/team_single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
+mutant "an heir that trusts the next single's state" backend/team_single.c sed '/ticket_is_current(/,+1d'
+mutant "a single's failure counted twice" backend/team_single.c sed '/should the dead one have failed it/d'
 [ "$failed" -eq 0 ]
