@@ -55,8 +55,20 @@ static void busy_become(struct worker *worker)
     struct team *team = worker->team;
     state_set(worker, SLOT_BUSY);
     atomic_thread_fence(memory_order_seq_cst);
-    if (ring_has_next(&worker->slot->ring))
-        slot_wake(team, worker->id, true);
+    if (!ring_has_next(&worker->slot->ring))
+        return;
+    team_say_pushed(team); /* for those that spin */
+    slot_wake(team, worker->id, true);
+}
+
+/* Somebody had woken this worker for a ticket, and it found another one before: it passes the wake on. */
+static void wake_pass_on(struct worker *worker)
+{
+    if (!worker->was_roused)
+        return;
+    worker->was_roused = false;
+    if (team_is_anything_queued(worker->team))
+        slot_wake(worker->team, worker->id, true);
 }
 
 /* A ticket from any ring, its own first. */
@@ -69,6 +81,8 @@ static uint64_t ticket_take(struct worker *worker)
         ticket = ring_ticket(worker, &team->slots[(worker->id + i) % team->workers].ring);
     if (ticket && (i > 1 || !ticket_is_single(ticket)))
         busy_become(worker);
+    if (ticket)
+        wake_pass_on(worker);
     return ticket;
 }
 
@@ -162,8 +176,9 @@ static void worker_sleep(struct worker *worker, uint32_t pushed)
     atomic_thread_fence(memory_order_seq_cst);
     if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team))
         wait_sleep(&worker->slot->bell, bell, UINT64_MAX, team->is_shared);
-    worker->state = SLOT_ASLEEP;
-    state_set(worker, SLOT_AWAKE);
+    worker->state = SLOT_AWAKE;
+    worker->was_roused =
+        atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;
     atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
 }
 

@@ -269,8 +269,7 @@ uint16_t slot_pending(const struct team_front *front, int slot)
 
 void team_say_pushed(struct team *team)
 {
-    uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_relaxed);
-    atomic_store_explicit(&team->pushed, pushed + 1, memory_order_release);
+    atomic_fetch_add_explicit(&team->pushed, 1, memory_order_release);
 }
 
 /* How many parts are not started before all items are there: one, where the caller takes the CPU of its worker. */

@@ -17,7 +17,7 @@ void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint
 /* Tickets that were pushed into a slot's ring and whose jobs are not returned. */
 uint16_t slot_pending(const struct team_front *front, int slot);
 
-/* Tells idle workers that some ring has something, not only their own. */
+/* Tells idle workers that some ring has something, not only their own. Any process. */
 void team_say_pushed(struct team *team);
 
 /* After a push and a seq_cst fence: wakes the slot's worker if it sleeps; else, where that one has more to do than

@@ -212,15 +212,17 @@ void worker_begin(struct worker *worker, uint64_t ticket)
     worker->part = ticket_part_index(ticket);
     worker->may_give = worker->job->job.schedule == GRAIN_SCHEDULE_STEAL;
     worker->slot->ctx.outcome = &part->outcome;
-    atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed); /* a dead predecessor's word */
-    atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
 }
 
 static void part_work(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
+    struct team_part *part = ticket_part(worker->team, ticket);
     worker_begin(worker, ticket);
-    ticket_part(worker->team, ticket)->handovers++;
+    /* From here on thieves may look at this worker; a dead predecessor may have left the part hungry. */
+    atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed); /* a dead predecessor's word */
+    atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
+    part->handovers++;
     if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
         steal_run(worker, job, ticket);
     else

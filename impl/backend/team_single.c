@@ -125,13 +125,18 @@ int team_wait_single(struct team_front *front, struct team_job *job)
 /* ------------------------------------------------------------------------------------- the worker */
 
 /* seq_cst on both: pairs with caller_sleep. */
+static void waiter_wake(const struct worker *worker, struct team_job *job)
+{
+    if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
+        wait_wake(&job->finished, 1, worker->team->is_shared);
+}
+
 static void single_finish(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t done = state_make(ticket_generation(ticket), STATE_DONE);
     atomic_store_explicit(&job->finished, done, memory_order_seq_cst);
     INJECT(single_finished);
-    if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
-        wait_wake(&job->finished, 1, worker->team->is_shared);
+    waiter_wake(worker, job);
 }
 
 static void single_do(struct worker *worker, struct team_job *job, uint64_t ticket, const struct job *task)
@@ -175,15 +180,17 @@ void single_settle(struct worker *worker, uint64_t ticket)
     bool is_done = single_is_done(worker->team, ticket);
     if (!ticket_is_current(worker->team, ticket))
         return;
-    if (!is_done && job_index(&slot->ctx) == NO_TASK) {
+    if (is_done) { /* `finished` is not stored again: the descriptor may be the next job's by now */
+        waiter_wake(worker, job);
+        return;
+    }
+    if (job_index(&slot->ctx) == NO_TASK) {
         single_do(worker, job, ticket, &job->job);
         return;
     }
-    if (!is_done) {
-        struct grain_error error;
-        heir_describe(&error, slot);
-        outcome->failed = 0; /* should the dead one have failed it already, or another replacement */
-        job_fail(&job->job, outcome, &error);
-    }
+    struct grain_error error;
+    heir_describe(&error, slot);
+    outcome->failed = 0; /* should the dead one have failed it already, or another replacement */
+    job_fail(&job->job, outcome, &error);
     single_finish(worker, job, ticket);
 }

@@ -15,7 +15,8 @@ struct worker {
     struct team *team;
     struct team_slot *slot;
     int id;
-    uint32_t state; /* what slot->state said last, as far as the worker set it */
+    uint32_t state;  /* what slot->state said last, as far as the worker set it */
+    bool was_roused; /* since its last ticket */
     /* The part it works on; not of a single task. */
     struct team_job *job; /* NULL: none */
     uint32_t part;
