@@ -49,6 +49,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     team_init(team, pool->workers, machine_cpu_count(), pool->wait, true);
     if (pool->bind != GRAIN_BIND_NONE)
         status = team_place(team);
+    team->memory = state->arena.base;
     state->crew = crew;
     return status;
 }
@@ -118,6 +119,7 @@ static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job 
     if (status)
         return status;
     call_bytes_add(state, cargo->bytes);
+    atomic_store_explicit(&state->crew->team->memory_bytes, arena_backed(&state->arena), memory_order_relaxed);
     team_submit(&state->front, place, cargo->loaded);
     while (cargo->loaded < job->count)
         team_loaded(&state->front, place, cargo_load_more(cargo));

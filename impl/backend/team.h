@@ -120,7 +120,9 @@ struct team {
     enum grain_wait wait;
     bool is_shared; /* workers are processes */
     struct team_slot *slots;
-    struct team_part *parts; /* TEAM_JOBS rows of `workers` */
+    struct team_part *parts;       /* TEAM_JOBS rows of `workers` */
+    char *memory;                  /* processes: what they share; NULL for threads */
+    _Atomic uint64_t memory_bytes; /* caller: how much of it has pages; published with each ticket */
 
     _Alignas(64) _Atomic uint32_t phase;
     _Atomic uint32_t sleepers;             /* workers: how many sleep or are about to; may stay too high */

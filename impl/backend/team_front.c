@@ -294,7 +294,9 @@ static uint16_t slot_first(struct team_front *front, const struct team_job *job)
     return (uint16_t)(first % team->workers);
 }
 
-/* Pushes the tickets of [first, last), then wakes who is to take them. */
+/* Pushes the tickets of [first, last), then wakes who is to take them: as many workers as there are CPUs. More would
+ * only take turns, each with caches and page tables of its own; whoever works takes the others' tickets too. Should the
+ * tasks turn out to block, team_wake_rest() follows. */
 static void parts_push(struct team_front *front, struct team_job *job, uint32_t first, uint32_t last)
 {
     struct team *team = front->team;
@@ -305,11 +307,22 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
     team_say_pushed(team);
     /* Pairs with the fences in worker_sleep and thief_sleep: either they see what was pushed, or we see them. */
     atomic_thread_fence(memory_order_seq_cst);
-    for (uint32_t part = first; part < last; part++) {
+    for (uint32_t part = first; part < last && part < (uint32_t)team->usable_cpus; part++) {
         int slot = (int)((job->slot + part) % count);
         slot_wake(team, slot, slot_pending(front, slot) > 1);
     }
     team_feed(team);
+}
+
+bool team_wake_rest(struct team_front *front, struct team_job *job)
+{
+    struct team *team = front->team;
+    if (job->parts <= (uint32_t)team->usable_cpus)
+        return false;
+    atomic_thread_fence(memory_order_seq_cst); /* as in parts_push */
+    for (uint32_t part = (uint32_t)team->usable_cpus; part < job->parts; part++)
+        slot_wake(team, (int)((job->slot + part) % (uint32_t)team->workers), true);
+    return true;
 }
 
 void team_submit(struct team_front *front, struct team_job *job, size_t loaded)

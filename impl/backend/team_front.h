@@ -27,6 +27,10 @@ void slot_wake(struct team *team, int slot, bool is_occupied);
 /* Wakes thieves that sleep: something was given back or pushed. After a seq_cst fence. Any process. */
 void team_feed(struct team *team);
 
+/* Wakes the workers that parts_push() left asleep, for tickets that may still lie in their rings: the job is taking so
+ * long that its tasks may be waiting for something. False: it left none. */
+bool team_wake_rest(struct team_front *front, struct team_job *job);
+
 /* Notes on which CPU the caller is, for workers that are bound there; returns it. */
 int team_note_cpu(struct team *team);
 

@@ -10,7 +10,10 @@
 #include "backend/team_front.h"
 #include "backend/team_worker.h"
 #include "inject.h"
+#include "transport/arena.h"
 #include "transport/wait.h"
+
+#define MAP_AHEAD_MAX ((uint64_t)256 << 20) /* 65536 pages: some milliseconds */
 
 /* ----------------------------------------------------------------------------------------- a piece */
 
@@ -214,6 +217,18 @@ void worker_begin(struct worker *worker, uint64_t ticket)
     worker->slot->ctx.outcome = &part->outcome;
 }
 
+/* Pages that came since this worker looked last: mapped at once, up to an amount for which that surely pays. */
+static void memory_map(struct worker *worker)
+{
+    struct team *team = worker->team;
+    uint64_t bytes = atomic_load_explicit(&team->memory_bytes, memory_order_relaxed);
+    if (!team->memory || bytes <= worker->mapped)
+        return;
+    if (bytes - worker->mapped <= MAP_AHEAD_MAX)
+        arena_map_ahead(team->memory, worker->mapped, bytes);
+    worker->mapped = bytes;
+}
+
 static void part_work(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
@@ -223,6 +238,7 @@ static void part_work(struct worker *worker, uint64_t ticket)
     atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed); /* a dead predecessor's word */
     atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
     part->handovers++;
+    memory_map(worker);
     if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
         steal_run(worker, job, ticket);
     else

@@ -11,6 +11,9 @@
 /* How often a sleeping caller looks whether the workers can still come back. */
 #define ALIVE_TICK_NS 100000000u
 
+/* How long a job with more parts than CPUs is given before the workers that still sleep are woken too. */
+#define WAKE_REST_NS 1000000u
+
 static bool is_finished(struct team_job *job, uint32_t done)
 {
     return atomic_load_explicit(&job->finished, memory_order_acquire) == done;
@@ -53,8 +56,9 @@ int team_wait_is_vain(struct team_front *front)
 static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t done)
 {
     struct team *team = front->team;
+    bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
     int status = 0;
-    /* seq_cst: pairs with job_finish: either it sees this, or we see that it is done */
+    /* seq_cst: pairs with job_complete: either it sees this, or we see that it is done */
     atomic_store_explicit(&job->is_awaited, 1, memory_order_seq_cst);
     for (;;) {
         uint32_t state = atomic_load_explicit(&job->finished, memory_order_seq_cst);
@@ -63,8 +67,11 @@ static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t
         status = team_wait_is_vain(front);
         if (status)
             break;
-        int woken = wait_sleep(&job->finished, state, team->is_shared ? ALIVE_TICK_NS : UINT64_MAX, team->is_shared);
-        if (woken == -ETIMEDOUT && front->is_alive && !front->is_alive(front->user))
+        uint64_t tick_ns = !has_woken ? WAKE_REST_NS : team->is_shared ? ALIVE_TICK_NS : UINT64_MAX;
+        int woken = wait_sleep(&job->finished, state, tick_ns, team->is_shared);
+        if (woken == -ETIMEDOUT && !has_woken)
+            has_woken = team_wake_rest(front, job);
+        else if (woken == -ETIMEDOUT && front->is_alive && !front->is_alive(front->user))
             team_set_phase(team, TEAM_BROKEN);
     }
     atomic_store_explicit(&job->is_awaited, 0, memory_order_relaxed);

@@ -17,6 +17,7 @@ struct worker {
     int id;
     uint32_t state;  /* what slot->state said last, as far as the worker set it */
     bool was_roused; /* since its last ticket */
+    uint64_t mapped; /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
     /* The part it works on; not of a single task. */
     struct team_job *job; /* NULL: none */
     uint32_t part;

@@ -176,3 +176,20 @@ bool arena_contains(const struct arena *arena, const void *memory, size_t size)
     uintptr_t from = (uintptr_t)arena->base, at = (uintptr_t)memory;
     return memory && at >= from && at - from < arena->reserved && size <= arena->reserved - (at - from);
 }
+
+size_t arena_backed(struct arena *arena)
+{
+    pthread_mutex_lock(&arena->lock);
+    size_t backed = arena->backed;
+    pthread_mutex_unlock(&arena->lock);
+    return backed;
+}
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void arena_map_ahead(char *base, size_t from, size_t to)
+{
+    madvise(base + from, to - from, MADV_POPULATE_WRITE); /* where it is refused, pages come one by one */
+}

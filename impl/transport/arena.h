@@ -44,4 +44,11 @@ void arena_release(struct arena *arena, void *memory);
 /* Whether size bytes at memory lie in the arena. */
 bool arena_contains(const struct arena *arena, const void *memory, size_t size);
 
+/* Bytes behind base that have pages; any thread. */
+size_t arena_backed(struct arena *arena);
+
+/* In another process: maps the pages of [from, to) bytes behind base in one go, where the kernel can (Linux 5.14 on).
+ * Touched one by one each of them costs a fault, which takes longer than most work on it. */
+void arena_map_ahead(char *base, size_t from, size_t to);
+
 #endif
