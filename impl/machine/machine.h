@@ -27,7 +27,7 @@ int machine_affinity_count(void);
  * membership file, NULL for /proc/self/cgroup (tests pass their own trees). */
 double machine_cgroup_quota(const char *root, const char *self);
 
-/* min(affinity, quota rounded up), >= 1. */
+/* min(affinity, quota rounded up), >= 1. The quota may be that of a second ago. */
 int machine_cpu_count(void);
 
 /* Fills cpus[0..workers) with a CPU number a worker, out of the calling thread's affinity mask: distinct
