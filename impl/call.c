@@ -20,6 +20,18 @@ static int block_check(const void *data, size_t count, size_t size)
     return total && !data ? -EINVAL : 0;
 }
 
+/* From the first value's first byte to the last one's last. */
+static int column_check(const struct grain_column *column, size_t count)
+{
+    size_t total;
+    if (count == 0)
+        return 0;
+    if (__builtin_mul_overflow(count - 1, column->stride, &total) ||
+        __builtin_add_overflow(total, column->size, &total) || total > PTRDIFF_MAX)
+        return -EOVERFLOW;
+    return column->size && !column->data ? -EINVAL : 0;
+}
+
 static int chunk_resolve(struct job *job, int64_t chunk, int workers)
 {
     size_t share = 0, parts = (size_t)workers;
@@ -29,7 +41,7 @@ static int chunk_resolve(struct job *job, int64_t chunk, int workers)
         return -EINVAL;
     else if (chunk > 0)
         share = (size_t)chunk;
-    else if (job->schedule == GRAIN_SCHEDULE_STEAL && job->form == JOB_TASK)
+    else if (job->schedule == GRAIN_SCHEDULE_STEAL && job->form != JOB_CHUNK)
         share = 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
     else if (job->schedule != GRAIN_SCHEDULE_STATIC)
         /* Nothing is known of the tasks: 32 claims a worker keep the tail below 1/32 of the run, and
@@ -51,6 +63,8 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
     int status = block_check(job->items, job->count, job->item_size);
     if (status == 0)
         status = block_check(job->results, job->count, job->result_size);
+    for (size_t c = 0; c < job->column_count && status == 0; c++)
+        status = column_check(&job->columns[c], job->count);
     if (status == 0)
         status = block_check(options->params, 1, options->params_size);
     if (status)
@@ -87,7 +101,7 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     static const struct grain_call_options defaults;
     if (!options)
         options = &defaults;
-    if (!job->task && !job->chunk_task)
+    if (!job->task && !job->chunk_task && !job->star_task)
         return -EINVAL;
     int status = pool_enter(pool);
     if (status)
@@ -112,17 +126,24 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     return status;
 }
 
+/* What the blocking and the asynchronous form have in common: a job from the arguments of a call. */
+static void job_of_apply(struct job *job, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                         size_t result_size)
+{
+    job_clear(job);
+    job->task = task;
+    job->items = arg;
+    job->results = result;
+    job->count = 1;
+    job->item_size = arg_size;
+    job->result_size = result_size;
+}
+
 int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
                 size_t result_size, const struct grain_call_options *options)
 {
     struct job job;
-    job_clear(&job);
-    job.task = task;
-    job.items = arg;
-    job.results = result;
-    job.count = 1;
-    job.item_size = arg_size;
-    job.result_size = result_size;
+    job_of_apply(&job, task, arg, arg_size, result, result_size);
     return call(pool, &job, options);
 }
 
@@ -153,6 +174,90 @@ int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_
     job.form = JOB_CHUNK;
     job.chunk_task = task;
     return call(pool, &job, options);
+}
+
+static int job_of_star(struct job *job, grain_star_fn task, const struct grain_column *columns, size_t column_count,
+                       size_t count, struct grain_out out)
+{
+    if (!columns || column_count == 0 || column_count > GRAIN_COLUMNS_MAX)
+        return -EINVAL;
+    job_of_map(job, (struct grain_in){NULL, count, 0}, out);
+    job->form = JOB_STAR;
+    job->star_task = task;
+    job->columns = columns;
+    job->column_count = column_count;
+    return 0;
+}
+
+int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns, size_t column_count,
+                  size_t count, struct grain_out out, const struct grain_call_options *options)
+{
+    struct job job;
+    int status = job_of_star(&job, task, columns, column_count, count, out);
+    return status ? status : call(pool, &job, options);
+}
+
+/* ------------------------------------------------------------------------------------ without waiting */
+
+static int call_async(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, bool is_apply,
+                      struct grain_future **future)
+{
+    static const struct grain_call_options defaults;
+    if (future)
+        *future = NULL;
+    if (!options)
+        options = &defaults;
+    if (!job->task && !job->chunk_task && !job->star_task)
+        return -EINVAL;
+    int status = pool_enter(pool);
+    if (status)
+        return status;
+    status = job_prepare(pool, job, options);
+    if (status == 0 && options->report && options->report->codes) {
+        memset(options->report->codes, 0, job->count * sizeof *options->report->codes);
+        job->codes = is_apply ? NULL : options->report->codes;
+    }
+    if (status == 0)
+        status = is_apply ? async_apply(pool, job, options, future) : async_job(pool, job, options, future);
+    if (status)
+        pool_leave(pool);
+    return status;
+}
+
+int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                      size_t result_size, const struct grain_call_options *options, struct grain_future **future)
+{
+    struct job job;
+    job_of_apply(&job, task, arg, arg_size, result, result_size);
+    return call_async(pool, &job, options, true, future);
+}
+
+int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                    const struct grain_call_options *options, struct grain_future **future)
+{
+    struct job job;
+    job_of_map(&job, in, out);
+    job.task = task;
+    return call_async(pool, &job, options, false, future);
+}
+
+int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                           const struct grain_call_options *options, struct grain_future **future)
+{
+    struct job job;
+    job_of_map(&job, in, out);
+    job.form = JOB_CHUNK;
+    job.chunk_task = task;
+    return call_async(pool, &job, options, false, future);
+}
+
+int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                        size_t column_count, size_t count, struct grain_out out,
+                        const struct grain_call_options *options, struct grain_future **future)
+{
+    struct job job;
+    int status = job_of_star(&job, task, columns, column_count, count, out);
+    return status ? status : call_async(pool, &job, options, false, future);
 }
 
 /* ------------------------------------------------------------------------------- memory and counters */
@@ -191,16 +296,25 @@ int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
     int status = pool_enter(pool);
     if (status)
         return status;
-    const struct grain_backend *backend = pool->core.backend;
-    status = backend->alloc ? backend->alloc(&pool->core, size, memory) : block_get(pool, size, memory);
+    status = pool_memory_get(pool, size, memory);
     pool_leave(pool);
     return status;
 }
 
+int pool_memory_get(struct grain_pool *pool, size_t size, void **memory)
+{
+    const struct grain_backend *backend = pool->core.backend;
+    return backend->alloc ? backend->alloc(&pool->core, size, memory) : block_get(pool, size, memory);
+}
+
 void grain_release(struct grain_pool *pool, void *memory)
 {
-    if (!pool || !memory || !pool_is_owner(pool))
-        return;
+    if (pool && memory && pool_is_owner(pool))
+        pool_memory_put(pool, memory);
+}
+
+void pool_memory_put(struct grain_pool *pool, void *memory)
+{
     const struct grain_backend *backend = pool->core.backend;
     pthread_mutex_lock(&pool->lock);
     if (!backend->alloc)

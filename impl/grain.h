@@ -23,6 +23,9 @@ extern "C" {
 
 struct grain_pool;
 struct grain_context;
+struct grain_future;
+struct grain_iter;
+struct grain_process;
 
 /* How chunks are claimed. A schedule that a backend lacks is -ENOTSUP, never an imitation. */
 enum grain_schedule {
@@ -68,6 +71,9 @@ struct grain_report {
  * at result_size bytes that belong to this task alone. Runs in a worker. */
 typedef int (*grain_task_fn)(const void *arg, void *result, struct grain_context *ctx);
 
+/* A task over columns: args[i] is the value of column i for this task. */
+typedef int (*grain_star_fn)(const void *const args[], void *result, struct grain_context *ctx);
+
 /* A chunk task: one call on count consecutive items; grain_context_index() is the first one's index. */
 typedef int (*grain_chunk_fn)(const void *items, void *results, size_t count, struct grain_context *ctx);
 
@@ -82,6 +88,23 @@ struct grain_out {
     void *data;
     size_t size;
 };
+
+/* A column of values for starmap: value i has size bytes and lies stride bytes behind value i - 1; stride 0: every
+ * task gets the same value. */
+struct grain_column {
+    const void *data;
+    size_t size, stride;
+};
+
+/* Called once when an asynchronous call has ended: callback when every task succeeded, with the results; error_callback
+ * with the first failure otherwise. In the pool's delivery thread, one at a time. Any call of the pool is allowed inside,
+ * but join and the get of its own future are -EDEADLK, and a free takes place afterwards. */
+typedef void (*grain_callback_fn)(void *user, const void *results, size_t count);
+typedef void (*grain_error_fn)(void *user, const struct grain_error *error);
+
+/* Writes the next item; 1, 0 when there is none, or a negative error. Called in grain_imap and grain_iter_next only, on
+ * the calling thread. */
+typedef int (*grain_next_fn)(void *source, void *item);
 
 struct grain_pool_options {
     size_t struct_size;  /* sizeof the struct; 0 means this first version */
@@ -100,7 +123,10 @@ struct grain_call_options {
     enum grain_schedule schedule; /* how chunks are claimed */
     const void *params;           /* params_size bytes copied at submit; every task can read them */
     size_t params_size;
-    struct grain_report *report; /* NULL: no report wanted */
+    struct grain_report *report; /* NULL: no report wanted; of an asynchronous call: filled when its future is ready */
+    grain_callback_fn callback;  /* asynchronous calls only */
+    grain_error_fn error_callback;
+    void *user; /* for the callbacks */
 };
 
 /* What a pool has done so far. */
@@ -194,11 +220,113 @@ int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, s
 int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
                      const struct grain_call_options *options);
 
+/* As grain_map with a task of several arguments: columns columns of count values.
+ * shape: count results of out.size bytes; at most GRAIN_COLUMNS_MAX columns.
+ * return: as grain_map; -EINVAL no column or too many. */
+#define GRAIN_COLUMNS_MAX 16
+int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns, size_t column_count,
+                  size_t count, struct grain_out out, const struct grain_call_options *options);
+
+/* The same calls without waiting: *future stands for the call until grain_future_free(); future NULL: callbacks only.
+ * owns: the argument of apply is copied before this returns; items and columns must stay as they are, and results must
+ *       live, until the future is ready. The future is the caller's, and may outlive the pool.
+ * thread: any; inside a callback too.
+ * return: 0, or why nothing was started, as the blocking call does. */
+int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                      size_t result_size, const struct grain_call_options *options, struct grain_future **future);
+int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                    const struct grain_call_options *options, struct grain_future **future);
+int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                           const struct grain_call_options *options, struct grain_future **future);
+int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                        size_t column_count, size_t count, struct grain_out out,
+                        const struct grain_call_options *options, struct grain_future **future);
+
+struct grain_process_options {
+    size_t struct_size; /* sizeof the struct; 0 means this first version */
+};
+
+/* Runs task(arg) in a child process of its own, an ordinary fork of the caller with the caller's state as it is; the
+ * task's result pointer is NULL. stdout and stderr are flushed before, and by the child at its end.
+ * owns: *process is the caller's until grain_process_free(). arg is not copied: the child has its own.
+ * thread: any; locks that other threads hold are inherited held.
+ * return: 0; -EINVAL; -ENOMEM; -EAGAIN no more processes. */
+int grain_process_start(struct grain_process **process, const struct grain_process_options *options, grain_task_fn task,
+                        const void *arg, size_t arg_size);
+
+/* How it ended: 0, N for a task that returned N or called exit(N) (8 bits: 1 to 255), -signo when it was killed.
+ * thread: any.  return: 0; -EAGAIN it runs; -ECHILD the program has taken its status elsewhere; -EINVAL. */
+int grain_process_exitcode(struct grain_process *process, int *code);
+
+/* Waits for its end.  units: timeout_ns; 0 looks only.  thread: any.  return: 0; -ETIMEDOUT; -ECHILD; -EINVAL. */
+int grain_process_join(struct grain_process *process, uint64_t timeout_ns);
+bool grain_process_is_alive(struct grain_process *process);
+
+/* Its process id; a descriptor that poll() finds readable once it has ended (the process's own, not to be closed;
+ * -ENOTSUP where the kernel has no pidfd).  thread: any.  return: -EINVAL for NULL. */
+int grain_process_pid(const struct grain_process *process);
+int grain_process_sentinel(const struct grain_process *process);
+
+/* Sends SIGTERM, SIGKILL; nothing once it has ended.  thread: any.  return: 0; -EINVAL; -EPERM. */
+int grain_process_terminate(struct grain_process *process);
+int grain_process_kill(struct grain_process *process);
+
+/* Takes its status if it has ended; one that runs goes on, and is the program's own child from now on. NULL is fine. */
+void grain_process_free(struct grain_process *process);
+
 /* Zeroed memory that every worker of this pool sees and that is passed to tasks without a copy.
  * units: bytes; aligned to 64.  owns: released by grain_release() or with the pool.
  * thread: any but workers.  return: 0; -EINVAL; -ENOMEM; -EPERM in a forked child. */
 int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
 void grain_release(struct grain_pool *pool, void *memory);
+
+/* Waits until the call has ended. Repeatable.
+ * units: timeout_ns; 0 looks only, GRAIN_FOREVER.  thread: any.
+ * return: 0; GRAIN_TASK_FAILED; -ETIMEDOUT, and the call goes on; -ECANCELED after grain_future_cancel() or
+ *         grain_pool_terminate(); -ENOTRECOVERABLE the workers are gone; -ENOMEM; -EDEADLK in its own callback; -EINVAL. */
+int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
+
+/* As get, but 0 however the call ended.  return: 0; -ETIMEDOUT; -EDEADLK; -EINVAL. */
+int grain_future_wait(struct grain_future *future, uint64_t timeout_ns);
+
+/* Whether the call has ended.  thread: any. */
+bool grain_future_ready(const struct grain_future *future);
+
+/* 1 ended without failure, 0 ended otherwise, -EAGAIN not ended, -EINVAL.  thread: any. */
+int grain_future_successful(const struct grain_future *future);
+
+/* Takes the call back if none of its tasks has begun.
+ * thread: any.  return: 0, the future is ready with -ECANCELED; -EBUSY it runs or has ended; -EINVAL. */
+int grain_future_cancel(struct grain_future *future);
+
+/* The failure with the lowest index once the call has ended with GRAIN_TASK_FAILED, else NULL.
+ * owns: the future's.  thread: any. */
+const struct grain_error *grain_future_error(const struct grain_future *future);
+
+/* Gives the future back. A call of apply that has not ended goes on, detached, and its result is discarded; of a map this
+ * waits for the end, for its results are written where the caller wanted them.  NULL is fine. */
+void grain_future_free(struct grain_future *future);
+
+/* Runs task over whatever source gives, in constant memory: at most a window of items is under way (two chunks a
+ * worker). imap delivers in the order of the source, imap_unordered as tasks end.
+ * shape: items of item_size bytes, results of result_size bytes.
+ * owns: *iter is the caller's, freed by grain_iter_free() before the pool is.
+ * thread: one at a time.
+ * return: 0; -EINVAL; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK; -EPERM. */
+int grain_imap(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
+               size_t result_size, const struct grain_call_options *options, struct grain_iter **iter);
+int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
+                         size_t item_size, size_t result_size, const struct grain_call_options *options,
+                         struct grain_iter **iter);
+
+/* The next result, and the index of its item where index is not NULL.
+ * return: 1; 0 at the end; GRAIN_TASK_FAILED this task failed (grain_iter_error), iteration goes on; -ETIMEDOUT, and a
+ *         later call still delivers it; what the source returned when it failed, after the items before it; -ECANCELED. */
+int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns);
+
+/* The failure of the task that the last next told of, or NULL.  owns: the iterator's. */
+const struct grain_error *grain_iter_error(const struct grain_iter *iter);
+void grain_iter_free(struct grain_iter *iter);
 
 /* For the task that runs, from inside it: the worker's number (0 to workers - 1), the index of the task
  * (of the first one in a chunk), and the params of the call (NULL when there are none). */

@@ -42,6 +42,29 @@ void job_describe(struct job *job, const struct job *from)
     memcpy(job, from, offsetof(struct job, outcome));
 }
 
+bool job_call_end(struct job_call *call, enum job_call_state state)
+{
+    uint32_t pending = CALL_PENDING;
+    return __atomic_compare_exchange_n(&call->state, &pending, state, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* The failure of a queued call: for its own caller it is the only task there is. */
+static void call_fail(const struct job *job, const struct grain_error *error)
+{
+    struct job_call *call = (struct job_call *)(uintptr_t)job->items + error->index;
+    if (job_call_state(call) != CALL_PENDING)
+        return;
+    uint32_t slot = __atomic_fetch_add(&job->errors->used, 1, __ATOMIC_RELAXED);
+    call->code = error->code;
+    call->error = 0;
+    if (slot < JOB_ERRORS) {
+        job->errors->errors[slot] = *error;
+        job->errors->errors[slot].index = 0;
+        call->error = slot + 1;
+    }
+    job_call_end(call, CALL_FAILED);
+}
+
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
 {
     if (outcome->failed == 0 || error->index < outcome->first.index)
@@ -49,6 +72,8 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
     outcome->failed++;
     if (job->codes)
         job->codes[error->index] = error->code;
+    if (job->form == JOB_CALLS)
+        call_fail(job, error);
 }
 
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from)
@@ -69,7 +94,7 @@ static void fail_one(struct grain_context *ctx, size_t index, int code, const ch
     job_fail(ctx->job, ctx->outcome, &error);
 }
 
-int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text)
+static int task_fail(struct grain_context *ctx, size_t index, int code, const char *text)
 {
     if (code == 0)
         code = -EINVAL;
@@ -83,9 +108,14 @@ int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, con
     return code;
 }
 
+int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text)
+{
+    return task_fail(ctx, ctx->base + index, code, text);
+}
+
 int grain_context_fail(struct grain_context *ctx, int code, const char *text)
 {
-    return grain_context_fail_at(ctx, ctx->index, code, text);
+    return task_fail(ctx, ctx->index, code, text);
 }
 
 /* A chunk task returned non-zero: all its items that have not failed yet fail with that code. */
@@ -125,9 +155,44 @@ static void run_chunk(const struct job *job, size_t begin, size_t end, struct gr
 __attribute__((noinline)) static size_t task_noted(struct grain_context *ctx, size_t index, size_t end, int code)
 {
     if (code && ctx->unfailed <= index)
-        grain_context_fail_at(ctx, index, code, NULL);
+        task_fail(ctx, index, code, NULL);
     if (job_is_asked(ctx) && ctx->heed)
         end = ctx->heed(ctx, index + 1, end);
+    return end;
+}
+
+static size_t run_calls(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
+    struct job_call *calls = (struct job_call *)(uintptr_t)job->items;
+    for (size_t i = begin; i < end; i++) {
+        struct job_call *call = &calls[i];
+        if (job_call_state(call) == CALL_PENDING) {
+            ctx->base = i;
+            ctx->params = call->params;
+            job_set_index(ctx, i);
+            int code = call->task(call->arg, call->result, ctx);
+            if (__builtin_expect(code == 0, 1) && ctx->unfailed <= i)
+                job_call_end(call, CALL_DONE);
+            else if (ctx->unfailed <= i)
+                task_fail(ctx, i, code, NULL);
+        }
+        if (__builtin_expect(job_is_asked(ctx) != 0, 0))
+            end = task_noted(ctx, i, end, 0);
+    }
+    return end;
+}
+
+static size_t run_star(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
+    const void *args[GRAIN_COLUMNS_MAX];
+    for (size_t i = begin; i < end; i++) {
+        for (size_t c = 0; c < job->column_count; c++)
+            args[c] = (const void *)place(job->columns[c].data, i, job->columns[c].stride);
+        job_set_index(ctx, i);
+        int code = job->star_task(args, (void *)place(job->results, i, job->result_size), ctx);
+        if (__builtin_expect(((uint32_t)code | job_is_asked(ctx)) != 0, 0))
+            end = task_noted(ctx, i, end, code);
+    }
     return end;
 }
 
@@ -136,10 +201,16 @@ size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_con
     ctx->job = job;
     ctx->unfailed = begin;
     ctx->end = end;
+    ctx->base = 0;
+    ctx->params = job->params;
     if (job->form == JOB_CHUNK) {
         run_chunk(job, begin, end, ctx);
         return end;
     }
+    if (job->form == JOB_STAR)
+        return run_star(job, begin, end, ctx);
+    if (job->form == JOB_CALLS)
+        return run_calls(job, begin, end, ctx);
     grain_task_fn task = job->task;
     size_t item_size = job->item_size, result_size = job->result_size;
     uintptr_t item = place(job->items, begin, item_size);
@@ -160,10 +231,10 @@ int grain_context_worker(const struct grain_context *ctx)
 
 size_t grain_context_index(const struct grain_context *ctx)
 {
-    return ctx->index;
+    return ctx->index - ctx->base;
 }
 
 const void *grain_context_params(const struct grain_context *ctx)
 {
-    return ctx->job->params;
+    return ctx->params;
 }

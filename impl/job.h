@@ -13,7 +13,29 @@
 extern "C" {
 #endif
 
-enum job_form { JOB_TASK, JOB_CHUNK };
+enum job_form { JOB_TASK, JOB_CHUNK, JOB_STAR, JOB_CALLS };
+
+/* One queued call of apply; a job of form JOB_CALLS has an array of them for items, in memory that workers see. `state`
+ * leaves CALL_PENDING once, by compare-and-swap (release, pairs with the acquire of job_call_state): whoever is later,
+ * a replacement that thinks the task died, leaves it alone. */
+enum job_call_state { CALL_PENDING, CALL_DONE, CALL_FAILED, CALL_TAKEN_BACK };
+
+struct job_call {
+    grain_task_fn task;
+    const void *arg;
+    void *result;
+    const void *params;
+    uint32_t state;
+    int code;
+    uint32_t error; /* CALL_FAILED: 1 + where the failure stands in the job's errors; 0: no room was left */
+};
+
+/* Room for the failures of a job's calls. */
+#define JOB_ERRORS 64
+struct job_errors {
+    uint32_t used; /* may run past JOB_ERRORS */
+    struct grain_error errors[JOB_ERRORS];
+};
 
 /* What one worker (or one share of a job) has to tell: how many tasks failed, and the failure with the
  * lowest index among them. */
@@ -33,9 +55,13 @@ struct job {
     size_t count, item_size, result_size;
     /* What it takes to hand it out. */
     grain_chunk_fn chunk_task; /* JOB_CHUNK */
-    size_t chunk;              /* tasks a claim, >= 1; with static, 0: one contiguous share a worker */
+    grain_star_fn star_task;   /* JOB_STAR: its items are columns, `items` and item_size are 0 */
+    const struct grain_column *columns;
+    size_t column_count;
+    size_t chunk; /* tasks a claim, >= 1; with static, 0: one contiguous share a worker */
     size_t params_size;
-    int *codes; /* count entries, zeroed before the job starts, or NULL */
+    struct job_errors *errors; /* JOB_CALLS */
+    int *codes;                /* count entries, zeroed before the job starts, or NULL */
 
     /* Written by the backend before run or wait returns. */
     struct job_outcome outcome;
@@ -65,6 +91,8 @@ struct grain_context {
     size_t unfailed;    /* tasks below this are settled: a second failure of theirs is ignored */
     size_t gap;         /* chunk form: the lowest task that has not failed */
     size_t failed_here; /* chunk form: failures within this chunk */
+    size_t base;        /* what index counts from for the task: itself for a queued call, which is a job of one */
+    const void *params; /* of the running task */
     void *owner;        /* whose context it is, for heed */
     int pid;            /* the worker process, 0 where workers are threads */
 };
@@ -94,6 +122,14 @@ static inline void job_set_index(struct grain_context *ctx, size_t index)
 static inline uint32_t job_is_asked(const struct grain_context *ctx)
 {
     return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
+}
+
+/* Takes a call out of CALL_PENDING; false when it has left that already. */
+bool job_call_end(struct job_call *call, enum job_call_state state);
+
+static inline uint32_t job_call_state(const struct job_call *call)
+{
+    return __atomic_load_n(&call->state, __ATOMIC_ACQUIRE);
 }
 
 /* Records that one task failed. message may be NULL. */

@@ -108,8 +108,10 @@ int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *op
     pool->core.backend = backend;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->idle, NULL);
+    async_init(&pool->async);
     status = pool_start(pool, options);
     if (status) {
+        async_drop(&pool->async);
         pthread_cond_destroy(&pool->idle);
         pthread_mutex_destroy(&pool->lock);
         free(pool);
@@ -147,6 +149,7 @@ int grain_pool_terminate(struct grain_pool *pool)
     if (!pool->joined && pool->core.backend->cancel)
         pool->core.backend->cancel(&pool->core);
     pthread_mutex_unlock(&pool->lock);
+    async_cancel(pool);
     return 0;
 }
 
@@ -156,25 +159,51 @@ int grain_pool_join(struct grain_pool *pool)
         return -EINVAL;
     if (!pool_is_owner(pool))
         return -EPERM;
-    if (job_current_pool() == &pool->core)
+    if (job_current_pool() == &pool->core || delivery_is_inside(pool))
         return -EDEADLK;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_OPEN)
         return -EINVAL;
     pthread_mutex_lock(&pool->lock);
-    while (atomic_load_explicit(&pool->calls, memory_order_seq_cst) > 0)
+    while (atomic_load_explicit(&pool->calls, memory_order_seq_cst) > 0 || (pool->is_joining && !pool->joined))
         pthread_cond_wait(&pool->idle, &pool->lock);
-    if (!pool->joined) {
-        pool->core.backend->close(&pool->core);
-        pool->joined = true;
-    }
+    bool is_first = !pool->is_joining;
+    pool->is_joining = true;
+    pthread_mutex_unlock(&pool->lock);
+    if (!is_first)
+        return 0;
+    /* Without the lock: a dispatcher that has left its last call may be waiting for it. */
+    async_stop(pool);
+    pthread_mutex_lock(&pool->lock);
+    pool->core.backend->close(&pool->core);
+    pool->joined = true;
+    pthread_cond_broadcast(&pool->idle);
     pthread_mutex_unlock(&pool->lock);
     return 0;
+}
+
+static void *free_main(void *pool)
+{
+    grain_pool_free(pool);
+    return NULL;
+}
+
+/* From one of its own callbacks: the delivery thread cannot wait for itself. */
+static void free_afterwards(struct grain_pool *pool)
+{
+    pthread_t thread;
+    grain_pool_terminate(pool);
+    if (async_thread_start(&thread, free_main, pool) == 0)
+        pthread_detach(thread);
 }
 
 void grain_pool_free(struct grain_pool *pool)
 {
     if (!pool || !pool_is_owner(pool) || job_current_pool() == &pool->core)
         return;
+    if (delivery_is_inside(pool)) {
+        free_afterwards(pool);
+        return;
+    }
     grain_pool_terminate(pool);
     grain_pool_join(pool);
     for (struct pool_block *next, *block = pool->blocks; block; block = next) {
@@ -182,6 +211,7 @@ void grain_pool_free(struct grain_pool *pool)
         free(block);
     }
     mark_drop(pool);
+    async_drop(&pool->async);
     pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);
     free(pool->core.state);

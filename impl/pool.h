@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "async.h"
 #include "backend/backend.h"
 
 enum pool_phase { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
@@ -33,7 +34,8 @@ struct grain_pool {
     _Atomic uint64_t handovers, steals;
     pthread_mutex_t lock; /* guards joined, with idle; and blocks */
     pthread_cond_t idle;
-    bool joined;
+    bool joined, is_joining;
+    struct async async;
     struct pool_block *blocks; /* goes with the pool; unused where the backend has memory of its own */
 };
 
@@ -44,5 +46,9 @@ bool pool_is_owner(const struct grain_pool *pool);
  * call that was let in ends with pool_leave. */
 int pool_enter(struct grain_pool *pool);
 void pool_leave(struct grain_pool *pool);
+
+/* grain_alloc and grain_release for the pool's own use, also when it is closed. 0 or -ENOMEM. */
+int pool_memory_get(struct grain_pool *pool, size_t size, void **memory);
+void pool_memory_put(struct grain_pool *pool, void *memory);
 
 #endif

@@ -139,6 +139,24 @@ static int codes_place(struct cargo *cargo)
     return status;
 }
 
+/* The columns, each copied whole where it does not lie in the arena, and the table of them. */
+static int columns_load(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    struct grain_column inside[GRAIN_COLUMNS_MAX];
+    for (size_t c = 0; c < job->column_count; c++) {
+        inside[c] = job->columns[c];
+        size_t size = (job->count - 1) * inside[c].stride + inside[c].size;
+        int status = copy_in(cargo, job->columns[c].data, size, &inside[c].data);
+        if (status)
+            return status;
+    }
+    const void *table;
+    int status = copy_in(cargo, inside, job->column_count * sizeof inside[0], &table);
+    cargo->place->job.columns = table;
+    return status;
+}
+
 int cargo_load(struct cargo *cargo, int workers)
 {
     struct job *inside = &cargo->place->job;
@@ -151,6 +169,8 @@ int cargo_load(struct cargo *cargo, int workers)
         status = codes_place(cargo);
     if (status == 0)
         status = units_place(cargo, workers);
+    if (status == 0 && inside->column_count)
+        status = columns_load(cargo);
     return status ? status : items_load(cargo);
 }
 

@@ -14,7 +14,7 @@ struct cargo {
     struct team_job *place;
     const struct job *job; /* the caller's */
     size_t small_used;
-    void *blocks[5];
+    void *blocks[5 + GRAIN_COLUMNS_MAX]; /* params, items, results, codes or a table of columns, the columns */
     int count;
     size_t bytes;  /* taken from the arena */
     size_t loaded; /* tasks whose items are in place */

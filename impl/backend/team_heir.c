@@ -76,7 +76,7 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
         return;
     uint64_t at = job_index(&slot->ctx);
     if (at >= begin && at < end) {
-        uint64_t after = job->job.form == JOB_TASK ? at + 1 : slot->ctx.end;
+        uint64_t after = job->job.form == JOB_CHUNK ? slot->ctx.end : at + 1;
         struct grain_error error;
         heir_describe(&error, slot);
         for (error.index = at; error.index < after; error.index++)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The delivery thread of a pool: calls callbacks, one at a time. Futures come to it when their batch is settled; of
+ * batches with callbacks that still run it looks for calls that have ended, a millisecond apart.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "pool.h"
+
+#define LOOK_NS 1000000
+
+static _Thread_local const struct grain_pool *delivering_pool;
+static _Thread_local const struct grain_future *delivering;
+
+bool delivery_is_inside(const struct grain_pool *pool)
+{
+    return delivering_pool == pool;
+}
+
+bool delivery_is_of(const struct grain_future *future)
+{
+    return delivering == future;
+}
+
+void delivery_push(struct async *async, struct grain_future *future)
+{
+    future->extra->next = NULL;
+    if (async->deliver_first)
+        async->deliver_last->extra->next = future;
+    else
+        async->deliver_first = future;
+    async->deliver_last = future;
+    /* Its batch may be settled and its handle freed before the callback runs. */
+    atomic_fetch_add_explicit(&future->batch->references, 1, memory_order_relaxed);
+    pthread_cond_signal(&async->deliveries);
+}
+
+static struct grain_future *delivery_pop(struct async *async)
+{
+    struct grain_future *future = async->deliver_first;
+    if (future)
+        async->deliver_first = future->extra->next;
+    return future;
+}
+
+/* With the lock held batches stay in the list, and their calls where they are. */
+static bool running_look(struct async *async)
+{
+    bool has_callbacks = false;
+    for (struct batch *batch = async->running; batch; batch = batch->next) {
+        if (!batch->has_callbacks || !batch->is_calls)
+            continue;
+        has_callbacks = true;
+        while (batch->settled_below < batch->count && atomic_load_explicit(&batch->futures[batch->settled_below].state,
+                                                                           memory_order_acquire) >= FUTURE_DELIVERING)
+            batch->settled_below++;
+        for (size_t i = batch->settled_below; i < batch->count; i++) {
+            struct grain_future *future = &batch->futures[i];
+            if (future_has_ended(future) && future_settle(future, 0))
+                delivery_push(async, future);
+        }
+    }
+    return has_callbacks;
+}
+
+static void deliver(struct async *async, struct grain_future *future)
+{
+    const struct future_extra *extra = future->extra;
+    const struct batch *batch = future->batch;
+    delivering = future;
+    if (future->status == 0) {
+        extra->callback(extra->user, future->result, batch->is_calls ? 1 : batch->job.count);
+    } else {
+        struct grain_error error = extra->error;
+        if (future->status != GRAIN_TASK_FAILED)
+            error = (struct grain_error){.code = future->status};
+        extra->error_callback(extra->user, &error);
+    }
+    delivering = NULL;
+    pthread_mutex_lock(&async->lock);
+    atomic_store_explicit(&future->state, FUTURE_READY, memory_order_release);
+    pthread_cond_broadcast(&async->settled);
+    pthread_mutex_unlock(&async->lock);
+    batch_release(future->batch);
+}
+
+static void delivery_sleep(struct async *async, bool may_come)
+{
+    struct timespec at;
+    if (!may_come) {
+        pthread_cond_wait(&async->deliveries, &async->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += LOOK_NS;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_nsec -= 1000000000;
+        at.tv_sec++;
+    }
+    pthread_cond_timedwait(&async->deliveries, &async->lock, &at);
+}
+
+static void *delivery_main(void *argument)
+{
+    struct grain_pool *pool = argument;
+    struct async *async = &pool->async;
+    delivering_pool = pool;
+    pthread_mutex_lock(&async->lock);
+    for (;;) {
+        bool may_come = running_look(async);
+        struct grain_future *future = delivery_pop(async);
+        if (future) {
+            pthread_mutex_unlock(&async->lock);
+            deliver(async, future);
+            pthread_mutex_lock(&async->lock);
+        } else if (async->is_stopping && !may_come) {
+            break;
+        } else {
+            delivery_sleep(async, may_come);
+        }
+    }
+    pthread_mutex_unlock(&async->lock);
+    return NULL;
+}
+
+int delivery_start(struct grain_pool *pool)
+{
+    struct async *async = &pool->async;
+    if (async->has_delivery)
+        return 0;
+    int status = async_thread_start(&async->delivery, delivery_main, pool);
+    async->has_delivery = status == 0;
+    return status;
+}
+
+void delivery_stop(struct async *async)
+{
+    if (!async->has_delivery)
+        return;
+    pthread_mutex_lock(&async->lock);
+    pthread_cond_signal(&async->deliveries);
+    pthread_mutex_unlock(&async->lock);
+    pthread_join(async->delivery, NULL);
+    async->has_delivery = false;
+}

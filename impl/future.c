@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a future does for its caller. A future is settled once: by the dispatcher when its batch has ended, or before
+ * that by whoever looks at it after its own call has ended. Waiting looks at the call now and then, a millisecond apart:
+ * a worker that told of every task would pay a system call a task.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pool.h"
+
+#define LOOK_NS 1000000u
+#define LOOKS   64 /* before the first sleep */
+#define SECOND  1000000000u
+
+/* ---------------------------------------------------------------------------------------- settling */
+
+static struct job_call *call_of(const struct grain_future *future)
+{
+    return &future->batch->calls[future - future->batch->futures];
+}
+
+/* The failure's details, where there is memory for them. */
+static void error_keep(struct grain_future *future, const struct grain_error *error)
+{
+    if (!future->extra)
+        future->extra = calloc(1, sizeof *future->extra);
+    if (future->extra)
+        future->extra->error = *error;
+}
+
+static int settle_from_call(struct grain_future *future, int batch_status)
+{
+    const struct job_call *call = call_of(future);
+    const struct job_errors *errors = future->batch->job.errors;
+    switch (job_call_state(call)) {
+    case CALL_DONE:
+        /* seq_cst: pairs with grain_future_free: it sees that we settle and waits, or we see that it discards */
+        if (future->result_size && !atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
+            memcpy(future->result, call->result, future->result_size);
+        return 0;
+    case CALL_FAILED:
+        error_keep(future, call->error ? &errors->errors[call->error - 1] : &(struct grain_error){.code = call->code});
+        return GRAIN_TASK_FAILED;
+    case CALL_TAKEN_BACK:
+        return -ECANCELED;
+    default:
+        return batch_status ? batch_status : -ENOTRECOVERABLE;
+    }
+}
+
+static int settle_from_job(struct grain_future *future, int batch_status)
+{
+    const struct job_outcome *outcome = &future->batch->job.outcome;
+    if (batch_status == 0 && outcome->failed) {
+        error_keep(future, &outcome->first);
+        return GRAIN_TASK_FAILED;
+    }
+    return batch_status;
+}
+
+static void report_fill(struct grain_future *future)
+{
+    const struct batch *batch = future->batch;
+    struct grain_report *report = future->extra ? future->extra->report : NULL;
+    if (!report)
+        return;
+    bool has_failed = future->status == GRAIN_TASK_FAILED;
+    report->failed = !has_failed ? 0 : batch->is_calls ? 1 : batch->job.outcome.failed;
+    if (has_failed)
+        report->first = future->extra->error;
+    if (batch->is_calls && report->codes)
+        report->codes[0] = has_failed ? future->extra->error.code : 0;
+}
+
+static bool has_callback(const struct grain_future *future)
+{
+    const struct future_extra *extra = future->extra;
+    return extra && (future->status == 0 ? extra->callback != NULL : extra->error_callback != NULL);
+}
+
+bool future_settle(struct grain_future *future, int batch_status)
+{
+    uint32_t state = FUTURE_PENDING;
+    /* seq_cst: see settle_from_call */
+    if (!atomic_compare_exchange_strong_explicit(&future->state, &state, FUTURE_SETTLING, memory_order_seq_cst,
+                                                 memory_order_acquire)) {
+        while (atomic_load_explicit(&future->state, memory_order_acquire) == FUTURE_SETTLING)
+            sched_yield();
+        return false;
+    }
+    future->status =
+        future->batch->is_calls ? settle_from_call(future, batch_status) : settle_from_job(future, batch_status);
+    report_fill(future);
+    bool is_delivered = has_callback(future);
+    /* release: pairs with future_is_ready */
+    atomic_store_explicit(&future->state, is_delivered ? FUTURE_DELIVERING : FUTURE_READY, memory_order_release);
+    return is_delivered;
+}
+
+bool future_has_ended(const struct grain_future *future)
+{
+    return future->batch->is_calls && job_call_state(call_of(future)) != CALL_PENDING;
+}
+
+/* ----------------------------------------------------------------------------------------- looking */
+
+static bool future_is_ready(const struct grain_future *future)
+{
+    return atomic_load_explicit(&future->state, memory_order_acquire) == FUTURE_READY;
+}
+
+/* Settles the future if its call has ended; not one that has callbacks: those are the delivery thread's. While the batch
+ * is visited. */
+static bool future_look(struct grain_future *future)
+{
+    if (!future_is_ready(future) && !future->has_callbacks && future_has_ended(future))
+        future_settle(future, 0);
+    return future_is_ready(future);
+}
+
+/* Looking may settle the future: for the caller nothing changes but what it is about to be told. */
+bool grain_future_ready(const struct grain_future *future)
+{
+    if (!future)
+        return false;
+    if (!future_is_ready(future) && batch_visit(future->batch)) {
+        future_look((struct grain_future *)(uintptr_t)future);
+        batch_leave(future->batch);
+    }
+    return future_is_ready(future);
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* Sleeps until some batch is settled, at most until LOOK_NS from now or `until`. */
+static void settled_await(struct async *async, const struct grain_future *future, uint64_t until)
+{
+    uint64_t wake = clock_ns() + LOOK_NS;
+    wake = wake < until ? wake : until;
+    struct timespec at = {.tv_sec = (time_t)(wake / SECOND), .tv_nsec = (long)(wake % SECOND)};
+    pthread_mutex_lock(&async->lock);
+    if (!future_is_ready(future))
+        pthread_cond_timedwait(&async->settled, &async->lock, &at);
+    pthread_mutex_unlock(&async->lock);
+}
+
+/* A future that is being delivered may outlive its batch's settling, but not the pool's delivery thread: async_stop waits
+ * for it. */
+static bool future_await(struct grain_future *future, uint64_t timeout_ns)
+{
+    if (grain_future_ready(future))
+        return true;
+    if (timeout_ns == 0)
+        return false;
+    uint64_t now = clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    for (unsigned look = 0; !grain_future_ready(future); look++) {
+        if (look < LOOKS)
+            continue;
+        if (clock_ns() >= until)
+            return false;
+        if (batch_visit(future->batch)) {
+            if (!future_look(future))
+                settled_await(&future->batch->pool->async, future, until);
+            batch_leave(future->batch);
+        } else if (!future_is_ready(future)) {
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL); /* its callback is running or queued */
+        }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------- for callers */
+
+int grain_future_wait(struct grain_future *future, uint64_t timeout_ns)
+{
+    if (!future)
+        return -EINVAL;
+    if (delivery_is_of(future))
+        return -EDEADLK;
+    return future_await(future, timeout_ns) ? 0 : -ETIMEDOUT;
+}
+
+int grain_future_get(struct grain_future *future, uint64_t timeout_ns)
+{
+    int status = grain_future_wait(future, timeout_ns);
+    return status ? status : future->status;
+}
+
+int grain_future_successful(const struct grain_future *future)
+{
+    if (!future)
+        return -EINVAL;
+    return grain_future_ready(future) ? future->status == 0 : -EAGAIN;
+}
+
+const struct grain_error *grain_future_error(const struct grain_future *future)
+{
+    bool has_failed = future && grain_future_ready(future) && future->status == GRAIN_TASK_FAILED;
+    return has_failed && future->extra ? &future->extra->error : NULL;
+}
+
+/* Under the lock a batch that is queued stays so. */
+static int cancel_queued(struct grain_future *future, struct async *async)
+{
+    struct batch *batch = future->batch;
+    int status = -EBUSY;
+    pthread_mutex_lock(&async->lock);
+    if (atomic_load_explicit(&batch->phase, memory_order_relaxed) < BATCH_RUNNING && !future_is_ready(future)) {
+        if (batch->is_calls)
+            job_call_end(call_of(future), CALL_TAKEN_BACK);
+        else
+            batch->job.count = 0;
+        if (future_settle(future, -ECANCELED))
+            delivery_push(async, future);
+        status = 0;
+    }
+    pthread_mutex_unlock(&async->lock);
+    return status;
+}
+
+int grain_future_cancel(struct grain_future *future)
+{
+    int status = -EBUSY;
+    if (!future)
+        return -EINVAL;
+    if (batch_visit(future->batch)) {
+        status = cancel_queued(future, &future->batch->pool->async);
+        batch_leave(future->batch);
+    }
+    return status;
+}
+
+void grain_future_free(struct grain_future *future)
+{
+    if (!future)
+        return;
+    /* The results of a queued call lie with the batch until it is settled: it can be left alone. Those of a map are
+     * written where the caller wants them: it has to end first. */
+    atomic_store_explicit(&future->is_discarded, true, memory_order_seq_cst);
+    while (atomic_load_explicit(&future->state, memory_order_seq_cst) == FUTURE_SETTLING)
+        sched_yield();
+    if (!future->batch->is_calls && !delivery_is_of(future))
+        future_await(future, GRAIN_FOREVER);
+    batch_release(future->batch);
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Asynchronous calls: results as those of the blocking ones, futures, callbacks, cancelling, and what happens to
+ * pending calls when a pool ends.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "contract.h"
+
+#define COUNT 5000
+static int in[COUNT], out[COUNT];
+
+static void setup(void)
+{
+    needs("runs tasks");
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    memset(out, 0xff, sizeof out);
+}
+
+static int sum_star(const void *const args[], void *result, struct grain_context *ctx)
+{
+    const int *low = args[1], *extra = grain_context_params(ctx);
+    *(int *)result = *(const int *)args[0] + *low + (extra ? *extra : 0);
+    return 0;
+}
+
+static int twice_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
+{
+    for (size_t i = 0; i < count; i++)
+        twice((const int *)items + i, (int *)results + i, ctx);
+    return 0;
+}
+
+static void async_twins_equal_the_blocking_calls(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct grain_in items = {in, COUNT, sizeof in[0]};
+    struct grain_out results = {out, sizeof out[0]};
+    struct grain_future *future;
+    assert_int_equal(grain_map_async(pool, twice, items, results, NULL, &future), 0);
+    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), 0);
+    assert_int_equal(grain_future_get(future, 0), 0); /* repeatable */
+    assert_int_equal(grain_future_successful(future), 1);
+    grain_future_free(future);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(out[i], 2 * i);
+    memset(out, 0xff, sizeof out);
+    assert_int_equal(grain_map_chunks_async(pool, twice_chunk, items, results, NULL, &future), 0);
+    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), 0);
+    grain_future_free(future);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(out[i], 2 * i);
+    int ten = 10, hundred = 100;
+    struct grain_call_options options = {.params = &hundred, .params_size = sizeof hundred};
+    {
+        struct grain_column columns[2] = {{in, sizeof in[0], sizeof in[0]}, {&ten, sizeof ten, 0}};
+        assert_int_equal(grain_starmap_async(pool, sum_star, columns, 2, COUNT, results, &options, &future), 0);
+        memset(columns, 0, sizeof columns); /* the table was copied, and so were the params */
+        hundred = 0;
+    }
+    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), 0);
+    grain_future_free(future);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(out[i], i + 110);
+    grain_pool_free(pool);
+}
+
+static void starmap_passes_columns_with_strides_and_broadcasts(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(3);
+    int ten = 10;
+    for (int64_t chunk = 0; chunk < 40; chunk += 13) {
+        struct grain_column columns[2] = {{in, sizeof in[0], 2 * sizeof in[0]}, {&ten, sizeof ten, 0}};
+        struct grain_call_options options = {.chunk = chunk};
+        memset(out, 0xff, sizeof out);
+        assert_int_equal(
+            grain_starmap(pool, sum_star, columns, 2, COUNT / 2, (struct grain_out){out, sizeof out[0]}, &options), 0);
+        for (int i = 0; i < COUNT / 2; i++)
+            assert_int_equal(out[i], 2 * i + 10);
+    }
+    struct grain_column none = {NULL, 4, 4};
+    assert_int_equal(grain_starmap(pool, sum_star, NULL, 2, 5, (struct grain_out){out, 4}, NULL), -EINVAL);
+    assert_int_equal(grain_starmap(pool, sum_star, &none, 0, 5, (struct grain_out){out, 4}, NULL), -EINVAL);
+    assert_int_equal(grain_starmap(pool, sum_star, &none, 1, 5, (struct grain_out){out, 4}, NULL), -EINVAL);
+    none.stride = SIZE_MAX / 2;
+    assert_int_equal(grain_starmap(pool, sum_star, &none, 1, 5, (struct grain_out){out, 4}, NULL), -EOVERFLOW);
+    grain_pool_free(pool);
+}
+
+static void many_calls_of_apply_are_collected_in_order(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    static struct grain_future *futures[COUNT];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            int value = i + round; /* copied before the call returns */
+            assert_int_equal(
+                grain_apply_async(pool, twice, &value, sizeof value, &out[i], sizeof out[i], NULL, &futures[i]), 0);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+            assert_int_equal(out[i], 2 * (i + round));
+            grain_future_free(futures[i]);
+        }
+    }
+    grain_pool_free(pool);
+}
+
+static int fails_odd(const void *arg, void *result, struct grain_context *ctx)
+{
+    int value = *(const int *)arg;
+    *(int *)result = value;
+    if (grain_context_index(ctx) != 0)
+        return grain_context_fail(ctx, -99, "a call of its own has index 0");
+    return value % 2 ? grain_context_fail(ctx, value, "odd") : 0;
+}
+
+static void a_failing_call_fails_only_its_own_future(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct grain_future *futures[40];
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(grain_apply_async(pool, fails_odd, &i, sizeof i, &out[i], sizeof out[i], NULL, &futures[i]),
+                         0);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), i % 2 ? GRAIN_TASK_FAILED : 0);
+        assert_int_equal(grain_future_successful(futures[i]), i % 2 == 0);
+        const struct grain_error *error = grain_future_error(futures[i]);
+        if (i % 2) {
+            assert_non_null(error);
+            assert_int_equal(error->code, i);
+            assert_int_equal(error->index, 0);
+            assert_string_equal(error->message, "odd");
+        } else {
+            assert_null(error);
+            assert_int_equal(out[i], i);
+        }
+        grain_future_free(futures[i]);
+    }
+    grain_pool_free(pool);
+}
+
+static int naps(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    sleep_ms(*(const int *)arg);
+    *(int *)result = *(const int *)arg;
+    return 0;
+}
+
+static void get_waits_about_as_long_as_the_task_and_not_longer_than_told(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct grain_future *future;
+    int ms = 200, result = 0;
+    uint64_t start = now_ns();
+    assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &result, sizeof result, NULL, &future), 0);
+    assert_true(now_ns() - start < 150000000u);
+    assert_int_equal(grain_future_get(future, 0), -ETIMEDOUT);
+    assert_int_equal(grain_future_get(future, 20000000), -ETIMEDOUT);
+    assert_false(grain_future_ready(future));
+    assert_int_equal(grain_future_successful(future), -EAGAIN);
+    assert_int_equal(grain_future_wait(future, GRAIN_FOREVER), 0);
+    assert_true(now_ns() - start >= 195000000u && now_ns() - start < 2000000000u);
+    assert_int_equal(grain_future_get(future, 0), 0);
+    assert_int_equal(result, 200);
+    grain_future_free(future);
+    grain_pool_free(pool);
+}
+
+static void a_short_call_is_ready_before_a_long_one_that_came_first(void **state)
+{
+    (void)state;
+    setup();
+    needs("overlap");
+    struct grain_pool *pool = pool_with(2);
+    struct grain_future *futures[50];
+    int results[50], ms = 400;
+    uint64_t start = now_ns();
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(
+            grain_apply_async(pool, naps, &ms, sizeof ms, &results[i], sizeof results[i], NULL, &futures[i]), 0);
+        ms = 0;
+    }
+    for (int i = 49; i > 0; i--)
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+    assert_true(now_ns() - start < 350000000u);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+        grain_future_free(futures[i]);
+    }
+    grain_pool_free(pool);
+}
+
+struct tally {
+    _Atomic int calls, errors, inside, most;
+    _Atomic long sum;
+    struct grain_pool *pool;
+    struct grain_future *_Atomic future;
+    _Atomic int deadlocks;
+};
+
+static void on_result(void *user, const void *results, size_t count)
+{
+    struct tally *tally = user;
+    int inside = ++tally->inside;
+    if (inside > tally->most)
+        tally->most = inside;
+    for (size_t i = 0; i < count; i++)
+        tally->sum += ((const int *)results)[i];
+    tally->calls++;
+    tally->inside--;
+}
+
+static void on_error(void *user, const struct grain_error *error)
+{
+    struct tally *tally = user;
+    tally->errors += error->code;
+}
+
+static void callbacks_come_once_a_call_and_one_at_a_time(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct tally tally = {.pool = pool};
+    struct grain_call_options options = {.callback = on_result, .error_callback = on_error, .user = &tally};
+    long expected = 0;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(grain_apply_async(pool, twice, &in[i], sizeof in[i], &out[i], sizeof out[i], &options, NULL),
+                         0);
+        expected += 2 * i;
+    }
+    struct grain_future *future;
+    struct grain_in items = {in, 10, sizeof in[0]};
+    assert_int_equal(
+        grain_map_async(pool, twice, items, (struct grain_out){out + 1000, sizeof out[0]}, &options, &future), 0);
+    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), 0); /* follows its own callback */
+    assert_true(tally.calls >= 1);
+    grain_future_free(future);
+    int five = 5;
+    assert_int_equal(grain_apply_async(pool, fails_odd, &five, sizeof five, &out[0], sizeof out[0], &options, &future),
+                     0);
+    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), GRAIN_TASK_FAILED);
+    assert_int_equal(tally.errors, 5);
+    grain_future_free(future);
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0);
+    assert_int_equal(tally.calls, 1001);
+    assert_int_equal(tally.sum, expected + 90);
+    assert_int_equal(tally.most, 1);
+    grain_pool_free(pool);
+}
+
+static void tries_to_deadlock(void *user, const void *results, size_t count)
+{
+    struct tally *tally = user;
+    (void)results;
+    (void)count;
+    while (!tally->future)
+        sleep_ms(1);
+    tally->deadlocks += grain_future_get(tally->future, GRAIN_FOREVER) == -EDEADLK;
+    grain_pool_close(tally->pool);
+    tally->deadlocks += grain_pool_join(tally->pool) == -EDEADLK;
+}
+
+static void inside_a_callback_join_and_get_of_its_own_future_are_edeadlk(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct tally tally = {.pool = pool};
+    struct grain_call_options options = {.callback = tries_to_deadlock, .user = &tally};
+    struct grain_future *future;
+    assert_int_equal(grain_apply_async(pool, twice, &in[1], sizeof in[1], &out[1], sizeof out[1], &options, &future),
+                     0);
+    tally.future = future;
+    assert_int_equal(grain_future_wait(future, GRAIN_FOREVER), 0);
+    assert_int_equal(tally.deadlocks, 2);
+    grain_future_free(future);
+    grain_pool_free(pool);
+}
+
+static void pending_futures_are_cancelled_by_terminate_and_outlive_the_pool(void **state)
+{
+    (void)state;
+    setup();
+    needs("cancel");
+    struct grain_pool *pool = pool_with(2);
+    static struct grain_future *futures[200];
+    int ms = 20, cancelled = 0;
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &out[i], sizeof out[i], NULL, &futures[i]), 0);
+    sleep_ms(50);
+    uint64_t start = now_ns();
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    grain_pool_free(pool);
+    assert_true(now_ns() - start < 2000000000u); /* all would take 2 s on two workers, 4 on one */
+    for (int i = 0; i < 200; i++) {
+        int status = grain_future_get(futures[i], GRAIN_FOREVER);
+        assert_true(status == 0 || status == -ECANCELED);
+        cancelled += status == -ECANCELED;
+        grain_future_free(futures[i]);
+    }
+    assert_true(cancelled > 0);
+}
+
+static void a_queued_call_can_be_taken_back(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(1);
+    struct grain_future *futures[30];
+    int ms = 30, taken = 0, done = 0;
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &out[i], sizeof out[i], NULL, &futures[i]), 0);
+    for (int i = 29; i >= 0; i--) {
+        int status = grain_future_cancel(futures[i]);
+        assert_true(status == 0 || status == -EBUSY);
+        if (status == 0) {
+            assert_true(grain_future_ready(futures[i]));
+            assert_int_equal(grain_future_get(futures[i], 0), -ECANCELED);
+            assert_int_equal(out[i], -1);
+            taken++;
+        }
+    }
+    for (int i = 0; i < 30; i++) {
+        done += grain_future_get(futures[i], GRAIN_FOREVER) == 0;
+        grain_future_free(futures[i]);
+    }
+    assert_int_equal(done + taken, 30);
+    assert_true(taken > 0);
+    grain_pool_free(pool);
+}
+
+static void an_empty_call_is_ready_at_once(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct tally tally = {.pool = pool};
+    struct grain_call_options options = {.callback = on_result, .user = &tally};
+    struct grain_future *future;
+    assert_int_equal(
+        grain_map_async(pool, twice, (struct grain_in){NULL, 0, 4}, (struct grain_out){NULL, 4}, &options, &future), 0);
+    assert_true(grain_future_ready(future));
+    assert_int_equal(grain_future_get(future, 0), 0);
+    assert_int_equal(tally.calls, 0);
+    grain_future_free(future);
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(
+        grain_map_async(pool, twice, (struct grain_in){in, 5, 4}, (struct grain_out){out, 4}, NULL, &future),
+        -ESHUTDOWN);
+    assert_null(future);
+    grain_pool_free(pool);
+}
+
+int main(int argc, char **argv)
+{
+    contract_start(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(async_twins_equal_the_blocking_calls),
+        cmocka_unit_test(starmap_passes_columns_with_strides_and_broadcasts),
+        cmocka_unit_test(many_calls_of_apply_are_collected_in_order),
+        cmocka_unit_test(a_failing_call_fails_only_its_own_future),
+        cmocka_unit_test(get_waits_about_as_long_as_the_task_and_not_longer_than_told),
+        cmocka_unit_test(a_short_call_is_ready_before_a_long_one_that_came_first),
+        cmocka_unit_test(callbacks_come_once_a_call_and_one_at_a_time),
+        cmocka_unit_test(inside_a_callback_join_and_get_of_its_own_future_are_edeadlk),
+        cmocka_unit_test(pending_futures_are_cancelled_by_terminate_and_outlive_the_pool),
+        cmocka_unit_test(a_queued_call_can_be_taken_back),
+        cmocka_unit_test(an_empty_call_is_ready_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
