@@ -24,7 +24,7 @@ if(NOT GRAIN_SANITIZE)
   set(model_flags -O2 -U_FORTIFY_SOURCE) # a checked longjmp refuses to change stacks
   add_library(model_team OBJECT ${model_sources})
   target_compile_options(model_team PRIVATE ${model_flags} -include ${CMAKE_CURRENT_SOURCE_DIR}/faults/model_atomic.h)
-  add_executable(faults_model faults/model.c faults/model_machine.c faults/model_search.c faults/model_state.c)
+  add_executable(faults_model faults/model.c faults/model_machine.c faults/model_outside.c faults/model_search.c faults/model_state.c)
   target_compile_options(faults_model PRIVATE ${model_flags})
   foreach(target model_team faults_model)
     target_include_directories(${target} PRIVATE ${model_impl})

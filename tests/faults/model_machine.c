@@ -7,15 +7,12 @@
 #include "model.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 
 #include "backend/ticket.h"
-#include "machine/machine.h"
-#include "transport/arena.h"
 #include "transport/wait.h"
 
 #define STACK_BELOW   256  /* what point() itself uses */
@@ -144,32 +141,6 @@ void model_breathe(unsigned turn)
     point("breathe", "waits", false);
 }
 
-void arena_map_ahead(char *base, size_t from, size_t to)
-{
-    (void)base;
-    (void)from;
-    (void)to;
-}
-
-/* Nobody is bound here. */
-int machine_bind_self(int cpu)
-{
-    (void)cpu;
-    return 0;
-}
-
-int machine_place(int workers, int *cpus)
-{
-    for (int i = 0; i < workers; i++)
-        cpus[i] = i;
-    return 0;
-}
-
-uint64_t wait_now_ns(void)
-{
-    return 1;
-}
-
 int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared)
 {
     (void)shared;
@@ -184,11 +155,6 @@ int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, b
         now->is_waiting = true;
     point("wait_sleep", "sleeps", false);
     return timeout_ns == UINT64_MAX ? 0 : -ETIMEDOUT;
-}
-
-int sched_getcpu(void)
-{
-    return 0;
 }
 
 void wait_wake(_Atomic uint32_t *word, int count, bool shared)

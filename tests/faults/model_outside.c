@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What lies outside the model: the machine and the clock, which always say the same. Sleeping and waking are part of it:
+ * model_machine.c.
+ */
+#include <sched.h>
+
+#include "machine/machine.h"
+#include "transport/arena.h"
+#include "transport/wait.h"
+
+void arena_map_ahead(char *base, size_t from, size_t to)
+{
+    (void)base;
+    (void)from;
+    (void)to;
+}
+
+/* Nobody is bound here. */
+int machine_bind_self(int cpu)
+{
+    (void)cpu;
+    return 0;
+}
+
+int machine_place(int workers, int *cpus)
+{
+    for (int i = 0; i < workers; i++)
+        cpus[i] = i;
+    return 0;
+}
+
+uint64_t wait_now_ns(void)
+{
+    return 1;
+}
+
+int sched_getcpu(void)
+{
+    return 0;
+}
