@@ -88,7 +88,7 @@ struct grain_pool;
 int async_init(struct async *async);
 void async_drop(struct async *async);
 
-/* Queues a call of apply, or a prepared job of another kind; the pool was entered for it. 0, -ENOMEM or -EAGAIN. */
+/* batch.c: queues a call of apply, or a prepared job of another kind; the pool was entered for it. 0, -ENOMEM or -EAGAIN. */
 int async_apply(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
                 struct grain_future **future);
 int async_job(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
@@ -113,6 +113,10 @@ void batch_leave(struct batch *batch);
 
 /* Starts a thread of the pool. 0 or -errno. */
 int async_thread_start(pthread_t *thread, void *(*main)(void *), void *argument);
+
+/* Sees that some dispatcher takes what is queued: wakes one, or starts one more where all are busy, up to one more than
+ * workers. With async.lock held. 0, or -EAGAIN when there is none at all. */
+int async_wake(struct grain_pool *pool);
 
 /* Gives up one reference of a batch. */
 void batch_release(struct batch *batch);
