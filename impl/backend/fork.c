@@ -46,7 +46,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     crew->mark = pool;
     crew->grace_ns = pool->grace_ns;
     crew->pids = (int *)((char *)crew + crew_bytes);
-    team_init(team, pool->workers, machine_cpu_count(), pool->wait, true);
+    team_init(team, pool->workers, machine_cpu_count_recent(), pool->wait, true);
     if (pool->bind != GRAIN_BIND_NONE)
         status = team_place(team);
     team->memory = state->arena.base;

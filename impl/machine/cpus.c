@@ -191,27 +191,27 @@ double machine_cgroup_quota(const char *root, const char *self)
     return tightest;
 }
 
-/* The quota in whole CPUs, INT_MAX for none. Looking for it takes dozens of files, a noticeable part of opening a pool;
- * it hardly ever changes, so it is looked for once a second. One word, so that threads need no lock: the second of the
- * last look and what it found. relaxed: nothing else is published with it. */
-static int quota_cpus(void)
+int machine_cpu_count(void)
 {
-    static _Atomic uint64_t last; /* seconds << 32 | CPUs; 0: never */
+    int count = machine_affinity_count();
+    double quota = machine_cgroup_quota(NULL, NULL);
+    if (quota <= 0 || quota >= count)
+        return count;
+    int whole = (int)quota;
+    return quota > whole ? whole + 1 : whole;
+}
+
+/* One word, so that threads need no lock: the second of the last look and what it found. relaxed: nothing else is
+ * published with it. */
+int machine_cpu_count_recent(void)
+{
+    static _Atomic uint64_t last; /* second << 32 | CPUs; 0: never */
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     uint64_t second = (uint64_t)now.tv_sec + 1, word = atomic_load_explicit(&last, memory_order_relaxed);
     if (word >> 32 == (second & UINT32_MAX))
         return (int)(uint32_t)word;
-    double quota = machine_cgroup_quota(NULL, NULL);
-    int whole = quota > 0 && quota < INT_MAX ? (int)quota : INT_MAX;
-    if (whole < INT_MAX && quota > whole)
-        whole++;
-    atomic_store_explicit(&last, second << 32 | (uint32_t)whole, memory_order_relaxed);
-    return whole;
-}
-
-int machine_cpu_count(void)
-{
-    int count = machine_affinity_count(), quota = quota_cpus();
-    return quota < count ? quota : count;
+    int count = machine_cpu_count();
+    atomic_store_explicit(&last, second << 32 | (uint32_t)count, memory_order_relaxed);
+    return count;
 }

@@ -27,8 +27,12 @@ int machine_affinity_count(void);
  * membership file, NULL for /proc/self/cgroup (tests pass their own trees). */
 double machine_cgroup_quota(const char *root, const char *self);
 
-/* min(affinity, quota rounded up), >= 1. The quota may be that of a second ago. */
+/* min(affinity, quota rounded up), >= 1. */
 int machine_cpu_count(void);
+
+/* The same as it was at some time in this second, for any thread of the process: looking for a quota takes dozens of
+ * files, a noticeable part of opening a pool. For decisions that may be a little off. */
+int machine_cpu_count_recent(void);
 
 /* Fills cpus[0..workers) with a CPU number a worker, out of the calling thread's affinity mask: distinct
  * cores first, then their hyperthreads, then round again. Returns 0 or -ENOMEM. Thread-safe; the topology
