@@ -11,8 +11,9 @@
 /* How often a sleeping caller looks whether the workers can still come back. */
 #define ALIVE_TICK_NS 100000000u
 
-/* How long a job with more parts than CPUs is given before the workers that still sleep are woken too. */
-#define WAKE_REST_NS 1000000u
+/* How long a job with more parts than CPUs is given before the workers that still sleep are woken too: about a slice of
+ * the scheduler. */
+#define WAKE_REST_NS 4000000u
 
 static bool is_finished(struct team_job *job, uint32_t done)
 {
