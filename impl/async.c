@@ -50,6 +50,8 @@ static struct batch *batch_next(struct async *async)
     batch->next = async->running;
     async->running = batch;
     atomic_store_explicit(&batch->phase, BATCH_RUNNING, memory_order_release);
+    if (batch->has_callbacks) /* from now on the delivery thread looks into it */
+        pthread_cond_signal(&async->deliveries);
     return batch;
 }
 
@@ -146,6 +148,8 @@ static void *dispatcher_main(void *argument)
     for (;;) {
         pthread_mutex_lock(&async->lock);
         struct batch *batch = batch_take(async);
+        if (async->first) /* several were queued while one was woken */
+            async_wake(pool);
         pthread_mutex_unlock(&async->lock);
         if (!batch)
             return NULL;
@@ -167,7 +171,9 @@ int async_thread_start(pthread_t *thread, void *(*main)(void *), void *argument)
 int async_wake(struct grain_pool *pool)
 {
     struct async *async = &pool->async;
-    int most = pool->core.workers + 1 < ASYNC_DISPATCHERS_MAX ? pool->core.workers + 1 : ASYNC_DISPATCHERS_MAX;
+    bool is_parallel = pool->core.backend->capabilities & BACKEND_IS_PARALLEL;
+    int most = is_parallel ? pool->core.workers + 1 : 1; /* without workers it is the dispatcher who runs the tasks */
+    most = most < ASYNC_DISPATCHERS_MAX ? most : ASYNC_DISPATCHERS_MAX;
     if (async->idle > 0) {
         pthread_cond_signal(&async->work);
         return 0;

@@ -19,7 +19,7 @@
 
 #include "backend/backend.h"
 
-#define ASYNC_DISPATCHERS_MAX 16
+#define ASYNC_DISPATCHERS_MAX 64
 #define BATCH_CALLS_MAX       4096
 #define BATCH_PAYLOAD_MAX     ((size_t)1 << 20) /* of more than one call */
 

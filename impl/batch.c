@@ -8,11 +8,25 @@
 
 #include "pool.h"
 
-#define ALIGN 16
+#define ALIGN     64
+#define SIZE_MOST ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
 
 static size_t round_up(size_t size)
 {
     return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* A type's size is a multiple of its alignment: the lowest bit of the size bounds it. */
+static size_t alignment_of(size_t size)
+{
+    size_t lowest = size & (~size + 1);
+    return lowest < 8 ? 8 : lowest < ALIGN ? lowest : ALIGN;
+}
+
+/* What a piece of the payload takes at most. */
+static size_t room_of(size_t size)
+{
+    return size ? size + alignment_of(size) - 1 : 0;
 }
 
 void batch_release(struct batch *batch)
@@ -73,12 +87,12 @@ static void queue_push(struct async *async, struct batch *batch)
 
 static void *payload_take(struct batch *batch, size_t size)
 {
-    char *at = batch->payload;
-    size = round_up(size);
-    if ((size_t)(batch->payload_end - at) < size)
+    uintptr_t at = (uintptr_t)batch->payload, alignment = alignment_of(size);
+    at = (at + alignment - 1) / alignment * alignment;
+    if (at > (uintptr_t)batch->payload_end || (uintptr_t)batch->payload_end - at < size)
         return NULL;
-    batch->payload += size;
-    return at;
+    batch->payload = (char *)at + size;
+    return (void *)at;
 }
 
 /* --------------------------------------------------------------------------------------- submitting */
@@ -174,12 +188,15 @@ static struct batch *batch_append(struct grain_pool *pool, const struct job *job
             return batch;
         atomic_store_explicit(&batch->phase, BATCH_SEALED, memory_order_relaxed);
     }
-    batch = batch_of_calls(pool, round_up(job->item_size) + round_up(job->result_size) + round_up(job->params_size));
-    if (!batch)
-        return NULL;
-    call_append(batch, job); /* there is room for one at least */
-    queue_push(async, batch);
-    return batch;
+    batch = batch_of_calls(pool, room_of(job->item_size) + room_of(job->result_size) + room_of(job->params_size));
+    if (batch && call_append(batch, job)) {
+        queue_push(async, batch);
+        return batch;
+    }
+    if (batch)
+        pool_memory_put(pool, batch->calls);
+    free(batch);
+    return NULL;
 }
 
 int async_apply(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
@@ -189,6 +206,8 @@ int async_apply(struct grain_pool *pool, const struct job *job, const struct gra
     int status = 0;
     if (job->result_size > UINT32_MAX)
         return -EOVERFLOW;
+    if (job->item_size > SIZE_MOST || job->params_size > SIZE_MOST)
+        return -ENOMEM;
     pthread_mutex_lock(&async->lock);
     if (async->dispatcher_count == 0)
         status = async_wake(pool);
@@ -214,9 +233,12 @@ static void job_copy(struct batch *batch, const struct job *job)
 }
 
 /* Nothing to do: nothing is queued, no callback is called. */
-static void future_ready_at_once(struct grain_pool *pool, struct batch *batch, struct grain_future **out)
+static void future_ready_at_once(struct grain_pool *pool, struct batch *batch, struct grain_report *report,
+                                 struct grain_future **out)
 {
     struct grain_future *future = &batch->futures[0];
+    if (report)
+        report->failed = 0;
     batch->count = 1;
     *future = (struct grain_future){.batch = batch};
     atomic_store_explicit(&future->state, FUTURE_READY, memory_order_relaxed);
@@ -238,7 +260,7 @@ int async_job(struct grain_pool *pool, const struct job *job, const struct grain
         return -ENOMEM;
     job_copy(batch, job);
     if (job->count == 0) {
-        future_ready_at_once(pool, batch, future);
+        future_ready_at_once(pool, batch, options->report, future);
         return 0;
     }
     pthread_mutex_lock(&async->lock);

@@ -47,7 +47,9 @@ static int settle_from_call(struct grain_future *future, int batch_status)
         return GRAIN_TASK_FAILED;
     case CALL_TAKEN_BACK:
         return -ECANCELED;
-    default:
+    default: /* left alone: by a backend that runs nothing, or by one that lost its workers */
+        if (batch_status == 0 && !(future->batch->pool->core.backend->capabilities & BACKEND_RUNS_TASKS))
+            return 0;
         return batch_status ? batch_status : -ENOTRECOVERABLE;
     }
 }
@@ -66,7 +68,8 @@ static void report_fill(struct grain_future *future)
 {
     const struct batch *batch = future->batch;
     struct grain_report *report = future->extra ? future->extra->report : NULL;
-    if (!report)
+    /* seq_cst: as in settle_from_call */
+    if (!report || atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
         return;
     bool has_failed = future->status == GRAIN_TASK_FAILED;
     report->failed = !has_failed ? 0 : batch->is_calls ? 1 : batch->job.outcome.failed;
@@ -79,7 +82,8 @@ static void report_fill(struct grain_future *future)
 static bool has_callback(const struct grain_future *future)
 {
     const struct future_extra *extra = future->extra;
-    return extra && (future->status == 0 ? extra->callback != NULL : extra->error_callback != NULL);
+    return extra && !atomic_load_explicit(&future->is_discarded, memory_order_seq_cst) &&
+           (future->status == 0 ? extra->callback != NULL : extra->error_callback != NULL);
 }
 
 bool future_settle(struct grain_future *future, int batch_status)
@@ -153,29 +157,44 @@ static void settled_await(struct async *async, const struct grain_future *future
     pthread_mutex_unlock(&async->lock);
 }
 
-/* A future that is being delivered may outlive its batch's settling, but not the pool's delivery thread: async_stop waits
- * for it. */
-static bool future_await(struct grain_future *future, uint64_t timeout_ns)
+/* In a forked child, or where only the calling thread itself could make the future ready. While the batch is visited. */
+static int wait_is_vain(const struct grain_future *future)
+{
+    const struct grain_pool *pool = future->batch->pool;
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    return future->has_callbacks && delivery_is_inside(pool) ? -EDEADLK : 0;
+}
+
+/* Looks, and sleeps a while when there is nothing to see. 0, or why it is no use to go on. */
+static int future_sleep(struct grain_future *future, uint64_t until)
+{
+    if (!batch_visit(future->batch)) {
+        if (!future_is_ready(future)) /* its callback is running or queued */
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        return 0;
+    }
+    int status = wait_is_vain(future);
+    if (status == 0 && !future_look(future))
+        settled_await(&future->batch->pool->async, future, until);
+    batch_leave(future->batch);
+    return status;
+}
+
+/* 0; -ETIMEDOUT; -EPERM; -EDEADLK. */
+static int future_await(struct grain_future *future, uint64_t timeout_ns)
 {
     if (grain_future_ready(future))
-        return true;
+        return 0;
     if (timeout_ns == 0)
-        return false;
+        return -ETIMEDOUT;
     uint64_t now = clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     for (unsigned look = 0; !grain_future_ready(future); look++) {
-        if (look < LOOKS)
-            continue;
-        if (clock_ns() >= until)
-            return false;
-        if (batch_visit(future->batch)) {
-            if (!future_look(future))
-                settled_await(&future->batch->pool->async, future, until);
-            batch_leave(future->batch);
-        } else if (!future_is_ready(future)) {
-            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL); /* its callback is running or queued */
-        }
+        int status = look < LOOKS ? 0 : clock_ns() >= until ? -ETIMEDOUT : future_sleep(future, until);
+        if (status)
+            return status;
     }
-    return true;
+    return 0;
 }
 
 /* ------------------------------------------------------------------------------------- for callers */
@@ -186,7 +205,7 @@ int grain_future_wait(struct grain_future *future, uint64_t timeout_ns)
         return -EINVAL;
     if (delivery_is_of(future))
         return -EDEADLK;
-    return future_await(future, timeout_ns) ? 0 : -ETIMEDOUT;
+    return future_await(future, timeout_ns);
 }
 
 int grain_future_get(struct grain_future *future, uint64_t timeout_ns)
@@ -233,22 +252,35 @@ int grain_future_cancel(struct grain_future *future)
     if (!future)
         return -EINVAL;
     if (batch_visit(future->batch)) {
-        status = cancel_queued(future, &future->batch->pool->async);
+        status = pool_is_owner(future->batch->pool) ? cancel_queued(future, &future->batch->pool->async) : -EPERM;
         batch_leave(future->batch);
     }
     return status;
+}
+
+/* The results of a map are written where its caller wants them until its batch is settled. Not so in a forked child. */
+static void map_await(const struct batch *batch)
+{
+    while (atomic_load_explicit(&batch->phase, memory_order_seq_cst) != BATCH_SETTLED) {
+        if (batch_visit((struct batch *)(uintptr_t)batch)) {
+            bool is_owner = pool_is_owner(batch->pool);
+            batch_leave((struct batch *)(uintptr_t)batch);
+            if (!is_owner)
+                return;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
 }
 
 void grain_future_free(struct grain_future *future)
 {
     if (!future)
         return;
-    /* The results of a queued call lie with the batch until it is settled: it can be left alone. Those of a map are
-     * written where the caller wants them: it has to end first. */
+    /* The results of a queued call lie with the batch until it is settled: it can be left alone. */
     atomic_store_explicit(&future->is_discarded, true, memory_order_seq_cst);
     while (atomic_load_explicit(&future->state, memory_order_seq_cst) == FUTURE_SETTLING)
         sched_yield();
-    if (!future->batch->is_calls && !delivery_is_of(future))
-        future_await(future, GRAIN_FOREVER);
+    if (!future->batch->is_calls)
+        map_await(future->batch);
     batch_release(future->batch);
 }

@@ -283,10 +283,11 @@ void grain_release(struct grain_pool *pool, void *memory);
 /* Waits until the call has ended. Repeatable.
  * units: timeout_ns; 0 looks only, GRAIN_FOREVER.  thread: any.
  * return: 0; GRAIN_TASK_FAILED; -ETIMEDOUT, and the call goes on; -ECANCELED after grain_future_cancel() or
- *         grain_pool_terminate(); -ENOTRECOVERABLE the workers are gone; -ENOMEM; -EDEADLK in its own callback; -EINVAL. */
+ *         grain_pool_terminate(); -ENOTRECOVERABLE the workers are gone; -ENOMEM; -EDEADLK in its own callback, or in a
+ *         callback of the pool when it has one itself; -EPERM in a forked child; -EINVAL. */
 int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
 
-/* As get, but 0 however the call ended.  return: 0; -ETIMEDOUT; -EDEADLK; -EINVAL. */
+/* As get, but 0 however the call ended.  return: 0; -ETIMEDOUT; -EDEADLK; -EPERM; -EINVAL. */
 int grain_future_wait(struct grain_future *future, uint64_t timeout_ns);
 
 /* Whether the call has ended.  thread: any. */
@@ -299,11 +300,13 @@ int grain_future_successful(const struct grain_future *future);
  * thread: any.  return: 0, the future is ready with -ECANCELED; -EBUSY it runs or has ended; -EINVAL. */
 int grain_future_cancel(struct grain_future *future);
 
-/* The failure with the lowest index once the call has ended with GRAIN_TASK_FAILED, else NULL.
+/* The failure with the lowest index once the call has ended with GRAIN_TASK_FAILED, else NULL. When calls of apply fail
+ * by the hundred, only the first 64 of those that were queued together keep more than their code.
  * owns: the future's.  thread: any. */
 const struct grain_error *grain_future_error(const struct grain_future *future);
 
-/* Gives the future back. A call of apply that has not ended goes on, detached, and its result is discarded; of a map this
+/* Gives the future back. A call of apply that has not ended goes on, detached; its result, report and callbacks are
+ * dropped. Of a map this
  * waits for the end, for its results are written where the caller wanted them.  NULL is fine. */
 void grain_future_free(struct grain_future *future);
 

@@ -89,11 +89,15 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
     if (status)
         return status;
     pool_leave(pool);
-    size_t window = window_of(pool, options), bytes;
+    size_t window = window_of(pool, options), bytes, params = options->params_size;
+    if (params > PTRDIFF_MAX || (params && !options->params))
+        return -EINVAL;
     if (__builtin_mul_overflow(window, result_size, &bytes) || bytes > PTRDIFF_MAX || item_size > PTRDIFF_MAX)
         return -EOVERFLOW;
     struct grain_iter *iter = calloc(1, sizeof *iter + window * sizeof iter->slots[0]);
-    char *item = malloc(item_size ? item_size : 1), *results = malloc(bytes ? bytes : 1);
+    /* The item and, behind it, the params, which need not outlive this call. */
+    size_t item_room = (item_size + 63) / 64 * 64;
+    char *item = malloc(item_room + params + 1), *results = malloc(bytes ? bytes : 1);
     if (!iter || !item || !results) {
         free(iter);
         free(item);
@@ -113,6 +117,8 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
                                 .item = item,
                                 .results = results};
     iter->options.chunk = 0;
+    if (params)
+        iter->options.params = memcpy(item + item_room, options->params, params);
     fill(iter);
     *out = iter;
     return 0;
@@ -144,7 +150,7 @@ static long ready_slot(const struct grain_iter *iter)
     return -1;
 }
 
-/* Waits for some result, looking at the oldest for a millisecond at a time. */
+/* Waits for some result: its slot, -ETIMEDOUT, or why waiting is no use; looking at the oldest for a millisecond at a time. */
 static long slot_await(const struct grain_iter *iter, uint64_t timeout_ns)
 {
     size_t oldest = iter->taken % iter->window;
@@ -154,9 +160,12 @@ static long slot_await(const struct grain_iter *iter, uint64_t timeout_ns)
     for (;;) {
         long slot = ready_slot(iter);
         if (slot >= 0 || timeout_ns == 0)
-            return slot;
+            return slot >= 0 ? slot : -ETIMEDOUT;
         uint64_t step = iter->is_ordered || timeout_ns < LOOK_NS ? timeout_ns : LOOK_NS;
-        if (grain_future_wait(iter->slots[oldest].future, step) == -ETIMEDOUT && timeout_ns != GRAIN_FOREVER)
+        int status = grain_future_wait(iter->slots[oldest].future, step);
+        if (status && status != -ETIMEDOUT) /* a forked child, a callback */
+            return status;
+        if (status && timeout_ns != GRAIN_FOREVER)
             timeout_ns -= step;
     }
 }
@@ -175,7 +184,7 @@ int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64
     }
     long slot = slot_await(iter, timeout_ns);
     if (slot < 0)
-        return -ETIMEDOUT;
+        return (int)slot;
     struct grain_future *future = iter->slots[slot].future;
     int status = grain_future_get(future, 0);
     if (status == 0 && iter->result_size)

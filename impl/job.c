@@ -168,6 +168,7 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
         struct job_call *call = &calls[i];
         if (job_call_state(call) == CALL_PENDING) {
             ctx->base = i;
+            ctx->end = i + 1; /* other calls are none of its business */
             ctx->params = call->params;
             job_set_index(ctx, i);
             int code = call->task(call->arg, call->result, ctx);

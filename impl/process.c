@@ -47,7 +47,11 @@ static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg
     job.item_size = arg_size;
     job.count = 1;
     struct grain_context ctx = {.outcome = &job.outcome, .pid = getpid()};
-    job_enter(NULL); /* the child of a worker is no worker */
+    if (job_enter(NULL)) { /* the child of a worker is no worker: it takes signals */
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+    }
     job_run(&job, 0, 1, &ctx);
     fflush(stdout);
     fflush(stderr);

@@ -146,7 +146,7 @@ static int columns_load(struct cargo *cargo)
     struct grain_column inside[GRAIN_COLUMNS_MAX];
     for (size_t c = 0; c < job->column_count; c++) {
         inside[c] = job->columns[c];
-        size_t size = (job->count - 1) * inside[c].stride + inside[c].size;
+        size_t size = inside[c].size ? (job->count - 1) * inside[c].stride + inside[c].size : 0;
         int status = copy_in(cargo, job->columns[c].data, size, &inside[c].data);
         if (status)
             return status;

@@ -41,12 +41,13 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
     struct team_slot *slot = worker->slot;
     if (!job) /* a single task: nothing to give, and it has ended */
         return end;
-    if (atomic_load_explicit(&worker->team->phase, memory_order_relaxed) >= TEAM_STOP) {
+    /* Cleared before the phase is read: a stop that comes later asks again. seq_cst: pairs with team_set_phase. */
+    __atomic_exchange_n(&ctx->attention, 0, __ATOMIC_SEQ_CST);
+    if (atomic_load_explicit(&worker->team->phase, memory_order_seq_cst) >= TEAM_STOP) {
         atomic_store_explicit(&job->dropped, 1, memory_order_relaxed);
         atomic_store_explicit(&slot->end, next, memory_order_relaxed);
         return next;
     }
-    __atomic_store_n(&ctx->attention, 0, __ATOMIC_RELAXED);
     if (!worker->may_give)
         return end;
     struct steal_range *range = &part_at(worker, worker->part)->range;
