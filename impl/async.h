@@ -23,7 +23,7 @@
 #define BATCH_CALLS_MAX       4096
 #define BATCH_PAYLOAD_MAX     ((size_t)1 << 20) /* of more than one call */
 
-enum future_state { FUTURE_PENDING, FUTURE_SETTLING, FUTURE_DELIVERING, FUTURE_READY };
+enum future_state { FUTURE_PENDING, FUTURE_SETTLING, FUTURE_DELIVERING, FUTURE_IN_CALLBACK, FUTURE_READY };
 
 /* What few futures have. */
 struct future_extra {

@@ -66,19 +66,27 @@ static bool running_look(struct async *async)
     return has_callbacks;
 }
 
-static void deliver(struct async *async, struct grain_future *future)
+static void callback_call(const struct grain_future *future)
 {
     const struct future_extra *extra = future->extra;
     const struct batch *batch = future->batch;
-    delivering = future;
     if (future->status == 0) {
         extra->callback(extra->user, future->result, batch->is_calls ? 1 : batch->job.count);
-    } else {
-        struct grain_error error = extra->error;
-        if (future->status != GRAIN_TASK_FAILED)
-            error = (struct grain_error){.code = future->status};
-        extra->error_callback(extra->user, &error);
+        return;
     }
+    struct grain_error error = extra->error;
+    if (future->status != GRAIN_TASK_FAILED)
+        error = (struct grain_error){.code = future->status};
+    extra->error_callback(extra->user, &error);
+}
+
+static void deliver(struct async *async, struct grain_future *future)
+{
+    delivering = future;
+    /* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted */
+    atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
+    if (!atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
+        callback_call(future);
     delivering = NULL;
     pthread_mutex_lock(&async->lock);
     atomic_store_explicit(&future->state, FUTURE_READY, memory_order_release);

@@ -278,7 +278,8 @@ void grain_future_free(struct grain_future *future)
         return;
     /* The results of a queued call lie with the batch until it is settled: it can be left alone. */
     atomic_store_explicit(&future->is_discarded, true, memory_order_seq_cst);
-    while (atomic_load_explicit(&future->state, memory_order_seq_cst) == FUTURE_SETTLING)
+    for (uint32_t state; (state = atomic_load_explicit(&future->state, memory_order_seq_cst)) == FUTURE_SETTLING ||
+                         (state == FUTURE_IN_CALLBACK && !delivery_is_of(future));)
         sched_yield();
     if (!future->batch->is_calls)
         map_await(future->batch);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Asynchronous calls: results as those of the blocking ones, futures, callbacks, cancelling, and what happens to
- * pending calls when a pool ends.
+ * Asynchronous calls: results as those of the blocking ones, futures, cancelling, and what happens to pending
+ * calls when a pool ends. Callbacks: callbacks.c.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "contract.h"
@@ -206,95 +204,6 @@ static void a_short_call_is_ready_before_a_long_one_that_came_first(void **state
     grain_pool_free(pool);
 }
 
-struct tally {
-    _Atomic int calls, errors, inside, most;
-    _Atomic long sum;
-    struct grain_pool *pool;
-    struct grain_future *_Atomic future;
-    _Atomic int deadlocks;
-};
-
-static void on_result(void *user, const void *results, size_t count)
-{
-    struct tally *tally = user;
-    int inside = ++tally->inside;
-    if (inside > tally->most)
-        tally->most = inside;
-    for (size_t i = 0; i < count; i++)
-        tally->sum += ((const int *)results)[i];
-    tally->calls++;
-    tally->inside--;
-}
-
-static void on_error(void *user, const struct grain_error *error)
-{
-    struct tally *tally = user;
-    tally->errors += error->code;
-}
-
-static void callbacks_come_once_a_call_and_one_at_a_time(void **state)
-{
-    (void)state;
-    setup();
-    struct grain_pool *pool = pool_with(2);
-    struct tally tally = {.pool = pool};
-    struct grain_call_options options = {.callback = on_result, .error_callback = on_error, .user = &tally};
-    long expected = 0;
-    for (int i = 0; i < 1000; i++) {
-        assert_int_equal(grain_apply_async(pool, twice, &in[i], sizeof in[i], &out[i], sizeof out[i], &options, NULL),
-                         0);
-        expected += 2 * i;
-    }
-    struct grain_future *future;
-    struct grain_in items = {in, 10, sizeof in[0]};
-    assert_int_equal(
-        grain_map_async(pool, twice, items, (struct grain_out){out + 1000, sizeof out[0]}, &options, &future), 0);
-    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), 0); /* follows its own callback */
-    assert_true(tally.calls >= 1);
-    grain_future_free(future);
-    int five = 5;
-    assert_int_equal(grain_apply_async(pool, fails_odd, &five, sizeof five, &out[0], sizeof out[0], &options, &future),
-                     0);
-    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), GRAIN_TASK_FAILED);
-    assert_int_equal(tally.errors, 5);
-    grain_future_free(future);
-    assert_int_equal(grain_pool_close(pool), 0);
-    assert_int_equal(grain_pool_join(pool), 0);
-    assert_int_equal(tally.calls, 1001);
-    assert_int_equal(tally.sum, expected + 90);
-    assert_int_equal(tally.most, 1);
-    grain_pool_free(pool);
-}
-
-static void tries_to_deadlock(void *user, const void *results, size_t count)
-{
-    struct tally *tally = user;
-    (void)results;
-    (void)count;
-    while (!tally->future)
-        sleep_ms(1);
-    tally->deadlocks += grain_future_get(tally->future, GRAIN_FOREVER) == -EDEADLK;
-    grain_pool_close(tally->pool);
-    tally->deadlocks += grain_pool_join(tally->pool) == -EDEADLK;
-}
-
-static void inside_a_callback_join_and_get_of_its_own_future_are_edeadlk(void **state)
-{
-    (void)state;
-    setup();
-    struct grain_pool *pool = pool_with(2);
-    struct tally tally = {.pool = pool};
-    struct grain_call_options options = {.callback = tries_to_deadlock, .user = &tally};
-    struct grain_future *future;
-    assert_int_equal(grain_apply_async(pool, twice, &in[1], sizeof in[1], &out[1], sizeof out[1], &options, &future),
-                     0);
-    tally.future = future;
-    assert_int_equal(grain_future_wait(future, GRAIN_FOREVER), 0);
-    assert_int_equal(tally.deadlocks, 2);
-    grain_future_free(future);
-    grain_pool_free(pool);
-}
-
 static void pending_futures_are_cancelled_by_terminate_and_outlive_the_pool(void **state)
 {
     (void)state;
@@ -347,25 +256,59 @@ static void a_queued_call_can_be_taken_back(void **state)
     grain_pool_free(pool);
 }
 
-static void an_empty_call_is_ready_at_once(void **state)
+struct line {
+    _Alignas(64) int value;
+};
+
+static int aligned_line(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    ((struct line *)result)->value = ((const struct line *)arg)->value;
+    return (uintptr_t)arg % 64 || (uintptr_t)result % 64;
+}
+
+static void arguments_and_results_are_aligned_as_their_types_want(void **state)
 {
     (void)state;
     setup();
     struct grain_pool *pool = pool_with(2);
-    struct tally tally = {.pool = pool};
-    struct grain_call_options options = {.callback = on_result, .user = &tally};
-    struct grain_future *future;
-    assert_int_equal(
-        grain_map_async(pool, twice, (struct grain_in){NULL, 0, 4}, (struct grain_out){NULL, 4}, &options, &future), 0);
-    assert_true(grain_future_ready(future));
-    assert_int_equal(grain_future_get(future, 0), 0);
-    assert_int_equal(tally.calls, 0);
-    grain_future_free(future);
-    assert_int_equal(grain_pool_close(pool), 0);
-    assert_int_equal(
-        grain_map_async(pool, twice, (struct grain_in){in, 5, 4}, (struct grain_out){out, 4}, NULL, &future),
-        -ESHUTDOWN);
-    assert_null(future);
+    static struct grain_future *futures[50];
+    static struct line lines[50];
+    for (int i = 0; i < 50; i++) {
+        struct line line = {.value = i};
+        char odd = (char)i;
+        assert_int_equal(
+            grain_apply_async(pool, aligned_line, &line, sizeof line, &lines[i], sizeof lines[i], NULL, &futures[i]),
+            0);
+        assert_int_equal(grain_apply_async(pool, fails_odd, &(int){2 * i}, sizeof(int), &out[i], sizeof out[i],
+                                           &(struct grain_call_options){.params = &odd, .params_size = 1}, NULL),
+                         0);
+    }
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+        assert_int_equal(lines[i].value, i);
+        grain_future_free(futures[i]);
+    }
+    grain_pool_free(pool);
+}
+
+static int counts_args(const void *const args[], void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    *(int *)result = *(const int *)args[0];
+    return 0;
+}
+
+static void a_column_of_nothing_is_no_harm(void **state)
+{
+    (void)state;
+    setup();
+    struct grain_pool *pool = pool_with(2);
+    struct grain_column columns[2] = {{in, sizeof in[0], sizeof in[0]}, {NULL, 0, 8}};
+    assert_int_equal(grain_starmap(pool, counts_args, columns, 2, 100, (struct grain_out){out, sizeof out[0]}, NULL),
+                     0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(out[i], i);
     grain_pool_free(pool);
 }
 
@@ -379,11 +322,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_failing_call_fails_only_its_own_future),
         cmocka_unit_test(get_waits_about_as_long_as_the_task_and_not_longer_than_told),
         cmocka_unit_test(a_short_call_is_ready_before_a_long_one_that_came_first),
-        cmocka_unit_test(callbacks_come_once_a_call_and_one_at_a_time),
-        cmocka_unit_test(inside_a_callback_join_and_get_of_its_own_future_are_edeadlk),
         cmocka_unit_test(pending_futures_are_cancelled_by_terminate_and_outlive_the_pool),
         cmocka_unit_test(a_queued_call_can_be_taken_back),
-        cmocka_unit_test(an_empty_call_is_ready_at_once),
+        cmocka_unit_test(arguments_and_results_are_aligned_as_their_types_want),
+        cmocka_unit_test(a_column_of_nothing_is_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

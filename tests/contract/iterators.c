@@ -177,6 +177,31 @@ static void an_endless_source_is_asked_for_a_window_only(void **state)
     grain_pool_free(pool);
 }
 
+static int adds_params(const void *arg, void *result, struct grain_context *ctx)
+{
+    *(int *)result = *(const int *)arg + *(const int *)grain_context_params(ctx);
+    return 0;
+}
+
+static void params_need_not_outlive_the_call(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *pool = pool_with(2);
+    struct source source = {.most = 100, .fails_at = -1};
+    struct grain_iter *iter;
+    int thousand = 1000, result;
+    struct grain_call_options options = {.chunk = 1, .params = &thousand, .params_size = sizeof thousand};
+    assert_int_equal(grain_imap(pool, adds_params, next_number, &source, sizeof(int), sizeof(int), &options, &iter), 0);
+    thousand = 5;
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(grain_iter_next(iter, &result, NULL, GRAIN_FOREVER), 1);
+        assert_int_equal(result, 1000 + i);
+    }
+    grain_iter_free(iter);
+    grain_pool_free(pool);
+}
+
 static void nonsense_is_refused(void **state)
 {
     (void)state;
@@ -206,6 +231,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_failing_source_is_told_after_the_items_before_it),
         cmocka_unit_test(what_timed_out_is_delivered_later),
         cmocka_unit_test(an_endless_source_is_asked_for_a_window_only),
+        cmocka_unit_test(params_need_not_outlive_the_call),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
