@@ -107,7 +107,7 @@ bool future_settle(struct grain_future *future, int batch_status)
 
 bool future_has_ended(const struct grain_future *future)
 {
-    return future->batch->is_calls && job_call_state(call_of(future)) != CALL_PENDING;
+    return future->batch->is_calls && job_call_state(call_of(future)) > CALL_RUNNING;
 }
 
 /* ----------------------------------------------------------------------------------------- looking */
@@ -227,16 +227,17 @@ const struct grain_error *grain_future_error(const struct grain_future *future)
     return has_failed && future->extra ? &future->extra->error : NULL;
 }
 
-/* Under the lock a batch that is queued stays so. */
-static int cancel_queued(struct grain_future *future, struct async *async)
+/* A call that no worker has begun, wherever its batch is; a map whose batch is queued, which it stays under the lock. */
+static int take_back(struct grain_future *future, struct async *async)
 {
     struct batch *batch = future->batch;
     int status = -EBUSY;
     pthread_mutex_lock(&async->lock);
-    if (atomic_load_explicit(&batch->phase, memory_order_relaxed) < BATCH_RUNNING && !future_is_ready(future)) {
-        if (batch->is_calls)
-            job_call_end(call_of(future), CALL_TAKEN_BACK);
-        else
+    bool is_queued = atomic_load_explicit(&batch->phase, memory_order_relaxed) < BATCH_RUNNING;
+    bool is_mine = batch->is_calls ? job_call_claim(call_of(future), CALL_TAKEN_BACK)
+                                   : is_queued && batch->job.count > 0 && !future_is_ready(future);
+    if (is_mine) {
+        if (!batch->is_calls)
             batch->job.count = 0;
         if (future_settle(future, -ECANCELED))
             delivery_push(async, future);
@@ -252,7 +253,7 @@ int grain_future_cancel(struct grain_future *future)
     if (!future)
         return -EINVAL;
     if (batch_visit(future->batch)) {
-        status = pool_is_owner(future->batch->pool) ? cancel_queued(future, &future->batch->pool->async) : -EPERM;
+        status = pool_is_owner(future->batch->pool) ? take_back(future, &future->batch->pool->async) : -EPERM;
         batch_leave(future->batch);
     }
     return status;

@@ -42,17 +42,22 @@ void job_describe(struct job *job, const struct job *from)
     memcpy(job, from, offsetof(struct job, outcome));
 }
 
-bool job_call_end(struct job_call *call, enum job_call_state state)
+bool job_call_claim(struct job_call *call, enum job_call_state state)
 {
     uint32_t pending = CALL_PENDING;
-    return __atomic_compare_exchange_n(&call->state, &pending, state, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&call->state, &pending, state, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static void call_end(struct job_call *call, enum job_call_state state)
+{
+    __atomic_store_n(&call->state, state, __ATOMIC_RELEASE);
 }
 
 /* The failure of a queued call: for its own caller it is the only task there is. */
 static void call_fail(const struct job *job, const struct grain_error *error)
 {
     struct job_call *call = (struct job_call *)(uintptr_t)job->items + error->index;
-    if (job_call_state(call) != CALL_PENDING)
+    if (job_call_state(call) != CALL_RUNNING) /* it died after it had said that it was done */
         return;
     uint32_t slot = __atomic_fetch_add(&job->errors->used, 1, __ATOMIC_RELAXED);
     call->code = error->code;
@@ -62,7 +67,7 @@ static void call_fail(const struct job *job, const struct grain_error *error)
         job->errors->errors[slot].index = 0;
         call->error = slot + 1;
     }
-    job_call_end(call, CALL_FAILED);
+    call_end(call, CALL_FAILED);
 }
 
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
@@ -166,16 +171,16 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
     struct job_call *calls = (struct job_call *)(uintptr_t)job->items;
     for (size_t i = begin; i < end; i++) {
         struct job_call *call = &calls[i];
-        if (job_call_state(call) == CALL_PENDING) {
+        job_set_index(ctx, i);
+        if (job_call_claim(call, CALL_RUNNING)) {
             ctx->base = i;
             ctx->end = i + 1; /* other calls are none of its business */
             ctx->params = call->params;
-            job_set_index(ctx, i);
             int code = call->task(call->arg, call->result, ctx);
-            if (__builtin_expect(code == 0, 1) && ctx->unfailed <= i)
-                job_call_end(call, CALL_DONE);
-            else if (ctx->unfailed <= i)
+            if (code && ctx->unfailed <= i)
                 task_fail(ctx, i, code, NULL);
+            if (ctx->unfailed <= i)
+                call_end(call, CALL_DONE);
         }
         if (__builtin_expect(job_is_asked(ctx) != 0, 0))
             end = task_noted(ctx, i, end, 0);

@@ -15,10 +15,11 @@ extern "C" {
 
 enum job_form { JOB_TASK, JOB_CHUNK, JOB_STAR, JOB_CALLS };
 
-/* One queued call of apply; a job of form JOB_CALLS has an array of them for items, in memory that workers see. `state`
- * leaves CALL_PENDING once, by compare-and-swap (release, pairs with the acquire of job_call_state): whoever is later,
- * a replacement that thinks the task died, leaves it alone. */
-enum job_call_state { CALL_PENDING, CALL_DONE, CALL_FAILED, CALL_TAKEN_BACK };
+/* One queued call of apply; a job of form JOB_CALLS has an array of them for items, in memory that workers see. Who
+ * leaves CALL_PENDING does so by compare-and-swap: the worker that is about to run it, or whoever takes it back. A call
+ * that runs is its worker's; when that died, its replacement's. Everything after CALL_RUNNING is the end (release, pairs
+ * with the acquire of job_call_state). */
+enum job_call_state { CALL_PENDING, CALL_RUNNING, CALL_DONE, CALL_FAILED, CALL_TAKEN_BACK };
 
 struct job_call {
     grain_task_fn task;
@@ -124,8 +125,8 @@ static inline uint32_t job_is_asked(const struct grain_context *ctx)
     return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
 }
 
-/* Takes a call out of CALL_PENDING; false when it has left that already. */
-bool job_call_end(struct job_call *call, enum job_call_state state);
+/* Takes a call out of CALL_PENDING; false when somebody else has done so. */
+bool job_call_claim(struct job_call *call, enum job_call_state state);
 
 static inline uint32_t job_call_state(const struct job_call *call)
 {

@@ -63,6 +63,12 @@ void heir_describe(struct grain_error *error, const struct team_slot *slot)
                  error->exit_status);
 }
 
+/* A queued call is claimed after the cursor was set to it: in between it has not begun, and is run with the rest. */
+static bool is_unclaimed(const struct job *job, uint64_t index)
+{
+    return job->form == JOB_CALLS && job_call_state((const struct job_call *)job->items + index) == CALL_PENDING;
+}
+
 /* The task it died in fails (in chunk form: the chunk it was called with); the rest of its piece is run.
  * Should this one die too, the next goes on from the cursor, which moves on only when what lies before
  * it is settled; at worst one failure is counted twice in report->failed, never in the codes. */
@@ -75,7 +81,7 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     if (begin >= end)
         return;
     uint64_t at = job_index(&slot->ctx);
-    if (at >= begin && at < end) {
+    if (at >= begin && at < end && !is_unclaimed(&job->job, at)) {
         uint64_t after = job->job.form == JOB_CHUNK ? slot->ctx.end : at + 1;
         struct grain_error error;
         heir_describe(&error, slot);

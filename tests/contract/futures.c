@@ -252,7 +252,7 @@ static void a_queued_call_can_be_taken_back(void **state)
         grain_future_free(futures[i]);
     }
     assert_int_equal(done + taken, 30);
-    assert_true(taken > 0);
+    assert_true(taken >= 20); /* 30 naps of 30 ms on one worker: few can have begun */
     grain_pool_free(pool);
 }
 
