@@ -125,6 +125,31 @@ static void inside_a_callback_join_and_get_of_its_own_future_are_edeadlk(void **
     grain_pool_free(pool);
 }
 
+/* The quick call and the long one are queued together: its callback must not wait for the long one. */
+static void a_callback_does_not_wait_for_the_rest_of_its_batch(void **state)
+{
+    (void)state;
+    setup();
+    needs("overlap");
+    struct grain_pool *pool = pool_with(2);
+    for (int round = 0; round < 5; round++) {
+        struct tally tally = {.pool = pool};
+        struct grain_call_options options = {.callback = on_result, .user = &tally};
+        struct grain_future *quick, *nap;
+        int ms = 400, result;
+        sleep_ms(20); /* the delivery thread sleeps */
+        assert_int_equal(grain_apply_async(pool, twice, &in[1], sizeof in[1], &out[1], sizeof out[1], &options, &quick),
+                         0);
+        assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &result, sizeof result, NULL, &nap), 0);
+        assert_int_equal(grain_future_get(quick, 300000000), 0);
+        assert_int_equal(tally.calls, 1);
+        assert_int_equal(grain_future_get(nap, GRAIN_FOREVER), 0);
+        grain_future_free(quick);
+        grain_future_free(nap);
+    }
+    grain_pool_free(pool);
+}
+
 static void what_is_given_up_writes_into_nothing(void **state)
 {
     (void)state;
@@ -176,6 +201,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(callbacks_come_once_a_call_and_one_at_a_time),
         cmocka_unit_test(inside_a_callback_join_and_get_of_its_own_future_are_edeadlk),
+        cmocka_unit_test(a_callback_does_not_wait_for_the_rest_of_its_batch),
         cmocka_unit_test(what_is_given_up_writes_into_nothing),
         cmocka_unit_test(an_empty_call_is_ready_at_once),
     };

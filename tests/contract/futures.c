@@ -204,6 +204,30 @@ static void a_short_call_is_ready_before_a_long_one_that_came_first(void **state
     grain_pool_free(pool);
 }
 
+static void calls_that_come_at_once_run_at_once(void **state)
+{
+    (void)state;
+    setup();
+    needs("overlap");
+    struct grain_pool *pool = pool_with(4);
+    struct grain_future *futures[3];
+    int ms[1] = {400};
+    for (int count = 2; count <= 3; count++) { /* two dispatchers sleep when three calls come */
+        uint64_t start = now_ns();
+        for (int i = 0; i < count; i++)
+            assert_int_equal(grain_map_async(pool, naps, (struct grain_in){ms, 1, sizeof ms[0]},
+                                             (struct grain_out){&out[i], sizeof out[0]}, NULL, &futures[i]),
+                             0);
+        for (int i = 0; i < count; i++) {
+            assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+            grain_future_free(futures[i]);
+        }
+        assert_true(now_ns() - start < 750000000u);
+        sleep_ms(20);
+    }
+    grain_pool_free(pool);
+}
+
 static void pending_futures_are_cancelled_by_terminate_and_outlive_the_pool(void **state)
 {
     (void)state;
@@ -322,6 +346,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_failing_call_fails_only_its_own_future),
         cmocka_unit_test(get_waits_about_as_long_as_the_task_and_not_longer_than_told),
         cmocka_unit_test(a_short_call_is_ready_before_a_long_one_that_came_first),
+        cmocka_unit_test(calls_that_come_at_once_run_at_once),
         cmocka_unit_test(pending_futures_are_cancelled_by_terminate_and_outlive_the_pool),
         cmocka_unit_test(a_queued_call_can_be_taken_back),
         cmocka_unit_test(arguments_and_results_are_aligned_as_their_types_want),
