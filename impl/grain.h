@@ -44,6 +44,11 @@ enum grain_wait {
     GRAIN_WAIT_PARK          /* sleep at once */
 };
 
+enum grain_transport {
+    GRAIN_TRANSPORT_SHARED = 0, /* shared memory: nothing is sent, a futex wakes who sleeps */
+    GRAIN_TRANSPORT_PIPE /* arguments and results travel through pipes, as CPython's do: to compare with (fork) */
+};
+
 enum grain_bind {
     GRAIN_BIND_DEFAULT = 0, /* worker w on the w-th usable CPU, cores before their hyperthreads */
     GRAIN_BIND_NONE         /* workers run wherever the kernel puts them */
@@ -106,6 +111,12 @@ typedef void (*grain_error_fn)(void *user, const struct grain_error *error);
  * the calling thread. */
 typedef int (*grain_next_fn)(void *source, void *item);
 
+/* initializer: once in every worker, replacements included, before its first task; 0, or its own non-zero code: the
+ * worker did not come to be. It may keep something for the tasks in *grain_context_state(ctx); finalizer undoes that, when
+ * the worker leaves in an orderly way. Both get grain_pool_options.argument. */
+typedef int (*grain_init_fn)(void *argument, struct grain_context *ctx);
+typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
+
 struct grain_pool_options {
     size_t struct_size;  /* sizeof the struct; 0 means this first version */
     const char *backend; /* a name from grain_backend_name(); NULL: $GRAIN_BACKEND, else "pthread" */
@@ -115,6 +126,11 @@ struct grain_pool_options {
     size_t memory_limit; /* most bytes of shared memory (fork); 0: no limit of grain's own */
     uint64_t grace_ns;   /* terminate: from SIGTERM to SIGKILL (fork); 0: 100 ms */
     bool allow_nested;   /* allow opening this pool inside another pool's worker */
+    grain_init_fn initializer;
+    grain_final_fn finalizer;
+    void *argument;                 /* for both; a forked worker has a copy of what it points to */
+    uint64_t max_tasks_per_worker;  /* chunks after which a worker is replaced by a fresh one; 0: never (not OpenMP) */
+    enum grain_transport transport; /* how arguments and results travel */
 };
 
 struct grain_call_options {
@@ -126,7 +142,11 @@ struct grain_call_options {
     struct grain_report *report; /* NULL: no report wanted; of an asynchronous call: filled when its future is ready */
     grain_callback_fn callback;  /* asynchronous calls only */
     grain_error_fn error_callback;
-    void *user; /* for the callbacks */
+    void *user;  /* for the callbacks */
+    int retries; /* how often a task whose worker died is run again (fork), at chunk 1 */
+    uint64_t
+        task_timeout_ns; /* a task that runs longer fails with -ETIMEDOUT; 0: as long as it takes. Where workers are
+                                 processes it is stopped within 1.25 x this + 10 ms, else told of when it returns */
 };
 
 /* What a pool has done so far. */
@@ -336,6 +356,12 @@ void grain_iter_free(struct grain_iter *iter);
 int grain_context_worker(const struct grain_context *ctx);
 size_t grain_context_index(const struct grain_context *ctx);
 const void *grain_context_params(const struct grain_context *ctx);
+
+/* Whether the pool was told to terminate: a long task that looks can leave early. */
+bool grain_context_cancelled(const struct grain_context *ctx);
+
+/* The worker's own pointer: NULL until the initializer sets it. */
+void **grain_context_state(struct grain_context *ctx);
 
 /* Fails the running task with a message (at most 231 bytes are kept) and returns code, so that a task
  * can end with `return grain_context_fail(ctx, code, "...")`. A code of 0 becomes -EINVAL. In a chunk

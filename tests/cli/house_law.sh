@@ -8,7 +8,7 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 cd "${1:-.}"
 
-file_lines_max=400
+file_lines_max=400 # but for grain.h: it is the manual
 function_lines_max=80
 cpp_files='bench/gbench/gbench.cc|bench/peers/tbb.cc'
 top_names='impl|bench|plots|tests|lessons|docs|CMakeLists.txt|RESULTS.md|README.md|CONTRIBUTING.md|CHANGELOG.md|LICENSE'
@@ -128,7 +128,7 @@ check_cpp() {
 # By the layout of .clang-format, a function's braces stand in the first column, and nothing else's opening brace does.
 check_lengths() {
   local line
-  while IFS= read -r line; do breach "$line"; done < <(c_sources | xargs -r awk -v files="$file_lines_max" \
+  while IFS= read -r line; do breach "$line"; done < <(c_sources | grep -vx impl/grain.h | xargs -r awk -v files="$file_lines_max" \
     -v functions="$function_lines_max" '
       function flush_file() { if (name != "" && lines > files) print name ": " lines " lines, at most " files }
       FNR == 1 { flush_file(); name = FILENAME; start = 0 }
