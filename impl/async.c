@@ -9,64 +9,131 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 
 #include "pool.h"
 
-#define FIRST_ROOM 16
+#define SECOND 1000000000u
 
-int async_init(struct async *async)
+/* ------------------------------------------------------------------------------- what outlives the pool */
+
+static int mark_make(struct async *async)
 {
-    memset(async, 0, sizeof *async);
-    pthread_mutex_init(&async->lock, NULL);
-    pthread_cond_init(&async->work, NULL);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&async->settled, &clock);
-    pthread_cond_init(&async->deliveries, &clock);
-    pthread_condattr_destroy(&clock);
-    async->next_room = FIRST_ROOM;
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    async->owner = madvise(page, size, MADV_WIPEONFORK) == 0 ? 0 : getpid();
+    async->mark = page;
+    *async->mark = 1;
     return 0;
 }
 
-void async_drop(struct async *async)
+int async_open(struct async **out, struct grain_pool *pool)
 {
+    struct async *async = calloc(1, sizeof *async);
+    int status = async ? mark_make(async) : -ENOMEM;
+    if (status) {
+        free(async);
+        return status;
+    }
+    async->pool = pool;
+    atomic_store_explicit(&async->references, 1, memory_order_relaxed);
+    pthread_mutex_init(&async->lock, NULL);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&async->work, &clock);
+    pthread_cond_init(&async->settled, &clock);
+    pthread_cond_init(&async->deliveries, &clock);
+    pthread_condattr_destroy(&clock);
+    async->next_room = BATCH_CALLS_MIN;
+    *out = async;
+    return 0;
+}
+
+uint64_t async_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+void async_wait_until(pthread_cond_t *cond, struct async *async, uint64_t until_ns)
+{
+    struct timespec at = {.tv_sec = (time_t)(until_ns / SECOND), .tv_nsec = (long)(until_ns % SECOND)};
+    pthread_cond_timedwait(cond, &async->lock, &at);
+}
+
+void async_release(struct async *async)
+{
+    if (atomic_fetch_sub_explicit(&async->references, 1, memory_order_acq_rel) != 1)
+        return;
+    munmap((void *)async->mark, (size_t)sysconf(_SC_PAGESIZE));
     pthread_cond_destroy(&async->deliveries);
     pthread_cond_destroy(&async->settled);
     pthread_cond_destroy(&async->work);
     pthread_mutex_destroy(&async->lock);
+    free(async);
 }
 
 /* ------------------------------------------------------------------------------------- dispatchers */
 
-/* From the queue to the list of those that run. With async.lock held, as the next. */
+/* How many calls come while one batch runs: the room of the next. It doubles when a batch is full, in batch.c. */
+static void room_learn(struct async *async, const struct batch *batch)
+{
+    if (batch->is_calls && batch->count < batch->room / 4 && async->next_room > BATCH_CALLS_MIN)
+        async->next_room /= 2;
+}
+
+/* From the queue to the list of those that run; no call comes in any more. With async.lock held, as the next. */
 static struct batch *batch_next(struct async *async)
 {
     struct batch *batch = async->first;
     async->first = batch->next;
-    if (batch->count == batch->room && async->next_room < BATCH_CALLS_MAX)
-        async->next_room *= 2;
-    batch->next = async->running;
-    async->running = batch;
+    room_learn(async, batch);
+    if (batch->is_calls) {
+        async->running_calls++;
+        async->last_start_ns = async_clock_ns();
+    }
+    batch_list(&async->running, batch);
     atomic_store_explicit(&batch->phase, BATCH_RUNNING, memory_order_release);
+    atomic_fetch_sub_explicit(&batch->references, batch->room - batch->handles, memory_order_relaxed);
     if (batch->has_callbacks) /* from now on the delivery thread looks into it */
         pthread_cond_signal(&async->deliveries);
     return batch;
 }
 
+/* Whether the first batch of the queue may run; if not, until when it has to wait. */
+static bool may_run(const struct async *async, uint64_t *until_ns)
+{
+    const struct batch *batch = async->first;
+    *until_ns = async->last_start_ns + (async->running_calls > 0 ? BATCH_GATHER_NS : BATCH_GATHER_FREE_NS);
+    return batch->is_wanted || atomic_load_explicit(&batch->phase, memory_order_relaxed) != BATCH_OPEN ||
+           async_clock_ns() >= *until_ns;
+}
+
 static struct batch *batch_take(struct async *async)
 {
+    uint64_t until_ns;
     async->idle++;
-    while (!async->first && !async->is_stopping)
-        pthread_cond_wait(&async->work, &async->lock);
+    while (!async->is_stopping && !(async->first && may_run(async, &until_ns))) {
+        if (!async->first || async->is_watched) {
+            pthread_cond_wait(&async->work, &async->lock);
+        } else {
+            async->is_watched = true;
+            async_wait_until(&async->work, async, until_ns);
+            async->is_watched = false;
+        }
+    }
     async->idle--;
     return async->first ? batch_next(async) : NULL;
 }
 
 static int batch_run(struct batch *batch)
 {
-    struct grain_pool *pool = batch->pool;
+    struct grain_pool *pool = batch->async->pool;
     const struct grain_backend *backend = pool->core.backend;
     struct job *job = &batch->job;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_TERMINATED)
@@ -91,60 +158,45 @@ static int batch_run(struct batch *batch)
     return status;
 }
 
-static void running_remove(struct async *async, struct batch *batch)
+/* A map's results are there, and somebody may have to be told of calls. */
+static void dues_settle(struct batch *batch)
 {
-    struct batch **link = &async->running;
-    while (*link != batch)
-        link = &(*link)->next;
-    *link = batch->next;
-}
-
-/* Settles what nobody has settled yet, then gives the pool's memory back, when nobody looks at it any more. */
-static void batch_settle(struct batch *batch, int status)
-{
-    struct grain_pool *pool = batch->pool;
-    struct async *async = &pool->async;
-    size_t count = batch->count;
-    for (size_t i = 0; i < count; i++)
-        if (future_settle(&batch->futures[i], status)) {
+    struct async *async = batch->async;
+    for (size_t i = 0; i < batch->count; i++)
+        if (future_settle(&batch->futures[i])) {
             pthread_mutex_lock(&async->lock);
             delivery_push(async, &batch->futures[i]);
             pthread_mutex_unlock(&async->lock);
         }
+}
+
+static void batch_end(struct batch *batch, int status)
+{
+    struct async *async = batch->async;
+    struct grain_pool *pool = async->pool;
+    bool is_imitation = !(pool->core.backend->capabilities & BACKEND_RUNS_TASKS);
+    batch->status = status;
+    batch->status_unrun = status || is_imitation ? status : -ENOTRECOVERABLE;
+    batch->is_lost = status == -ECANCELED || status == -ENOTRECOVERABLE;
+    /* release: pairs with future_has_ended */
+    atomic_store_explicit(&batch->phase, BATCH_ENDED, memory_order_release);
+    if (batch->has_dues)
+        dues_settle(batch);
     pthread_mutex_lock(&async->lock);
-    running_remove(async, batch);
-    /* seq_cst: pairs with batch_visit: a visitor sees this phase, or we see the visitor */
-    atomic_store_explicit(&batch->phase, BATCH_SETTLED, memory_order_seq_cst);
+    batch_unlist(batch);
+    batch_list(&async->ended, batch);
+    if (batch->is_calls)
+        async->running_calls--;
     pthread_cond_broadcast(&async->settled);
     pthread_mutex_unlock(&async->lock);
-    while (atomic_load_explicit(&batch->visitors, memory_order_seq_cst) > 0)
-        sched_yield(); /* they see that their futures are ready, and leave */
-    /* Where workers were stopped in the middle they may still be in it: it goes with the pool. */
-    if (batch->is_calls && status != -ECANCELED && status != -ENOTRECOVERABLE)
-        pool_memory_put(pool, batch->calls);
     batch_release(batch);
-    while (count-- > 0)
-        pool_leave(pool);
-}
-
-bool batch_visit(struct batch *batch)
-{
-    atomic_fetch_add_explicit(&batch->visitors, 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&batch->phase, memory_order_seq_cst) != BATCH_SETTLED)
-        return true;
-    atomic_fetch_sub_explicit(&batch->visitors, 1, memory_order_release);
-    return false;
-}
-
-void batch_leave(struct batch *batch)
-{
-    atomic_fetch_sub_explicit(&batch->visitors, 1, memory_order_release);
+    pool_leave(pool);
 }
 
 static void *dispatcher_main(void *argument)
 {
     struct grain_pool *pool = argument;
-    struct async *async = &pool->async;
+    struct async *async = pool->async;
     for (;;) {
         pthread_mutex_lock(&async->lock);
         struct batch *batch = batch_take(async);
@@ -153,7 +205,7 @@ static void *dispatcher_main(void *argument)
         pthread_mutex_unlock(&async->lock);
         if (!batch)
             return NULL;
-        batch_settle(batch, batch_run(batch));
+        batch_end(batch, batch_run(batch));
     }
 }
 
@@ -170,7 +222,7 @@ int async_thread_start(pthread_t *thread, void *(*main)(void *), void *argument)
 
 int async_wake(struct grain_pool *pool)
 {
-    struct async *async = &pool->async;
+    struct async *async = pool->async;
     bool is_parallel = pool->core.backend->capabilities & BACKEND_IS_PARALLEL;
     int most = is_parallel ? pool->core.workers + 1 : 1; /* without workers it is the dispatcher who runs the tasks */
     most = most < ASYNC_DISPATCHERS_MAX ? most : ASYNC_DISPATCHERS_MAX;
@@ -186,24 +238,51 @@ int async_wake(struct grain_pool *pool)
     return async->dispatcher_count > 0 ? 0 : status; /* those that are there will do */
 }
 
+void async_hurry(struct batch *batch)
+{
+    struct async *async = batch->async;
+    pthread_mutex_lock(&async->lock);
+    if (!batch->is_wanted && atomic_load_explicit(&batch->phase, memory_order_relaxed) == BATCH_OPEN) {
+        batch->is_wanted = true;
+        pthread_cond_broadcast(&async->work); /* the watcher may sleep until a later time */
+    }
+    pthread_mutex_unlock(&async->lock);
+}
+
 /* ------------------------------------------------------------------------------------------ the end */
 
 void async_cancel(struct grain_pool *pool)
 {
-    struct async *async = &pool->async;
+    struct async *async = pool->async;
     for (;;) {
         pthread_mutex_lock(&async->lock);
         struct batch *batch = async->first ? batch_next(async) : NULL;
         pthread_mutex_unlock(&async->lock);
         if (!batch)
             return;
-        batch_settle(batch, -ECANCELED);
+        batch_end(batch, -ECANCELED);
     }
+}
+
+/* Whoever asks from now on finds an answer, without pool or memory. */
+static void ended_settle(struct async *async)
+{
+    pthread_mutex_lock(&async->lock);
+    while (async->ended) {
+        struct batch *batch = async->ended;
+        for (size_t i = 0; i < batch->count; i++)
+            future_settle(&batch->futures[i]); /* none has a callback: those were settled when the batch ended */
+        batch_memory_put(batch);
+        batch_unlist(batch);
+    }
+    batch_spares_drop(async);
+    async->pool = NULL;
+    pthread_mutex_unlock(&async->lock);
 }
 
 void async_stop(struct grain_pool *pool)
 {
-    struct async *async = &pool->async;
+    struct async *async = pool->async;
     pthread_mutex_lock(&async->lock);
     async->is_stopping = true;
     pthread_cond_broadcast(&async->work);
@@ -212,4 +291,5 @@ void async_stop(struct grain_pool *pool)
         pthread_join(async->dispatchers[i], NULL);
     async->dispatcher_count = 0;
     delivery_stop(async);
+    ended_settle(async);
 }

@@ -4,9 +4,7 @@
  * then backend/backend.h.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pool.h"
 
@@ -51,16 +49,32 @@ static int chunk_resolve(struct job *job, int64_t chunk, int workers)
     return 0;
 }
 
+static const struct grain_call_options no_options;
+
+static int options_check(const struct grain_call_options *options)
+{
+    bool is_known = options->struct_size == 0 || options->struct_size == sizeof *options;
+    return is_known && (unsigned)options->schedule < GRAIN_SCHEDULE_COUNT ? 0 : -EINVAL;
+}
+
+/* The schedule of a call: what was asked for, if the backend has it. */
+static enum grain_schedule schedule_of(const struct grain_pool *pool, const struct grain_call_options *options)
+{
+    return options->schedule ? options->schedule : pool->core.backend->default_schedule;
+}
+
+static bool has_schedule(const struct grain_pool *pool, enum grain_schedule schedule)
+{
+    return pool->core.backend->schedules & (1u << schedule);
+}
+
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
 {
-    const struct grain_backend *backend = pool->core.backend;
-    if (options->struct_size != 0 && options->struct_size != sizeof *options)
-        return -EINVAL;
-    if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT)
-        return -EINVAL;
     if (job->count > COUNT_MAX)
         return -EOVERFLOW;
-    int status = block_check(job->items, job->count, job->item_size);
+    int status = options_check(options);
+    if (status == 0)
+        status = block_check(job->items, job->count, job->item_size);
     if (status == 0)
         status = block_check(job->results, job->count, job->result_size);
     for (size_t c = 0; c < job->column_count && status == 0; c++)
@@ -69,8 +83,8 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
         status = block_check(options->params, 1, options->params_size);
     if (status)
         return status;
-    job->schedule = options->schedule ? options->schedule : backend->default_schedule;
-    if (!(backend->schedules & (1u << job->schedule)))
+    job->schedule = schedule_of(pool, options);
+    if (!has_schedule(pool, job->schedule))
         return -ENOTSUP;
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;
@@ -98,9 +112,8 @@ static void report_fill(struct grain_report *report, const struct job *job)
 
 static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
 {
-    static const struct grain_call_options defaults;
     if (!options)
-        options = &defaults;
+        options = &no_options;
     if (!job->task && !job->chunk_task && !job->star_task)
         return -EINVAL;
     int status = pool_enter(pool);
@@ -199,14 +212,13 @@ int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grai
 
 /* ------------------------------------------------------------------------------------ without waiting */
 
-static int call_async(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, bool is_apply,
+static int call_async(struct grain_pool *pool, struct job *job, const struct grain_call_options *options,
                       struct grain_future **future)
 {
-    static const struct grain_call_options defaults;
     if (future)
         *future = NULL;
     if (!options)
-        options = &defaults;
+        options = &no_options;
     if (!job->task && !job->chunk_task && !job->star_task)
         return -EINVAL;
     int status = pool_enter(pool);
@@ -214,22 +226,51 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
         return status;
     status = job_prepare(pool, job, options);
     if (status == 0 && options->report && options->report->codes) {
-        memset(options->report->codes, 0, job->count * sizeof *options->report->codes);
-        job->codes = is_apply ? NULL : options->report->codes;
+        job->codes = options->report->codes;
+        memset(job->codes, 0, job->count * sizeof *job->codes);
     }
     if (status == 0)
-        status = is_apply ? async_apply(pool, job, options, future) : async_job(pool, job, options, future);
+        status = async_job(pool, job, options, future);
     if (status)
         pool_leave(pool);
+    return status;
+}
+
+/* The checks of job_prepare() for a queued call of apply, which needs no job of its own. */
+static int apply_check(const struct grain_pool *pool, const struct apply *apply,
+                       const struct grain_call_options *options)
+{
+    int status = apply->task ? options_check(options) : -EINVAL;
+    if (status == 0)
+        status = block_check(apply->arg, 1, apply->arg_size);
+    if (status == 0)
+        status = block_check(apply->result, 1, apply->result_size);
+    if (status == 0)
+        status = block_check(options->params, 1, options->params_size);
+    if (status == 0 && options->chunk < 0 && options->chunk != GRAIN_CHUNK_PYTHON)
+        status = -EINVAL;
+    if (status == 0 && !has_schedule(pool, schedule_of(pool, options)))
+        status = -ENOTSUP;
     return status;
 }
 
 int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
                       size_t result_size, const struct grain_call_options *options, struct grain_future **future)
 {
-    struct job job;
-    job_of_apply(&job, task, arg, arg_size, result, result_size);
-    return call_async(pool, &job, options, true, future);
+    if (future)
+        *future = NULL;
+    if (!options)
+        options = &no_options;
+    struct apply apply = {.task = task,
+                          .arg = arg,
+                          .result = result,
+                          .arg_size = arg_size,
+                          .result_size = result_size,
+                          .params_size = options->params_size};
+    int status = pool_look(pool);
+    if (status == 0)
+        status = apply_check(pool, &apply, options);
+    return status ? status : async_apply(pool, &apply, options, future);
 }
 
 int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
@@ -238,7 +279,7 @@ int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in
     struct job job;
     job_of_map(&job, in, out);
     job.task = task;
-    return call_async(pool, &job, options, false, future);
+    return call_async(pool, &job, options, future);
 }
 
 int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
@@ -248,7 +289,7 @@ int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct 
     job_of_map(&job, in, out);
     job.form = JOB_CHUNK;
     job.chunk_task = task;
-    return call_async(pool, &job, options, false, future);
+    return call_async(pool, &job, options, future);
 }
 
 int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
@@ -257,101 +298,5 @@ int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struc
 {
     struct job job;
     int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? status : call_async(pool, &job, options, false, future);
-}
-
-/* ------------------------------------------------------------------------------- memory and counters */
-
-static int block_get(struct grain_pool *pool, size_t size, void **memory)
-{
-    size_t rounded = (size + 63) / 64 * 64 + sizeof(struct pool_block);
-    struct pool_block *block = aligned_alloc(64, rounded);
-    if (!block)
-        return -ENOMEM;
-    memset(block, 0, rounded);
-    pthread_mutex_lock(&pool->lock);
-    block->next = pool->blocks;
-    block->link = &pool->blocks;
-    if (block->next)
-        block->next->link = &block->next;
-    pool->blocks = block;
-    pthread_mutex_unlock(&pool->lock);
-    *memory = block + 1;
-    return 0;
-}
-
-static void block_put(struct pool_block *block)
-{
-    *block->link = block->next;
-    if (block->next)
-        block->next->link = block->link;
-    free(block);
-}
-
-int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
-{
-    if (!memory || size == 0 || size > PTRDIFF_MAX - 256)
-        return -EINVAL;
-    *memory = NULL;
-    int status = pool_enter(pool);
-    if (status)
-        return status;
-    status = pool_memory_get(pool, size, memory);
-    pool_leave(pool);
-    return status;
-}
-
-int pool_memory_get(struct grain_pool *pool, size_t size, void **memory)
-{
-    const struct grain_backend *backend = pool->core.backend;
-    return backend->alloc ? backend->alloc(&pool->core, size, memory) : block_get(pool, size, memory);
-}
-
-void grain_release(struct grain_pool *pool, void *memory)
-{
-    if (pool && memory && pool_is_owner(pool))
-        pool_memory_put(pool, memory);
-}
-
-void pool_memory_put(struct grain_pool *pool, void *memory)
-{
-    const struct grain_backend *backend = pool->core.backend;
-    pthread_mutex_lock(&pool->lock);
-    if (!backend->alloc)
-        block_put((struct pool_block *)memory - 1);
-    else if (!pool->joined)
-        backend->alloc(&pool->core, 0, &memory);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-/* A process's CPU-time clock by its number, as clock_getcpuclockid() gives it, in nanoseconds. */
-static uint64_t process_cpu_ns(int pid)
-{
-    clockid_t clock;
-    struct timespec time;
-    if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
-        return 0;
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
-{
-    if (!pool || !stats)
-        return -EINVAL;
-    if (!pool_is_owner(pool))
-        return -EPERM;
-    memset(stats, 0, sizeof *stats);
-    stats->workers = pool->core.workers;
-    stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
-    stats->steals = atomic_load_explicit(&pool->steals, memory_order_relaxed);
-    pthread_mutex_lock(&pool->lock);
-    if (!pool->joined) {
-        const struct backend_pool *core = &pool->core;
-        stats->replaced = core->replaced ? *core->replaced : 0;
-        stats->call_bytes = core->call_bytes ? *core->call_bytes : 0;
-        for (int i = 0; core->worker_pids && i < core->workers; i++)
-            stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return 0;
+    return status ? status : call_async(pool, &job, options, future);
 }

@@ -12,12 +12,12 @@
 
 #define LOOK_NS 1000000
 
-static _Thread_local const struct grain_pool *delivering_pool;
+static _Thread_local const struct async *delivering_pool;
 static _Thread_local const struct grain_future *delivering;
 
-bool delivery_is_inside(const struct grain_pool *pool)
+bool delivery_is_inside(const struct async *async)
 {
-    return delivering_pool == pool;
+    return delivering_pool == async;
 }
 
 bool delivery_is_of(const struct grain_future *future)
@@ -50,7 +50,7 @@ static struct grain_future *delivery_pop(struct async *async)
 static bool running_look(struct async *async)
 {
     bool has_callbacks = false;
-    for (struct batch *batch = async->running; batch; batch = batch->next) {
+    for (struct batch *batch = async->running; batch; batch = batch->next_listed) {
         if (!batch->has_callbacks || !batch->is_calls)
             continue;
         has_callbacks = true;
@@ -58,9 +58,8 @@ static bool running_look(struct async *async)
                                                                            memory_order_acquire) >= FUTURE_DELIVERING)
             batch->settled_below++;
         for (size_t i = batch->settled_below; i < batch->count; i++) {
-            struct grain_future *future = &batch->futures[i];
-            if (future_has_ended(future) && future_settle(future, 0))
-                delivery_push(async, future);
+            if (future_settle_early(&batch->futures[i]))
+                delivery_push(async, &batch->futures[i]);
         }
     }
     return has_callbacks;
@@ -97,25 +96,16 @@ static void deliver(struct async *async, struct grain_future *future)
 
 static void delivery_sleep(struct async *async, bool may_come)
 {
-    struct timespec at;
-    if (!may_come) {
+    if (may_come)
+        async_wait_until(&async->deliveries, async, async_clock_ns() + LOOK_NS);
+    else
         pthread_cond_wait(&async->deliveries, &async->lock);
-        return;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += LOOK_NS;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_nsec -= 1000000000;
-        at.tv_sec++;
-    }
-    pthread_cond_timedwait(&async->deliveries, &async->lock, &at);
 }
 
 static void *delivery_main(void *argument)
 {
-    struct grain_pool *pool = argument;
-    struct async *async = &pool->async;
-    delivering_pool = pool;
+    struct async *async = argument;
+    delivering_pool = async;
     pthread_mutex_lock(&async->lock);
     for (;;) {
         bool may_come = running_look(async);
@@ -134,12 +124,11 @@ static void *delivery_main(void *argument)
     return NULL;
 }
 
-int delivery_start(struct grain_pool *pool)
+int delivery_start(struct async *async)
 {
-    struct async *async = &pool->async;
     if (async->has_delivery)
         return 0;
-    int status = async_thread_start(&async->delivery, delivery_main, pool);
+    int status = async_thread_start(&async->delivery, delivery_main, async);
     async->has_delivery = status == 0;
     return status;
 }

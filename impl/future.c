@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a future does for its caller. A future is settled once: by the dispatcher when its batch has ended, or before
- * that by whoever looks at it after its own call has ended. Waiting looks at the call now and then, a millisecond apart:
- * a worker that told of every task would pay a system call a task.
+ * What a future does for its caller. A future is settled once, by whoever looks at it after its call has ended; async.h
+ * says when that is the dispatcher. Waiting looks at the call now and then, a millisecond apart: a worker that told of
+ * every task would pay a system call a task.
  */
 #include <errno.h>
 #include <sched.h>
@@ -14,7 +14,6 @@
 
 #define LOOK_NS 1000000u
 #define LOOKS   64 /* before the first sleep */
-#define SECOND  1000000000u
 
 /* ---------------------------------------------------------------------------------------- settling */
 
@@ -32,7 +31,7 @@ static void error_keep(struct grain_future *future, const struct grain_error *er
         future->extra->error = *error;
 }
 
-static int settle_from_call(struct grain_future *future, int batch_status)
+static int settle_from_call(struct grain_future *future)
 {
     const struct job_call *call = call_of(future);
     const struct job_errors *errors = future->batch->job.errors;
@@ -48,20 +47,18 @@ static int settle_from_call(struct grain_future *future, int batch_status)
     case CALL_TAKEN_BACK:
         return -ECANCELED;
     default: /* left alone: by a backend that runs nothing, or by one that lost its workers */
-        if (batch_status == 0 && !(future->batch->pool->core.backend->capabilities & BACKEND_RUNS_TASKS))
-            return 0;
-        return batch_status ? batch_status : -ENOTRECOVERABLE;
+        return future->batch->status_unrun;
     }
 }
 
-static int settle_from_job(struct grain_future *future, int batch_status)
+static int settle_from_job(struct grain_future *future)
 {
-    const struct job_outcome *outcome = &future->batch->job.outcome;
-    if (batch_status == 0 && outcome->failed) {
-        error_keep(future, &outcome->first);
+    const struct batch *batch = future->batch;
+    if (batch->status == 0 && batch->job.outcome.failed) {
+        error_keep(future, &batch->job.outcome.first);
         return GRAIN_TASK_FAILED;
     }
-    return batch_status;
+    return batch->status;
 }
 
 static void report_fill(struct grain_future *future)
@@ -86,28 +83,61 @@ static bool has_callback(const struct grain_future *future)
            (future->status == 0 ? extra->callback != NULL : extra->error_callback != NULL);
 }
 
-bool future_settle(struct grain_future *future, int batch_status)
+/* seq_cst: see settle_from_call. */
+static bool hold(struct grain_future *future)
 {
     uint32_t state = FUTURE_PENDING;
-    /* seq_cst: see settle_from_call */
-    if (!atomic_compare_exchange_strong_explicit(&future->state, &state, FUTURE_SETTLING, memory_order_seq_cst,
-                                                 memory_order_acquire)) {
-        while (atomic_load_explicit(&future->state, memory_order_acquire) == FUTURE_SETTLING)
-            sched_yield();
-        return false;
+    return atomic_compare_exchange_strong_explicit(&future->state, &state, FUTURE_HELD, memory_order_seq_cst,
+                                                   memory_order_relaxed);
+}
+
+/* False: it is settled. */
+static bool hold_or_see(struct grain_future *future)
+{
+    while (!hold(future)) {
+        if (atomic_load_explicit(&future->state, memory_order_acquire) > FUTURE_HELD)
+            return false;
+        sched_yield();
     }
-    future->status =
-        future->batch->is_calls ? settle_from_call(future, batch_status) : settle_from_job(future, batch_status);
-    report_fill(future);
+    return true;
+}
+
+static void let_go(struct grain_future *future)
+{
+    atomic_store_explicit(&future->state, FUTURE_PENDING, memory_order_release);
+}
+
+static bool settle_held(struct grain_future *future)
+{
+    future->status = future->batch->is_calls ? settle_from_call(future) : settle_from_job(future);
+    if (future->extra)
+        report_fill(future);
     bool is_delivered = has_callback(future);
     /* release: pairs with future_is_ready */
     atomic_store_explicit(&future->state, is_delivered ? FUTURE_DELIVERING : FUTURE_READY, memory_order_release);
     return is_delivered;
 }
 
-bool future_has_ended(const struct grain_future *future)
+bool future_settle(struct grain_future *future)
 {
-    return future->batch->is_calls && job_call_state(call_of(future)) > CALL_RUNNING;
+    return hold_or_see(future) && settle_held(future);
+}
+
+/* Of a future that is held: its batch's calls are where they were. */
+static bool has_ended(const struct grain_future *future)
+{
+    return job_call_state(call_of(future)) > CALL_RUNNING ||
+           atomic_load_explicit(&future->batch->phase, memory_order_acquire) == BATCH_ENDED;
+}
+
+bool future_settle_early(struct grain_future *future)
+{
+    if (!hold(future))
+        return false;
+    if (has_ended(future))
+        return settle_held(future);
+    let_go(future);
+    return false;
 }
 
 /* ----------------------------------------------------------------------------------------- looking */
@@ -117,68 +147,37 @@ static bool future_is_ready(const struct grain_future *future)
     return atomic_load_explicit(&future->state, memory_order_acquire) == FUTURE_READY;
 }
 
-/* Settles the future if its call has ended; not one that has callbacks: those are the delivery thread's. While the batch
- * is visited. */
-static bool future_look(struct grain_future *future)
-{
-    if (!future_is_ready(future) && !future->has_callbacks && future_has_ended(future))
-        future_settle(future, 0);
-    return future_is_ready(future);
-}
-
-/* Looking may settle the future: for the caller nothing changes but what it is about to be told. */
+/* Looking may settle the future: for the caller nothing changes but what it is about to be told. One with callbacks is the
+ * delivery thread's, a map its dispatcher's. */
 bool grain_future_ready(const struct grain_future *future)
 {
     if (!future)
         return false;
-    if (!future_is_ready(future) && batch_visit(future->batch)) {
-        future_look((struct grain_future *)(uintptr_t)future);
-        batch_leave(future->batch);
-    }
+    if (future_is_ready(future))
+        return true;
+    if (!future->has_callbacks && future->batch->is_calls)
+        future_settle_early((struct grain_future *)(uintptr_t)future);
     return future_is_ready(future);
 }
 
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 /* Sleeps until some batch is settled, at most until LOOK_NS from now or `until`. */
-static void settled_await(struct async *async, const struct grain_future *future, uint64_t until)
+static void settled_await(const struct grain_future *future, uint64_t until)
 {
-    uint64_t wake = clock_ns() + LOOK_NS;
-    wake = wake < until ? wake : until;
-    struct timespec at = {.tv_sec = (time_t)(wake / SECOND), .tv_nsec = (long)(wake % SECOND)};
+    struct async *async = future->batch->async;
+    uint64_t wake = async_clock_ns() + LOOK_NS;
     pthread_mutex_lock(&async->lock);
     if (!future_is_ready(future))
-        pthread_cond_timedwait(&async->settled, &async->lock, &at);
+        async_wait_until(&async->settled, async, wake < until ? wake : until);
     pthread_mutex_unlock(&async->lock);
 }
 
-/* In a forked child, or where only the calling thread itself could make the future ready. While the batch is visited. */
+/* In a forked child, or where only the calling thread itself could make the future ready. */
 static int wait_is_vain(const struct grain_future *future)
 {
-    const struct grain_pool *pool = future->batch->pool;
-    if (!pool_is_owner(pool))
+    const struct async *async = future->batch->async;
+    if (!async_is_owner(async))
         return -EPERM;
-    return future->has_callbacks && delivery_is_inside(pool) ? -EDEADLK : 0;
-}
-
-/* Looks, and sleeps a while when there is nothing to see. 0, or why it is no use to go on. */
-static int future_sleep(struct grain_future *future, uint64_t until)
-{
-    if (!batch_visit(future->batch)) {
-        if (!future_is_ready(future)) /* its callback is running or queued */
-            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-        return 0;
-    }
-    int status = wait_is_vain(future);
-    if (status == 0 && !future_look(future))
-        settled_await(&future->batch->pool->async, future, until);
-    batch_leave(future->batch);
-    return status;
+    return future->has_callbacks && delivery_is_inside(async) ? -EDEADLK : 0;
 }
 
 /* 0; -ETIMEDOUT; -EPERM; -EDEADLK. */
@@ -188,11 +187,18 @@ static int future_await(struct grain_future *future, uint64_t timeout_ns)
         return 0;
     if (timeout_ns == 0)
         return -ETIMEDOUT;
-    uint64_t now = clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    int status = wait_is_vain(future);
+    if (status)
+        return status;
+    if (atomic_load_explicit(&future->batch->phase, memory_order_relaxed) == BATCH_OPEN)
+        async_hurry(future->batch);
+    uint64_t now = async_clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     for (unsigned look = 0; !grain_future_ready(future); look++) {
-        int status = look < LOOKS ? 0 : clock_ns() >= until ? -ETIMEDOUT : future_sleep(future, until);
-        if (status)
-            return status;
+        if (look < LOOKS)
+            continue;
+        if (async_clock_ns() >= until)
+            return -ETIMEDOUT;
+        settled_await(future, until);
     }
     return 0;
 }
@@ -228,61 +234,63 @@ const struct grain_error *grain_future_error(const struct grain_future *future)
 }
 
 /* A call that no worker has begun, wherever its batch is; a map whose batch is queued, which it stays under the lock. */
-static int take_back(struct grain_future *future, struct async *async)
+static bool take_held_back(struct grain_future *future)
 {
     struct batch *batch = future->batch;
+    if (batch->is_calls)
+        return job_call_claim(call_of(future), CALL_TAKEN_BACK);
+    if (atomic_load_explicit(&batch->phase, memory_order_relaxed) >= BATCH_RUNNING)
+        return false;
+    batch->job.count = 0;
+    batch->status = -ECANCELED;
+    return true;
+}
+
+int grain_future_cancel(struct grain_future *future)
+{
+    if (!future)
+        return -EINVAL;
+    struct async *async = future->batch->async;
+    if (!async_is_owner(async))
+        return -EPERM;
     int status = -EBUSY;
     pthread_mutex_lock(&async->lock);
-    bool is_queued = atomic_load_explicit(&batch->phase, memory_order_relaxed) < BATCH_RUNNING;
-    bool is_mine = batch->is_calls ? job_call_claim(call_of(future), CALL_TAKEN_BACK)
-                                   : is_queued && batch->job.count > 0 && !future_is_ready(future);
-    if (is_mine) {
-        if (!batch->is_calls)
-            batch->job.count = 0;
-        if (future_settle(future, -ECANCELED))
-            delivery_push(async, future);
-        status = 0;
+    if (hold_or_see(future)) {
+        if (take_held_back(future)) {
+            status = 0;
+            if (settle_held(future))
+                delivery_push(async, future);
+        } else {
+            let_go(future);
+        }
     }
     pthread_mutex_unlock(&async->lock);
     return status;
 }
 
-int grain_future_cancel(struct grain_future *future)
-{
-    int status = -EBUSY;
-    if (!future)
-        return -EINVAL;
-    if (batch_visit(future->batch)) {
-        status = pool_is_owner(future->batch->pool) ? take_back(future, &future->batch->pool->async) : -EPERM;
-        batch_leave(future->batch);
-    }
-    return status;
-}
-
-/* The results of a map are written where its caller wants them until its batch is settled. Not so in a forked child. */
+/* The results of a map are written where its caller wants them until its batch has ended. */
 static void map_await(const struct batch *batch)
 {
-    while (atomic_load_explicit(&batch->phase, memory_order_seq_cst) != BATCH_SETTLED) {
-        if (batch_visit((struct batch *)(uintptr_t)batch)) {
-            bool is_owner = pool_is_owner(batch->pool);
-            batch_leave((struct batch *)(uintptr_t)batch);
-            if (!is_owner)
-                return;
-        }
+    while (atomic_load_explicit(&batch->phase, memory_order_acquire) != BATCH_ENDED)
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-    }
 }
 
-void grain_future_free(struct grain_future *future)
+/* After this nobody writes the result, the report, or calls a callback. */
+static void discard(struct grain_future *future)
 {
-    if (!future)
-        return;
-    /* The results of a queued call lie with the batch until it is settled: it can be left alone. */
     atomic_store_explicit(&future->is_discarded, true, memory_order_seq_cst);
-    for (uint32_t state; (state = atomic_load_explicit(&future->state, memory_order_seq_cst)) == FUTURE_SETTLING ||
+    for (uint32_t state; (state = atomic_load_explicit(&future->state, memory_order_seq_cst)) == FUTURE_HELD ||
                          (state == FUTURE_IN_CALLBACK && !delivery_is_of(future));)
         sched_yield();
     if (!future->batch->is_calls)
         map_await(future->batch);
+}
+
+void grain_future_free(struct grain_future *future)
+{
+    if (!future || !async_is_owner(future->batch->async))
+        return;
+    if (!future_is_ready(future))
+        discard(future);
     batch_release(future->batch);
 }

@@ -62,7 +62,7 @@ static void call_fail(const struct job *job, const struct grain_error *error)
     uint32_t slot = __atomic_fetch_add(&job->errors->used, 1, __ATOMIC_RELAXED);
     call->code = error->code;
     call->error = 0;
-    if (slot < JOB_ERRORS) {
+    if (slot < job->errors->room) {
         job->errors->errors[slot] = *error;
         job->errors->errors[slot].index = 0;
         call->error = slot + 1;

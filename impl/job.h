@@ -32,10 +32,9 @@ struct job_call {
 };
 
 /* Room for the failures of a job's calls. */
-#define JOB_ERRORS 64
 struct job_errors {
-    uint32_t used; /* may run past JOB_ERRORS */
-    struct grain_error errors[JOB_ERRORS];
+    uint32_t used, room; /* used may run past room */
+    struct grain_error errors[];
 };
 
 /* What one worker (or one share of a job) has to tell: how many tasks failed, and the failure with the

@@ -5,38 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "pool.h"
 
 #define WORKERS_MAX   1024
 #define DEFAULT_GRACE (100 * 1000000ull)
-#define MARK_OWNED    0x67726169u
-
-/* ------------------------------------------------------------------ a handle in a forked child */
-
-static int mark_make(struct grain_pool *pool)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return -errno;
-    pool->owner = madvise(page, size, MADV_WIPEONFORK) == 0 ? 0 : getpid();
-    pool->mark = page;
-    *pool->mark = MARK_OWNED;
-    return 0;
-}
-
-static void mark_drop(struct grain_pool *pool)
-{
-    munmap((void *)pool->mark, (size_t)sysconf(_SC_PAGESIZE));
-}
-
-bool pool_is_owner(const struct grain_pool *pool)
-{
-    return *pool->mark == MARK_OWNED && (pool->owner == 0 || pool->owner == getpid());
-}
 
 /* --------------------------------------------------------------------------------- life of a pool */
 
@@ -76,12 +50,7 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     if (!core->state)
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
-    int status = mark_make(pool);
-    if (status == 0) {
-        status = core->backend->open(core);
-        if (status)
-            mark_drop(pool);
-    }
+    int status = core->backend->open(core);
     if (status)
         free(core->state);
     return status;
@@ -108,10 +77,13 @@ int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *op
     pool->core.backend = backend;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->idle, NULL);
-    async_init(&pool->async);
-    status = pool_start(pool, options);
+    status = async_open(&pool->async, pool);
+    if (status == 0) {
+        status = pool_start(pool, options);
+        if (status)
+            async_release(pool->async);
+    }
     if (status) {
-        async_drop(&pool->async);
         pthread_cond_destroy(&pool->idle);
         pthread_mutex_destroy(&pool->lock);
         free(pool);
@@ -159,7 +131,7 @@ int grain_pool_join(struct grain_pool *pool)
         return -EINVAL;
     if (!pool_is_owner(pool))
         return -EPERM;
-    if (job_current_pool() == &pool->core || delivery_is_inside(pool))
+    if (job_current_pool() == &pool->core || delivery_is_inside(pool->async))
         return -EDEADLK;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_OPEN)
         return -EINVAL;
@@ -200,7 +172,7 @@ void grain_pool_free(struct grain_pool *pool)
 {
     if (!pool || !pool_is_owner(pool) || job_current_pool() == &pool->core)
         return;
-    if (delivery_is_inside(pool)) {
+    if (delivery_is_inside(pool->async)) {
         free_afterwards(pool);
         return;
     }
@@ -210,12 +182,45 @@ void grain_pool_free(struct grain_pool *pool)
         next = block->next;
         free(block);
     }
-    mark_drop(pool);
-    async_drop(&pool->async);
+    async_release(pool->async);
     pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);
     free(pool->core.state);
     free(pool);
+}
+
+/* -------------------------------------------------------------------------------------- counters */
+
+/* A process's CPU-time clock by its number, as clock_getcpuclockid() gives it, in nanoseconds. */
+static uint64_t process_cpu_ns(int pid)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
+{
+    if (!pool || !stats)
+        return -EINVAL;
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    memset(stats, 0, sizeof *stats);
+    stats->workers = pool->core.workers;
+    stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
+    stats->steals = atomic_load_explicit(&pool->steals, memory_order_relaxed);
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->joined) {
+        const struct backend_pool *core = &pool->core;
+        stats->replaced = core->replaced ? *core->replaced : 0;
+        stats->call_bytes = core->call_bytes ? *core->call_bytes : 0;
+        for (int i = 0; core->worker_pids && i < core->workers; i++)
+            stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return 0;
 }
 
 /* --------------------------------------------------------------------------------- who may come in */
@@ -230,21 +235,32 @@ void pool_leave(struct grain_pool *pool)
     }
 }
 
-int pool_enter(struct grain_pool *pool)
+int pool_phase(const struct grain_pool *pool)
 {
     static const int refusal[] = {
         [POOL_OPEN] = 0,
         [POOL_CLOSED] = -ESHUTDOWN,
         [POOL_TERMINATED] = -ECANCELED,
     };
+    return refusal[atomic_load_explicit(&pool->phase, memory_order_seq_cst)];
+}
+
+int pool_look(const struct grain_pool *pool)
+{
     if (!pool)
         return -EINVAL;
     if (!pool_is_owner(pool))
         return -EPERM;
-    if (job_current_pool() == &pool->core)
-        return -EDEADLK;
+    return job_current_pool() == &pool->core ? -EDEADLK : 0;
+}
+
+int pool_enter(struct grain_pool *pool)
+{
+    int status = pool_look(pool);
+    if (status)
+        return status;
     atomic_fetch_add_explicit(&pool->calls, 1, memory_order_seq_cst);
-    int status = refusal[atomic_load_explicit(&pool->phase, memory_order_seq_cst)];
+    status = pool_phase(pool);
     if (status)
         pool_leave(pool);
     return status;

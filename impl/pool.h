@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pool as its own files see it: pool.c (open, close, terminate, join, free) and call.c (apply, map,
- * alloc, stats).
+ * The pool as its own files see it: pool.c (open, close, terminate, join, free, stats), call.c (apply, map)
+ * and memory.c (alloc, release).
  */
 #ifndef GRAIN_POOL_H
 #define GRAIN_POOL_H
@@ -27,27 +27,32 @@ struct pool_block {
  * that either the call sees the new phase or join sees the call. */
 struct grain_pool {
     struct backend_pool core;
-    volatile uint32_t *mark; /* a page that reads zero in a forked child */
-    pid_t owner;             /* used when the kernel cannot wipe that page */
     _Atomic int phase;
     _Atomic uint64_t calls;
     _Atomic uint64_t handovers, steals;
     pthread_mutex_t lock; /* guards joined, with idle; and blocks */
     pthread_cond_t idle;
     bool joined, is_joining;
-    struct async async;
+    struct async *async;
     struct pool_block *blocks; /* goes with the pool; unused where the backend has memory of its own */
 };
 
 /* Whether this process is the one that opened the pool. */
-bool pool_is_owner(const struct grain_pool *pool);
+static inline bool pool_is_owner(const struct grain_pool *pool)
+{
+    return async_is_owner(pool->async);
+}
 
 /* Counts a call in, or says why it is refused: -EINVAL, -EPERM, -EDEADLK, -ESHUTDOWN, -ECANCELED. Every
  * call that was let in ends with pool_leave. */
 int pool_enter(struct grain_pool *pool);
 void pool_leave(struct grain_pool *pool);
 
-/* grain_alloc and grain_release for the pool's own use, also when it is closed. 0 or -ENOMEM. */
+/* The same without counting: -EINVAL, -EPERM, -EDEADLK; and what the pool's phase says: 0, -ESHUTDOWN, -ECANCELED. */
+int pool_look(const struct grain_pool *pool);
+int pool_phase(const struct grain_pool *pool);
+
+/* grain_alloc and grain_release for the pool's own use, also when it is closed, and not zeroed. 0 or -ENOMEM. */
 int pool_memory_get(struct grain_pool *pool, size_t size, void **memory);
 void pool_memory_put(struct grain_pool *pool, void *memory);
 

@@ -68,7 +68,7 @@ struct grain_backend {
     /* Required. One thread, after the last call has returned. Ends the workers and undoes open. */
     void (*close)(struct backend_pool *pool);
 
-    /* Memory that workers see without a copy: size > 0 gives zeroed memory, 64-byte aligned, in *memory;
+    /* Memory that workers see without a copy: size > 0 gives memory, 64-byte aligned, in *memory;
      * size 0 releases *memory. NULL: ordinary memory is good enough (workers are threads). Any caller
      * thread. Returns 0 or -ENOMEM. */
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "backend/builtin.h"
 #include "backend/cargo.h"
@@ -164,10 +163,7 @@ static int fork_alloc(struct backend_pool *pool, size_t size, void **memory)
         arena_release(&state->arena, *memory);
         return 0;
     }
-    int status = arena_alloc(&state->arena, size, memory);
-    if (status == 0)
-        memset(*memory, 0, size);
-    return status;
+    return arena_alloc(&state->arena, size, memory);
 }
 
 const struct grain_backend backend_fork = {

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How calls that nobody waits for get into the queue: a call of apply into the open batch, everything else as a batch of
+ * its own. The memory they are written into: batch.c. Who runs them: async.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool.h"
+
+#define ALIGN_MOST 64
+#define SIZE_MOST  ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
+
+/* A type's size is a multiple of its alignment: the lowest bit of the size bounds it. */
+static size_t alignment_of(size_t size)
+{
+    size_t lowest = size & (~size + 1);
+    return lowest < 8 ? 8 : lowest < ALIGN_MOST ? lowest : ALIGN_MOST;
+}
+
+/* What a piece of the payload takes at most. */
+static size_t room_of(size_t size)
+{
+    return size ? size + alignment_of(size) - 1 : 0;
+}
+
+static void queue_push(struct async *async, struct batch *batch)
+{
+    *(async->first ? &async->last->next : &async->first) = batch;
+    async->last = batch;
+}
+
+static void *payload_take(struct batch *batch, size_t size)
+{
+    uintptr_t at = (uintptr_t)batch->payload, alignment = alignment_of(size);
+    at = (at + alignment - 1) / alignment * alignment;
+    if (at > (uintptr_t)batch->payload_end || (uintptr_t)batch->payload_end - at < size)
+        return NULL;
+    batch->payload = (char *)at + size;
+    return (void *)at;
+}
+
+/* --------------------------------------------------------------------------------------- submitting */
+
+static int extra_make(struct grain_future *future, const struct grain_call_options *options)
+{
+    struct batch *batch = future->batch;
+    future->extra = calloc(1, sizeof *future->extra);
+    if (!future->extra)
+        return -ENOMEM;
+    future->extra->callback = options->callback;
+    future->extra->error_callback = options->error_callback;
+    future->extra->user = options->user;
+    future->extra->report = options->report;
+    if (!options->callback && !options->error_callback)
+        return 0;
+    int status = delivery_start(batch->async);
+    if (status) {
+        free(future->extra);
+        return status;
+    }
+    future->has_callbacks = true;
+    batch->has_callbacks = true;
+    batch->has_dues = true;
+    return 0;
+}
+
+/* Takes the batch's next future. With async.lock held. */
+static int future_take(struct batch *batch, void *result, size_t result_size, const struct grain_call_options *options,
+                       struct grain_future **out)
+{
+    struct grain_future *future = &batch->futures[batch->count];
+    *future = (struct grain_future){.batch = batch, .result = result, .result_size = (uint32_t)result_size};
+    if (options->callback || options->error_callback || options->report) {
+        int status = extra_make(future, options);
+        if (status)
+            return status;
+    }
+    batch->count++;
+    if (out) {
+        batch->handles++;
+        *out = future;
+    } else {
+        batch->has_dues = true;
+    }
+    return 0;
+}
+
+/* Params are the same from call to call: they are copied once for as long as they stay so. */
+static bool params_place(struct batch *batch, const void *data, size_t size, const void **params)
+{
+    bool is_same = size == batch->params_size && (size == 0 || memcmp(batch->params, data, size) == 0);
+    if (!is_same) {
+        void *memory = size ? payload_take(batch, size) : NULL;
+        if (size && !memory)
+            return false;
+        batch->params = memory ? memcpy(memory, data, size) : NULL;
+        batch->params_size = size;
+    }
+    *params = batch->params;
+    return true;
+}
+
+/* Writes the call behind the last one of the batch; false when there is no room. */
+static bool call_append(struct batch *batch, const struct apply *apply, const void *params_data)
+{
+    void *arg = NULL, *result = NULL;
+    const void *params;
+    if (batch->count == batch->room || !params_place(batch, params_data, apply->params_size, &params) ||
+        (apply->arg_size && !(arg = payload_take(batch, apply->arg_size))) ||
+        (apply->result_size && !(result = payload_take(batch, apply->result_size))))
+        return false;
+    if (arg)
+        memcpy(arg, apply->arg, apply->arg_size);
+    batch->calls[batch->count] = (struct job_call){.task = apply->task, .arg = arg, .result = result, .params = params};
+    return true;
+}
+
+static bool is_open(const struct batch *batch)
+{
+    return batch && batch->is_calls && atomic_load_explicit(&batch->phase, memory_order_relaxed) == BATCH_OPEN;
+}
+
+/* A batch that begins with this call, at the end of the queue. It counts as one of the pool's calls until it has ended:
+ * while it is open the pool cannot go. With async.lock held. */
+static int batch_begin(struct grain_pool *pool, const struct apply *apply, const void *params, struct batch **out)
+{
+    int status = pool_enter(pool);
+    if (status)
+        return status;
+    struct batch *batch =
+        batch_of_calls(pool, room_of(apply->arg_size) + room_of(apply->result_size) + room_of(apply->params_size));
+    if (!batch || !call_append(batch, apply, params)) {
+        if (batch)
+            batch_drop(batch);
+        pool_leave(pool);
+        return -ENOMEM;
+    }
+    queue_push(pool->async, batch);
+    *out = batch;
+    return 0;
+}
+
+/* The batch that this call was written into. With async.lock held. */
+static int batch_append(struct grain_pool *pool, const struct apply *apply, const void *params, struct batch **out)
+{
+    struct async *async = pool->async;
+    *out = async->first ? async->last : NULL;
+    if (!is_open(*out))
+        return batch_begin(pool, apply, params, out);
+    int status = pool_phase(pool);
+    if (status || call_append(*out, apply, params))
+        return status;
+    atomic_store_explicit(&(*out)->phase, BATCH_SEALED, memory_order_relaxed);
+    if ((*out)->count == async->next_room && async->next_room < BATCH_CALLS_MAX)
+        async->next_room *= 2;
+    async_wake(pool);
+    return batch_begin(pool, apply, params, out);
+}
+
+int async_apply(struct grain_pool *pool, const struct apply *apply, const struct grain_call_options *options,
+                struct grain_future **future)
+{
+    struct async *async = pool->async;
+    struct batch *batch;
+    int status = 0;
+    if (apply->result_size > UINT32_MAX)
+        return -EOVERFLOW;
+    if (apply->arg_size > SIZE_MOST || apply->params_size > SIZE_MOST)
+        return -ENOMEM;
+    pthread_mutex_lock(&async->lock);
+    if (async->dispatcher_count == 0)
+        status = async_wake(pool);
+    if (status == 0)
+        status = batch_append(pool, apply, options->params, &batch);
+    if (status == 0) {
+        status = future_take(batch, apply->result, apply->result_size, options, future);
+        if (batch->count <=
+            1) /* later ones go with it: whoever was woken takes all. Empty, it has to go all the same */
+            async_wake(pool);
+    }
+    pthread_mutex_unlock(&async->lock);
+    return status;
+}
+
+/* Keeps what lies behind params aligned. */
+static size_t params_room(const struct job *job)
+{
+    return (job->params_size + ALIGN_MOST - 1) / ALIGN_MOST * ALIGN_MOST;
+}
+
+/* Params and the table of columns need not outlive the call that hands them over: they are copied behind the future. */
+static void job_copy(struct batch *batch, const struct job *job)
+{
+    char *tail = batch_tail(batch);
+    job_describe(&batch->job, job);
+    if (job->params_size)
+        batch->job.params = memcpy(tail, job->params, job->params_size);
+    tail += params_room(job);
+    if (job->column_count)
+        batch->job.columns = memcpy(tail, job->columns, job->column_count * sizeof *job->columns);
+}
+
+/* Nothing to do: nothing is queued, no callback is called. */
+static void future_ready_at_once(struct batch *batch, struct grain_report *report, struct grain_future **out)
+{
+    struct grain_future *future = &batch->futures[0];
+    if (report)
+        report->failed = 0;
+    batch->count = 1;
+    *future = (struct grain_future){.batch = batch};
+    atomic_store_explicit(&future->state, FUTURE_READY, memory_order_relaxed);
+    atomic_store_explicit(&batch->phase, BATCH_ENDED, memory_order_relaxed);
+    batch_release(batch);
+    if (out)
+        *out = future;
+    else
+        batch_release(batch);
+}
+
+int async_job(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
+              struct grain_future **future)
+{
+    struct async *async = pool->async;
+    size_t tail = params_room(job) + job->column_count * sizeof *job->columns;
+    struct batch *batch = batch_new(async, 1, tail);
+    if (!batch)
+        return -ENOMEM;
+    atomic_store_explicit(&batch->references, 2, memory_order_relaxed);
+    job_copy(batch, job);
+    if (job->count == 0) {
+        future_ready_at_once(batch, options->report, future);
+        pool_leave(pool);
+        return 0;
+    }
+    pthread_mutex_lock(&async->lock);
+    int status = async->dispatcher_count == 0 ? async_wake(pool) : 0;
+    if (status == 0)
+        status = future_take(batch, job->results, 0, options, future);
+    if (status == 0) {
+        batch->has_dues = true;
+        atomic_store_explicit(&batch->phase, BATCH_SEALED, memory_order_relaxed);
+        queue_push(async, batch);
+        async_wake(pool);
+    }
+    pthread_mutex_unlock(&async->lock);
+    if (status)
+        batch_drop(batch);
+    return status;
+}
