@@ -124,16 +124,20 @@ static int wait_at_the_gate(const void *arg, void *result, struct grain_context 
 }
 
 /* Every worker stands at the gate: what is submitted now stays where it is. */
-static void workers_hold(struct grain_pool *pool, struct gate *gate, struct grain_future *held[WORKERS])
+static struct grain_future *workers_hold(struct grain_pool *pool, struct gate *gate)
 {
+    static struct gate *gates[WORKERS];
     struct grain_pool_stats stats;
+    struct grain_future *held;
     assert_int_equal(grain_pool_stats(pool, &stats), 0);
     for (int i = 0; i < stats.workers; i++)
-        assert_int_equal(grain_apply_async(pool, wait_at_the_gate, &gate, sizeof gate, NULL, 0, NULL, &held[i]), 0);
+        gates[i] = gate;
+    struct grain_in in = {gates, (size_t)stats.workers, sizeof gates[0]};
+    struct grain_call_options options = {.chunk = 1};
+    assert_int_equal(grain_map_async(pool, wait_at_the_gate, in, (struct grain_out){NULL, 0}, &options, &held), 0);
     while (atomic_load(&gate->inside) < stats.workers)
         sleep_ms(1);
-    for (int i = stats.workers; i < WORKERS; i++)
-        held[i] = NULL;
+    return held;
 }
 
 static void pending_futures_cost_at_most_128_bytes_each(void **state)
@@ -143,22 +147,18 @@ static void pending_futures_cost_at_most_128_bytes_each(void **state)
     if (HAS_OWN_ALLOCATOR)
         skip();
     struct grain_pool *pool = pool_with(WORKERS);
-    struct grain_future *held[WORKERS];
     void *memory;
     assert_int_equal(grain_alloc(pool, sizeof(struct gate), &memory), 0);
     struct gate *gate = memory;
     rows_fill();
-    workers_hold(pool, gate, held);
+    struct grain_future *held = workers_hold(pool, gate);
     long before = pss_kb();
     rows_submit(pool, PENDING);
     double bytes = (double)(pss_kb() - before) * 1024 / PENDING - (double)(sizeof rows[0] + sizeof sums[0]);
     print_message("%s: %.1f bytes a pending future beside argument and result\n", backend, bytes);
     atomic_store(&gate->is_open, 1);
-    for (int i = 0; i < WORKERS; i++) {
-        if (held[i])
-            assert_int_equal(grain_future_get(held[i], GRAIN_FOREVER), 0);
-        grain_future_free(held[i]);
-    }
+    assert_int_equal(grain_future_get(held, GRAIN_FOREVER), 0);
+    grain_future_free(held);
     rows_collect(PENDING);
     grain_pool_free(pool);
     assert_true(bytes <= BYTES_EACH);
