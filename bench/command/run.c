@@ -8,6 +8,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -216,13 +217,23 @@ bool run_counts_nothing(const char *backend)
     return true;
 }
 
+/* "on backend `fork'", for messages. */
+static const char *where(const struct run_asked *asked, char text[64])
+{
+    if (asked->call->kind == RUN_SPAWNING)
+        return "without a pool";
+    snprintf(text, 64, "on backend `%s'", asked->backend);
+    return text;
+}
+
 static int wrong(const struct run_asked *asked, const struct run_measured *measured)
 {
     size_t row = measured->wrong_row;
+    char text[64];
     if (run_counts_nothing(asked->backend))
         return EXIT_USAGE;
-    say_error(PROGRAM, "wrong result from backend `%s', call %s: row %zu was counted as %" PRId32, asked->backend,
-              asked->call->name, row, measured->counts[row]);
+    say_error(PROGRAM, "wrong result of call %s %s: row %zu was counted as %" PRId32, asked->call->name,
+              where(asked, text), row, measured->counts[row]);
     return EXIT_WRONG;
 }
 
@@ -247,10 +258,11 @@ int run_once(const struct run_asked *asked, struct run_measured *measured)
     if (call->kind == RUN_BLOCKING && !call->takes)
         say_note(1, "%" PRIu64 " calls, one after the other: each waits for its result", data->rows);
 
+    char text[64];
     const char *phase;
     int status = measure(asked, &input, measured, &phase);
     if (status) {
-        say_error(PROGRAM, "%s on backend `%s': %s", phase, asked->backend, grain_strerror(status));
+        say_error(PROGRAM, "%s %s: %s", phase, where(asked, text), grain_strerror(status));
         return EXIT_RUNTIME;
     }
     return measured->wrong_row < data->rows ? wrong(asked, measured) : EXIT_FINE;

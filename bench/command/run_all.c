@@ -56,12 +56,12 @@ static void print_line(const struct run_asked *asked, const struct run_measured 
     char open[16] = "-", submit[16] = "-", collect[16] = "-", total[16] = "-", task[16] = "-", order[24] = "";
     const uint64_t *phase_ns = measured->phase_ns;
     if (code == EXIT_FINE) {
+        double task_ns = (double)(phase_ns[RUN_SUBMIT] + phase_ns[RUN_COLLECT]) / (double)measured->data.rows;
         ms(open, phase_ns[RUN_OPEN]);
         ms(submit, phase_ns[RUN_SUBMIT]);
         ms(collect, phase_ns[RUN_COLLECT]);
         ms(total, measured->wall_ns);
-        snprintf(task, sizeof task, "%.1f",
-                 (double)(phase_ns[RUN_SUBMIT] + phase_ns[RUN_COLLECT]) / (double)measured->data.rows);
+        snprintf(task, sizeof task, "%.*f", task_ns < 1e5 ? 1 : 0, task_ns);
     }
     if (code == EXIT_FINE && asked->call->is_unordered)
         snprintf(order, sizeof order, "%" PRIu64, measured->out_of_order);
@@ -143,7 +143,7 @@ int run_all(const struct run_asked *asked)
     if (!asked->json) {
         puts("\nsubmit: the data is moved, asynchronous calls are queued; total: with close;\n"
              "ns/task: submit and collect; out of order: after a result of a later row;\n"
-             "spawn: at most 2000 rows, each costs a fork");
+             "spawn: at most 500 rows, each costs a fork");
         return table.code;
     }
     int failed = !table.list || json_dumpf(table.list, stdout, JSON_INDENT(2));

@@ -25,7 +25,7 @@ enum run_kind {
 #define RUN_TAKES_SCHEDULE 2u
 
 /* So many of the rows a spawning call is given unless --rows says otherwise: each costs a fork. */
-#define RUN_SPAWN_ROWS 2000u
+#define RUN_SPAWN_ROWS 500u
 
 /* What tasks read: the kernel's own params first, so that its task finds them; then which kernel it is. */
 struct run_params {

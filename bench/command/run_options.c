@@ -49,7 +49,7 @@ static const struct argp_option options[] = {
     {"schedule", KEY_SCHEDULE, "NAME", 0,
      "How chunks are claimed: static, dynamic, guided, steal, taskloop: as the backend offers", 2},
     {NULL, 0, NULL, 0, "The data, and what is counted:", 3},
-    {"rows", KEY_ROWS, "N", 0, "Rows to make up (default 200000, of which spawn gets the first 2000)", 3},
+    {"rows", KEY_ROWS, "N", 0, "Rows to make up (default 200000, of which spawn gets the first 500)", 3},
     {"cols", KEY_COLS, "K", 0, "Values in a row (default 5)", 3},
     {"seed", KEY_SEED, "S", 0, "Seed of numpy's RandomState(S).randint(0, 10) (default 100)", 3},
     {"input", KEY_INPUT, "FILE", 0, "Read the rows from a .npy or .csv file instead", 3},
