@@ -43,8 +43,10 @@ static void print_group(const struct run_asked *asked, const struct run_measured
 {
     if (asked->call->kind == RUN_SPAWNING)
         say_painted(SAY_BOLD, "no pool, %d process%s at a time", measured->workers, measured->workers == 1 ? "" : "es");
-    else
+    else if (measured->workers > 0)
         say_painted(SAY_BOLD, "%s, %d worker%s", asked->backend, measured->workers, measured->workers == 1 ? "" : "s");
+    else
+        say_painted(SAY_BOLD, "%s, not opened", asked->backend);
     if (measured->rows_offered > measured->data.rows)
         printf(", the first %" PRIu64 " of %" PRIu64 " rows\n", measured->data.rows, measured->rows_offered);
     else
