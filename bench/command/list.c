@@ -12,6 +12,7 @@
 #include "grain.h"
 #include "kernels/kernel.h"
 #include "probe.h"
+#include "run_calls.h"
 
 #define PROGRAM  "grain list"
 #define KEY_JSON 0x100
@@ -20,10 +21,8 @@ struct entry {
     const char *name, *summary;
 };
 
-static const struct entry calls[] = {
-    {"apply", "one task a call; the caller waits for each"},
-    {"map", "all tasks in one call, claimed chunk by chunk"},
-    {"map_chunks", "as map, but the function is called once a chunk"},
+/* Beside those of `grain run`. */
+static const struct entry sweep_calls[] = {
     {"open", "no tasks: start a pool and end it (sweep only)"},
     {"loop", "backend serial: the best serial code, no call a row (sweep only)"},
     {"callback", "backend serial: one call a row, as workers do it (sweep only)"},
@@ -89,13 +88,15 @@ static void heading(const char *text)
 
 static void print_entry(const char *name, const char *summary)
 {
-    say_wrapped(printf("  %-11s ", name), summary);
+    say_wrapped(printf("  %-16s ", name), summary);
 }
 
 static void print_entries(const char *title, const struct entry *entries)
 {
-    putchar('\n');
-    heading(title);
+    if (title) {
+        putchar('\n');
+        heading(title);
+    }
     for (; entries->name; entries++)
         print_entry(entries->name, entries->summary);
 }
@@ -106,16 +107,16 @@ static void print_backend(const char *name)
     struct probe probe;
     print_entry(name, grain_backend_summary(name));
     schedules_text(name, text, sizeof text);
-    printf("  %-11s   schedules: %s\n", "", text);
+    printf("  %-16s   schedules: %s\n", "", text);
     probe_backend(name, &probe);
     if (probe.status)
-        printf("  %-11s   cannot be opened here: %s\n", "", grain_strerror(probe.status));
+        printf("  %-16s   cannot be opened here: %s\n", "", grain_strerror(probe.status));
     else if (!probe.runs_tasks)
-        printf("  %-11s   runs no tasks\n", "");
+        printf("  %-16s   runs no tasks\n", "");
     else {
         snprintf(text, sizeof text, "workers: %s, %s; changes after open: %s", probe.workers,
                  probe.binds ? "bound" : "not bound", probe.sees_later_changes ? "seen" : "not seen");
-        say_wrapped(printf("  %-11s   ", ""), text);
+        say_wrapped(printf("  %-16s   ", ""), text);
     }
 }
 
@@ -123,10 +124,15 @@ static void print_all(void)
 {
     const char *name;
     const struct kernel *kernel;
+    const struct run_call *call;
     heading("Backends (--backend)");
     for (size_t i = 0; (name = grain_backend_name(i)); i++)
         print_backend(name);
-    print_entries("Calls (--call)", calls);
+    putchar('\n');
+    heading("Calls (--call)");
+    for (size_t i = 0; (call = run_call_at(i)); i++)
+        print_entry(call->name, call->summary);
+    print_entries(NULL, sweep_calls);
     putchar('\n');
     heading("Schedules (--schedule)");
     for (int s = 0; s < GRAIN_SCHEDULE_COUNT; s++)
@@ -139,7 +145,7 @@ static void print_all(void)
         snprintf(shown, sizeof shown, kernel->parameter ? "%s:N" : "%s", kernel->name);
         print_entry(shown, kernel->summary);
         if (kernel->parameter)
-            printf("  %-11s   N: %s\n", "", kernel->parameter);
+            printf("  %-16s   N: %s\n", "", kernel->parameter);
     }
     print_entries("Profiles (sweep --profile)", profiles);
     print_entries("Floor: the machine's own limits (sweep)", floors);
@@ -152,6 +158,17 @@ static json_t *json_entries(const struct entry *entries)
     json_t *out = json_array();
     for (; entries->name; entries++)
         json_array_append_new(out, json_pack("{s:s, s:s}", "name", entries->name, "summary", entries->summary));
+    return out;
+}
+
+static json_t *json_calls(void)
+{
+    const struct run_call *call;
+    json_t *out = json_array(), *rest = json_entries(sweep_calls);
+    for (size_t i = 0; (call = run_call_at(i)); i++)
+        json_array_append_new(out, json_pack("{s:s, s:s}", "name", call->name, "summary", call->summary));
+    json_array_extend(out, rest);
+    json_decref(rest);
     return out;
 }
 
@@ -182,7 +199,7 @@ static json_t *json_all(void)
         if (is_offered((enum grain_schedule)s))
             json_array_append_new(offered,
                                   json_pack("{s:s, s:s}", "name", schedules[s].name, "summary", schedules[s].summary));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "backends", backends, "calls", json_entries(calls), "schedules",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "backends", backends, "calls", json_calls(), "schedules",
                      offered, "kernels", kernels, "profiles", json_entries(profiles), "floor", json_entries(floors));
 }
 

@@ -2,14 +2,16 @@
  *
  * `grain run`: what the tutorial's notebook does in one cell. Counts how many values of each row lie in a
  * range, on one backend, once; checks every count; shows what each phase took. One run is a look, not a
- * measurement: `grain sweep` measures. Next: run_options.c
+ * measurement: `grain sweep` measures. Next: run_calls.c (the calls), run_all.c (all of them), run_options.c
  * (what can be asked for), run_print.c (how it is shown).
  */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -17,61 +19,10 @@
 #include "kernels/kernel.h"
 #include "probe.h"
 #include "run.h"
+#include "run_calls.h"
 
-#define PROGRAM "grain run"
-
-/* ------------------------------------------------------------------------------------------ calls */
-
-struct run_input {
-    const struct kernel *kernel;
-    const struct kernel_params *params;
-    struct matrix *data;
-    /* In memory that the workers see, from submit to close. */
-    void *items;
-    int32_t *counts;
-    struct grain_call_options options;
-};
-
-static struct grain_in items_of(const struct run_input *input)
-{
-    return (struct grain_in){input->items, input->data->rows, kernel_item_size(input->kernel, input->params)};
-}
-
-static int run_apply(struct grain_pool *pool, const struct run_input *input)
-{
-    struct grain_in items = items_of(input);
-    for (size_t i = 0; i < items.count; i++) {
-        int status = grain_apply(pool, input->kernel->task, (const char *)items.data + i * items.size, items.size,
-                                 &input->counts[i], sizeof *input->counts, &input->options);
-        if (status)
-            return status;
-    }
-    return 0;
-}
-
-static int run_map(struct grain_pool *pool, const struct run_input *input)
-{
-    struct grain_out out = {input->counts, sizeof *input->counts};
-    return grain_map(pool, input->kernel->task, items_of(input), out, &input->options);
-}
-
-static int run_map_chunks(struct grain_pool *pool, const struct run_input *input)
-{
-    struct grain_out out = {input->counts, sizeof *input->counts};
-    return grain_map_chunks(pool, input->kernel->chunk, items_of(input), out, &input->options);
-}
-
-static const struct run_call calls[] = {
-    {"apply", run_apply, false},
-    {"map", run_map, true},
-    {"map_chunks", run_map_chunks, true},
-};
-#define CALL_COUNT (sizeof calls / sizeof calls[0])
-
-const struct run_call *run_call_at(size_t index)
-{
-    return index < CALL_COUNT ? &calls[index] : NULL;
-}
+#define PROGRAM      "grain run"
+#define ROWS_DEFAULT 200000u
 
 /* -------------------------------------------------------------------------------------- measuring */
 
@@ -98,49 +49,74 @@ static struct run_cpu cpu_since(struct run_cpu then, int who)
     return (struct run_cpu){now.user_us - then.user_us, now.sys_us - then.sys_us};
 }
 
+/* Memory that the workers see: the pool's, or without a pool what children share with their parent. */
+static int room(struct grain_pool *pool, size_t bytes, void **memory)
+{
+    if (pool)
+        return grain_alloc(pool, bytes, memory);
+    void *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    *memory = shared == MAP_FAILED ? NULL : shared;
+    return shared == MAP_FAILED ? -errno : 0;
+}
+
+/* What room() gave without a pool; the pool's goes with the pool. */
+static void leave_room(struct run_input *input)
+{
+    if (input->items.data)
+        munmap((void *)input->items.data, input->items.count * input->items.size);
+    if (input->counts)
+        munmap(input->counts, input->items.count * sizeof *input->counts);
+}
+
 /* Hands the data over: it moves into memory that the workers see. Of the matrix only what is printed stays:
  * two whole copies would be twice the memory for nothing. */
-static int submit(struct grain_pool *pool, struct run_input *input)
+static int hand_over(struct grain_pool *pool, struct run_input *input, struct matrix *data)
 {
-    struct grain_in items = items_of(input);
-    int status = grain_alloc(pool, items.count * items.size, &input->items);
+    struct grain_in *items = &input->items;
+    void *memory;
+    int status = room(pool, items->count * items->size, &memory);
     if (status)
         return status;
-    memcpy(input->items, input->data->values, items.count * items.size);
-    matrix_shrink(input->data, RUN_FIRST_ROWS);
-    status = grain_alloc(pool, items.count * sizeof *input->counts, (void **)&input->counts);
+    items->data = memcpy(memory, data->values, items->count * items->size);
+    matrix_shrink(data, RUN_FIRST_ROWS);
+    status = room(pool, items->count * sizeof *input->counts, &memory);
     if (status)
         return status;
     /* No count is negative: what no worker wrote cannot pass for right. */
-    memset(input->counts, 0xff, items.count * sizeof *input->counts);
+    input->counts = memset(memory, 0xff, items->count * sizeof *input->counts);
     return 0;
 }
 
 /* Keeps the counts and finds the first wrong one, before the pool takes its memory with it. */
 static int inspect(const struct run_input *input, struct run_measured *measured)
 {
-    size_t bytes = input->data->rows * sizeof *input->counts;
+    size_t bytes = input->items.count * sizeof *input->counts;
     measured->counts = malloc(bytes);
     if (!measured->counts)
         return -ENOMEM;
     memcpy(measured->counts, input->counts, bytes);
-    measured->wrong_row = input->kernel->check(input->items, input->counts, input->data->rows, input->params);
+    measured->wrong_row =
+        input->params.kernel->check(input->items.data, input->counts, input->items.count, &input->params.base);
+    measured->out_of_order = input->out_of_order;
     return 0;
 }
 
 /* From submit to collect on an open pool; notes when each ended. Returns 0 or what the library said; `phase`
  * names where. */
-static int measure_calls(const struct run_asked *asked, struct grain_pool *pool, struct run_input *input,
+static int measure_calls(const struct run_call *call, struct grain_pool *pool, struct run_input *input,
                          struct run_measured *measured, const char **phase)
 {
     uint64_t opened = now_ns();
     *phase = "handing over the data";
-    int status = submit(pool, input);
-    uint64_t submitted = now_ns();
+    int status = hand_over(pool, input, &measured->data);
     if (status)
         return status;
-    *phase = asked->call->name;
-    status = asked->call->run(pool, input);
+    *phase = call->name;
+    if (call->start)
+        status = call->start(pool, input);
+    uint64_t submitted = now_ns();
+    if (status == 0)
+        status = call->finish(pool, input);
     measured->phase_ns[RUN_SUBMIT] = submitted - opened;
     measured->phase_ns[RUN_COLLECT] = now_ns() - submitted;
     if (status)
@@ -149,27 +125,32 @@ static int measure_calls(const struct run_asked *asked, struct grain_pool *pool,
     return inspect(input, measured);
 }
 
-/* Opens, hands over, calls, closes. */
+/* Opens, hands over, calls, closes; a call that spawns its workers has no pool. */
 static int measure(const struct run_asked *asked, struct run_input *input, struct run_measured *measured,
                    const char **phase)
 {
-    struct grain_pool *pool;
-    struct grain_pool_stats stats = {0};
+    struct grain_pool *pool = NULL;
+    struct grain_pool_options options = {.backend = asked->backend, .workers = asked->workers};
+    struct grain_pool_stats stats = {.workers = input->workers};
     struct run_cpu self = cpu_of(RUSAGE_SELF), children_before = cpu_of(RUSAGE_CHILDREN);
     uint64_t begin = now_ns();
 
     *phase = "opening the pool";
-    int status =
-        grain_pool_open(&pool, &(struct grain_pool_options){.backend = asked->backend, .workers = asked->workers});
+    int status = asked->call->kind == RUN_SPAWNING ? 0 : grain_pool_open(&pool, &options);
     measured->phase_ns[RUN_OPEN] = now_ns() - begin;
     if (status)
         return status;
-    status = measure_calls(asked, pool, input, measured, phase);
-    grain_pool_stats(pool, &stats);
+    status = measure_calls(asked->call, pool, input, measured, phase);
+    run_call_clean(input);
     begin = now_ns();
-    grain_pool_close(pool);
-    grain_pool_join(pool);
-    grain_pool_free(pool);
+    if (pool) {
+        grain_pool_stats(pool, &stats);
+        grain_pool_close(pool);
+        grain_pool_join(pool);
+        grain_pool_free(pool);
+    } else {
+        leave_room(input);
+    }
     measured->phase_ns[RUN_CLOSE] = now_ns() - begin;
 
     for (int i = 0; i < RUN_PHASES; i++)
@@ -183,38 +164,111 @@ static int measure(const struct run_asked *asked, struct run_input *input, struc
     return status;
 }
 
-/* ---------------------------------------------------------------------------------- the subcommand */
+/* ---------------------------------------------------------------------------------------- one run */
 
 static int exit_code_of(int status)
 {
     return status == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
 }
 
-static int load(const struct run_asked *asked, struct matrix *data)
+static int load(const struct run_asked *asked, struct run_measured *measured)
 {
     char error[MATRIX_ERROR_MAX] = "";
-    int status = asked->input ? matrix_read(data, asked->input, error)
-                              : matrix_random(data, asked->rows, asked->columns, asked->seed, error);
-    if (status == 0)
-        return EXIT_FINE;
-    say_error(PROGRAM, "%s", error);
-    return exit_code_of(status);
+    struct matrix *data = &measured->data;
+    uint64_t offered = asked->rows ? asked->rows : ROWS_DEFAULT;
+    bool is_limited = asked->call->kind == RUN_SPAWNING && (!asked->rows || asked->all_calls);
+    uint64_t most = is_limited ? RUN_SPAWN_ROWS : UINT64_MAX;
+    int status = asked->input
+                     ? matrix_read(data, asked->input, error)
+                     : matrix_random(data, offered < most ? offered : most, asked->columns, asked->seed, error);
+    if (status) {
+        say_error(PROGRAM, "%s", error);
+        return exit_code_of(status);
+    }
+    measured->rows_offered = asked->input ? data->rows : offered;
+    matrix_shrink(data, most);
+    if (data->rows > most)
+        data->rows = most;
+    return EXIT_FINE;
+}
+
+void run_forget(struct run_measured *measured)
+{
+    free(measured->counts);
+    matrix_free(&measured->data);
+}
+
+int run_check_input(const struct run_asked *asked)
+{
+    struct run_measured measured = {0};
+    int code = load(asked, &measured);
+    run_forget(&measured);
+    return code;
+}
+
+bool run_counts_nothing(const char *backend)
+{
+    struct probe probe;
+    probe_backend(backend, &probe);
+    if (probe.status != 0 || probe.runs_tasks)
+        return false;
+    say_error(PROGRAM, "backend `%s' runs no tasks (it shows the cost of a call itself): there is nothing to count",
+              backend);
+    return true;
+}
+
+/* "on backend `fork'", for messages. */
+static const char *where(const struct run_asked *asked, char text[64])
+{
+    if (asked->call->kind == RUN_SPAWNING)
+        return "without a pool";
+    snprintf(text, 64, "on backend `%s'", asked->backend);
+    return text;
 }
 
 static int wrong(const struct run_asked *asked, const struct run_measured *measured)
 {
     size_t row = measured->wrong_row;
-    struct probe probe;
-    probe_backend(asked->backend, &probe);
-    if (probe.status == 0 && !probe.runs_tasks) {
-        say_error(PROGRAM, "backend `%s' runs no tasks (it shows the cost of a call itself): there is nothing to count",
-                  asked->backend);
+    char text[64];
+    if (run_counts_nothing(asked->backend))
         return EXIT_USAGE;
-    }
-    say_error(PROGRAM, "wrong result from backend `%s', call %s: row %zu was counted as %" PRId32, asked->backend,
-              asked->call->name, row, measured->counts[row]);
+    say_error(PROGRAM, "wrong result of call %s %s: row %zu was counted as %" PRId32, asked->call->name,
+              where(asked, text), row, measured->counts[row]);
     return EXIT_WRONG;
 }
+
+int run_once(const struct run_asked *asked, struct run_measured *measured)
+{
+    const struct run_call *call = asked->call;
+    int code = load(asked, measured);
+    if (code)
+        return code;
+    const struct matrix *data = &measured->data;
+    struct run_input input = {
+        .params = {{.columns = data->columns, .minimum = asked->minimum, .maximum = asked->maximum},
+                   kernel_find("howmany")},
+        .options = {.chunk = call->takes & RUN_TAKES_CHUNK ? asked->chunk : 0,
+                    .schedule = call->takes & RUN_TAKES_SCHEDULE ? asked->schedule : GRAIN_SCHEDULE_DEFAULT,
+                    .params = &input.params.base,
+                    .params_size = sizeof input.params.base},
+        .workers = asked->workers ? asked->workers : grain_cpu_count(),
+    };
+    input.items = (struct grain_in){NULL, data->rows, kernel_item_size(input.params.kernel, &input.params.base)};
+
+    if (call->kind == RUN_BLOCKING && !call->takes)
+        say_note(1, "%" PRIu64 " calls, one after the other: each waits for its result", data->rows);
+
+    char text[64];
+    const char *phase;
+    int status = measure(asked, &input, measured, &phase);
+    if (status) {
+        say_error(PROGRAM, "%s %s: %s", phase, where(asked, text), grain_strerror(status));
+        return EXIT_RUNTIME;
+    }
+    return measured->wrong_row < data->rows ? wrong(asked, measured) : EXIT_FINE;
+}
+
+/* ---------------------------------------------------------------------------------- the subcommand */
 
 static int show(const struct run_asked *asked, const struct run_measured *measured)
 {
@@ -228,42 +282,19 @@ static int show(const struct run_asked *asked, const struct run_measured *measur
     return EXIT_RUNTIME;
 }
 
-static int run(const struct run_asked *asked, struct run_measured *measured)
-{
-    int code = load(asked, &measured->data);
-    if (code)
-        return code;
-    struct matrix *data = &measured->data;
-    const struct kernel_params params = {
-        .columns = data->columns, .minimum = asked->minimum, .maximum = asked->maximum};
-    struct run_input input = {
-        .kernel = kernel_find("howmany"),
-        .params = &params,
-        .data = data,
-        .options = {.chunk = asked->chunk,
-                    .schedule = asked->schedule,
-                    .params = &params,
-                    .params_size = sizeof params},
-    };
-    if (!asked->call->claims_chunks)
-        say_note(1, "%" PRIu64 " calls, one after the other: each waits for its result", data->rows);
-
-    const char *phase;
-    int status = measure(asked, &input, measured, &phase);
-    if (status) {
-        say_error(PROGRAM, "%s on backend `%s': %s", phase, asked->backend, grain_strerror(status));
-        return EXIT_RUNTIME;
-    }
-    return measured->wrong_row < data->rows ? wrong(asked, measured) : show(asked, measured);
-}
-
 int command_run(int argc, char **argv)
 {
-    struct run_asked asked = {.call = &calls[1], .rows = 200000, .columns = 5, .seed = 100, .minimum = 4, .maximum = 8};
+    struct run_asked asked = run_defaults();
     argp_parse(&run_argp, argc, argv, 0, NULL, &asked);
+    if (asked.all_calls || asked.all_backends)
+        return run_all(&asked);
+    /* Without a pool nothing else would find out. */
+    if (asked.call->kind == RUN_SPAWNING && run_counts_nothing(asked.backend))
+        return EXIT_USAGE;
     struct run_measured measured = {0};
-    int code = run(&asked, &measured);
-    free(measured.counts);
-    matrix_free(&measured.data);
+    int code = run_once(&asked, &measured);
+    if (code == EXIT_FINE)
+        code = show(&asked, &measured);
+    run_forget(&measured);
     return code;
 }

@@ -9,18 +9,24 @@
 
 #include "command.h"
 #include "run.h"
+#include "run_calls.h"
 
 #define COUNTS_SHOWN 10
 #define INDENT       22
 #define WIDTH        79
 
-static const struct {
-    const char *name, *note;
-} phases[RUN_PHASES] = {
-    [RUN_OPEN] = {"open", "start the workers"},
-    [RUN_SUBMIT] = {"submit", "move the data to where the workers see it"},
-    [RUN_COLLECT] = {"collect", "the call, until every result is there"},
-    [RUN_CLOSE] = {"close", "stop the workers"},
+static const char *const phase_names[RUN_PHASES] = {
+    [RUN_OPEN] = "open", [RUN_SUBMIT] = "submit", [RUN_COLLECT] = "collect", [RUN_CLOSE] = "close"};
+
+/* What a phase includes depends on the kind of call. */
+#define START "start the workers"
+#define MOVE  "move the data to where the workers see it"
+#define STOP  "stop the workers"
+static const char *const phase_notes[RUN_KINDS][RUN_PHASES] = {
+    [RUN_BLOCKING] = {START, MOVE, "the call, until every result is there", STOP},
+    [RUN_QUEUED] = {START, "move the data; queue every call", "get every result", STOP},
+    [RUN_ITERATOR] = {START, "move the data; open the iterator", "take every result from it", STOP},
+    [RUN_SPAWNING] = {"nothing: there is no pool", MOVE, "start and wait for every process", "give the memory back"},
 };
 
 /* --------------------------------------------------------------------------------- what was found */
@@ -70,10 +76,13 @@ static int wrapped(int column, int64_t number)
 static void print_asked(const struct run_asked *asked, const struct run_measured *measured)
 {
     label("Backend");
-    printf("%s, %d worker%s\n", asked->backend, measured->workers, measured->workers == 1 ? "" : "s");
+    if (asked->call->kind == RUN_SPAWNING)
+        printf("none: every row is a process of its own, %d at a time\n", measured->workers);
+    else
+        printf("%s, %d worker%s\n", asked->backend, measured->workers, measured->workers == 1 ? "" : "s");
     label("Call");
     printf("%s", asked->call->name);
-    if (!asked->call->claims_chunks)
+    if (!(asked->call->takes & RUN_TAKES_CHUNK))
         printf(", one row a call");
     else if (asked->chunk == GRAIN_CHUNK_PYTHON)
         printf(", chunk python");
@@ -90,6 +99,10 @@ static void print_asked(const struct run_asked *asked, const struct run_measured
         printf("from %s\n", asked->input);
     else
         printf("RandomState(%" PRIu32 ").randint(0, 10)\n", asked->seed);
+    if (measured->rows_offered > measured->data.rows)
+        printf("%*s(the first of %" PRIu64 ": each costs a fork)\n", INDENT, "", measured->rows_offered);
+    if (measured->rows_offered > measured->data.rows && !asked->input)
+        printf("%*s(--rows N for another number)\n", INDENT, "");
 }
 
 static void print_found(const struct run_asked *asked, const struct run_measured *measured)
@@ -120,6 +133,12 @@ static void print_found(const struct run_asked *asked, const struct run_measured
     label("Checked");
     say_painted(SAY_GREEN, "all %" PRIu64 " counts are right", data->rows);
     putchar('\n');
+    if (!asked->call->is_unordered)
+        return;
+    label("Out of order");
+    printf("%" PRIu64 " of %" PRIu64 " results, ", measured->out_of_order, data->rows);
+    say_painted(SAY_DIM, "each after one of a later row");
+    putchar('\n');
 }
 
 static void print_cpu(const struct run_cpu *cpu, const char *whose)
@@ -141,9 +160,9 @@ void run_print_text(const struct run_asked *asked, const struct run_measured *me
     print_found(asked, measured);
     putchar('\n');
     for (int i = 0; i < RUN_PHASES; i++) {
-        label(phases[i].name);
+        label(phase_names[i]);
         printf("%10.3f ms   ", (double)measured->phase_ns[i] / 1e6);
-        say_painted(SAY_DIM, "%s", phases[i].note);
+        say_painted(SAY_DIM, "%s", phase_notes[asked->call->kind][i]);
         putchar('\n');
     }
     label("total");
@@ -180,16 +199,16 @@ static json_t *json_found(const struct run_measured *measured)
                      "total", (json_int_t)total_of(measured), "histogram", buckets, "correct", 1);
 }
 
-static json_t *json_phases(const struct run_measured *measured)
+static json_t *json_phases(const struct run_asked *asked, const struct run_measured *measured)
 {
     json_t *out = json_object();
     for (int i = 0; i < RUN_PHASES; i++) {
         char key[16];
-        snprintf(key, sizeof key, "%s_ns", phases[i].name);
+        snprintf(key, sizeof key, "%s_ns", phase_names[i]);
         json_object_set_new(out, key, json_integer((json_int_t)measured->phase_ns[i]));
     }
     json_object_set_new(out, "total_ns", json_integer((json_int_t)measured->wall_ns));
-    json_object_set_new(out, "blocking", json_true());
+    json_object_set_new(out, "blocking", json_boolean(asked->call->start == NULL));
     return out;
 }
 
@@ -210,23 +229,34 @@ static json_t *json_source(const struct run_asked *asked)
 
 static json_t *json_chunk(const struct run_asked *asked)
 {
-    if (!asked->call->claims_chunks)
+    if (!(asked->call->takes & RUN_TAKES_CHUNK))
         return json_null();
     if (asked->chunk > 0)
         return json_integer(asked->chunk);
     return json_string(asked->chunk == 0 ? "auto" : "python");
 }
 
-int run_print_json(const struct run_asked *asked, const struct run_measured *measured)
+json_t *run_json(const struct run_asked *asked, const struct run_measured *measured)
 {
     const struct matrix *data = &measured->data;
-    json_t *all =
-        json_pack("{s:i, s:s, s:i, s:s, s:o, s:s, s:I, s:i, s:o, s:i, s:i, s:o, s:o, s:o, s:o}", "processors",
-                  grain_cpu_count(), "backend", asked->backend, "workers", measured->workers, "call", asked->call->name,
-                  "chunk", json_chunk(asked), "schedule", grain_schedule_name(asked->schedule), "rows",
-                  (json_int_t)data->rows, "columns", data->columns, "source", json_source(asked), "min", asked->minimum,
-                  "max", asked->maximum, "found", json_found(measured), "phases", json_phases(measured), "cpu_caller",
-                  json_cpu(&measured->caller), "cpu_everyone", json_cpu(&measured->everyone));
+    const struct run_call *call = asked->call;
+    const char *backend = call->kind == RUN_SPAWNING ? NULL : asked->backend;
+    enum grain_schedule schedule = call->takes & RUN_TAKES_SCHEDULE ? asked->schedule : GRAIN_SCHEDULE_DEFAULT;
+    json_t *all = json_pack("{s:i, s:s?, s:i, s:s, s:o, s:s, s:I, s:I, s:i, s:o, s:i, s:i, s:o, s:o, s:o, s:o}",
+                            "processors", grain_cpu_count(), "backend", backend, "workers", measured->workers, "call",
+                            call->name, "chunk", json_chunk(asked), "schedule", grain_schedule_name(schedule), "rows",
+                            (json_int_t)data->rows, "rows_offered", (json_int_t)measured->rows_offered, "columns",
+                            data->columns, "source", json_source(asked), "min", asked->minimum, "max", asked->maximum,
+                            "found", json_found(measured), "phases", json_phases(asked, measured), "cpu_caller",
+                            json_cpu(&measured->caller), "cpu_everyone", json_cpu(&measured->everyone));
+    if (all && call->is_unordered)
+        json_object_set_new(all, "out_of_order", json_integer((json_int_t)measured->out_of_order));
+    return all;
+}
+
+int run_print_json(const struct run_asked *asked, const struct run_measured *measured)
+{
+    json_t *all = run_json(asked, measured);
     int failed = !all || json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(all);
