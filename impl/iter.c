@@ -15,7 +15,7 @@
 
 struct slot {
     struct grain_future *future; /* NULL: free */
-    size_t index;
+    size_t index;                /* of the item; of a free slot under imap_unordered: the next free one */
 };
 
 struct grain_iter {
@@ -30,6 +30,8 @@ struct grain_iter {
     size_t given;      /* items taken from the source */
     size_t taken;      /* results delivered: under imap the next one's index */
     size_t window, under_way;
+    size_t free_slot; /* under imap_unordered: the first of those that are free */
+    size_t looked;    /* and where the last result was found: the next is likely to be close behind */
     struct grain_error error;
     bool has_error;
     char *item, *results; /* one item; a result a slot */
@@ -45,12 +47,9 @@ static void *result_at(struct grain_iter *iter, size_t slot)
 static void fill(struct grain_iter *iter)
 {
     for (size_t k = 0; k < iter->window && iter->source_status == 1; k++) {
-        size_t slot = iter->given % iter->window;
+        size_t slot = iter->is_ordered ? iter->given % iter->window : iter->free_slot;
         if (iter->under_way == iter->window)
             return;
-        if (!iter->is_ordered)
-            for (slot = 0; iter->slots[slot].future; slot++)
-                ;
         iter->source_status = iter->next(iter->source, iter->item);
         if (iter->source_status != 1)
             return;
@@ -60,6 +59,7 @@ static void fill(struct grain_iter *iter)
             iter->source_status = status;
             return;
         }
+        iter->free_slot = iter->slots[slot].index;
         iter->slots[slot].index = iter->given++;
         iter->under_way++;
     }
@@ -117,6 +117,8 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
                                 .item = item,
                                 .results = results};
     iter->options.chunk = 0;
+    for (size_t slot = 0; slot < window; slot++)
+        iter->slots[slot].index = slot + 1;
     if (params)
         iter->options.params = memcpy(item + item_room, options->params, params);
     fill(iter);
@@ -138,31 +140,40 @@ int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, grain_next
 }
 
 /* The slot of a result that is there; -1: none. */
-static long ready_slot(const struct grain_iter *iter)
+static long ready_slot(struct grain_iter *iter)
 {
     if (iter->is_ordered) {
         size_t slot = iter->taken % iter->window;
         return grain_future_ready(iter->slots[slot].future) ? (long)slot : -1;
     }
-    for (size_t slot = 0; slot < iter->window; slot++)
-        if (iter->slots[slot].future && grain_future_ready(iter->slots[slot].future))
+    for (size_t k = 0; k < iter->window; k++) {
+        size_t slot = (iter->looked + 1 + k) % iter->window;
+        if (iter->slots[slot].future && grain_future_ready(iter->slots[slot].future)) {
+            iter->looked = slot;
             return (long)slot;
+        }
+    }
     return -1;
 }
 
-/* Waits for some result: its slot, -ETIMEDOUT, or why waiting is no use; looking at the oldest for a millisecond at a time. */
-static long slot_await(const struct grain_iter *iter, uint64_t timeout_ns)
+static size_t oldest_slot(const struct grain_iter *iter)
 {
     size_t oldest = iter->taken % iter->window;
     for (size_t k = 0; !iter->is_ordered && k < iter->window; k++)
         if (iter->slots[k].future && (!iter->slots[oldest].future || iter->slots[k].index < iter->slots[oldest].index))
             oldest = k;
+    return oldest;
+}
+
+/* Waits for some result: its slot, -ETIMEDOUT, or why waiting is no use; looking at the oldest for a millisecond at a time. */
+static long slot_await(struct grain_iter *iter, uint64_t timeout_ns)
+{
     for (;;) {
         long slot = ready_slot(iter);
         if (slot >= 0 || timeout_ns == 0)
             return slot >= 0 ? slot : -ETIMEDOUT;
         uint64_t step = iter->is_ordered || timeout_ns < LOOK_NS ? timeout_ns : LOOK_NS;
-        int status = grain_future_wait(iter->slots[oldest].future, step);
+        int status = grain_future_wait(iter->slots[oldest_slot(iter)].future, step);
         if (status && status != -ETIMEDOUT) /* a forked child, a callback */
             return status;
         if (status && timeout_ns != GRAIN_FOREVER)
@@ -198,6 +209,8 @@ int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64
     }
     grain_future_free(future);
     iter->slots[slot].future = NULL;
+    iter->slots[slot].index = iter->free_slot;
+    iter->free_slot = (size_t)slot;
     iter->under_way--;
     iter->taken++;
     fill(iter);
