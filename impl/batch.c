@@ -170,6 +170,7 @@ static bool call_append(struct batch *batch, const struct job *job)
     if (arg)
         memcpy(arg, job->items, job->item_size);
     *call = (struct job_call){.task = job->task, .arg = arg, .result = result, .params = params};
+    job_call_limit(&batch->job, call, job);
     return true;
 }
 

@@ -56,7 +56,7 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
     const struct grain_backend *backend = pool->core.backend;
     if (options->struct_size != 0 && options->struct_size != sizeof *options)
         return -EINVAL;
-    if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT)
+    if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT || options->retries < 0)
         return -EINVAL;
     if (job->count > COUNT_MAX)
         return -EOVERFLOW;
@@ -74,6 +74,10 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
         return -ENOTSUP;
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;
+    job->retries = options->retries;
+    job->task_timeout_ns = options->task_timeout_ns;
+    if (job->task_timeout_ns && job->form == JOB_TASK)
+        job->form = JOB_LIMITED;
     return chunk_resolve(job, options->chunk, pool->core.workers);
 }
 
