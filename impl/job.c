@@ -212,13 +212,26 @@ static uintptr_t place(const void *data, size_t index, size_t size)
     return (uintptr_t)data + index * size;
 }
 
+/* Makes [begin, end) the running chunk. Should the worker be killed between two of these stores, its replacement finds
+ * either the chunk before, which has ended, or one without items at `begin`, which has not begun. */
+static void chunk_begin(struct grain_context *ctx, size_t begin, size_t end)
+{
+    ctx->end = begin;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    job_set_index(ctx, begin);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ctx->unfailed = begin;
+    ctx->gap = begin;
+    ctx->failed_here = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ctx->end = end;
+}
+
 static void run_chunk(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     const void *items = (const void *)place(job->items, begin, job->item_size);
     void *results = (void *)place(job->results, begin, job->result_size);
-    job_set_index(ctx, begin);
-    ctx->gap = begin;
-    ctx->failed_here = 0;
+    chunk_begin(ctx, begin, end);
     char late[LATE_TEXT];
     limit_begin(ctx, job->task_timeout_ns);
     int code = job->chunk_task(items, results, end - begin, ctx);
@@ -304,14 +317,14 @@ static size_t run_limited(const struct job *job, size_t begin, size_t end, struc
 size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     ctx->job = job;
-    ctx->unfailed = begin;
-    ctx->end = end;
     ctx->base = 0;
     ctx->params = job->params;
     if (job->form == JOB_CHUNK) {
         run_chunk(job, begin, end, ctx);
         return end;
     }
+    ctx->unfailed = begin;
+    ctx->end = end;
     if (job->form == JOB_LIMITED || (job->form == JOB_STAR && job->task_timeout_ns))
         return run_limited(job, begin, end, ctx);
     if (job->form == JOB_STAR)

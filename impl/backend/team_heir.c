@@ -131,7 +131,7 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     uint64_t at = job_index(&slot->ctx);
     if (begin < end && at >= begin && at < end && !is_unclaimed(&job->job, at)) {
         uint64_t after = job->job.form == JOB_CHUNK ? slot->ctx.end : at + 1;
-        if (retry_prepare(slot, &job->job, at, after))
+        if (after > at && retry_prepare(slot, &job->job, at, after))
             after = at;
         else
             tasks_fail(slot, &job->job, &ticket_part(worker->team, ticket)->outcome, at, after);
