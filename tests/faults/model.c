@@ -47,7 +47,7 @@ static const struct model_scenario quick[] = {
     {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
     {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
-    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 1, .workers = 1, .kills = 2, .retries = 1},
+    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 1, .workers = 1, .kills = 3, .retries = 2},
     {STATIC, .count = 2, .chunk = 2, .jobs = 1, .workers = 1, .kills = 2, .retries = 2, .form = JOB_CHUNK},
 };
 
