@@ -8,6 +8,7 @@
  *   worker      the supervisor is its parent (SIGCHLD on a signalfd, waitpid on its pid)
  *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); a caller that sleeps looks ten times a second
  *   caller      a pidfd opened before the fork; where the kernel has none, getppid() ten times a second
+ * Tasks with a limit (task_timeout_ns): supervisor_watch.c.
  */
 #ifndef GRAIN_BACKEND_SUPERVISOR_H
 #define GRAIN_BACKEND_SUPERVISOR_H
