@@ -122,6 +122,8 @@ struct apply {
     const void *arg;
     void *result;
     size_t arg_size, result_size, params_size;
+    uint64_t task_timeout_ns;
+    int retries;
 };
 
 struct grain_pool;

@@ -54,7 +54,7 @@ static const struct grain_call_options no_options;
 static int options_check(const struct grain_call_options *options)
 {
     bool is_known = options->struct_size == 0 || options->struct_size == sizeof *options;
-    return is_known && (unsigned)options->schedule < GRAIN_SCHEDULE_COUNT ? 0 : -EINVAL;
+    return is_known && (unsigned)options->schedule < GRAIN_SCHEDULE_COUNT && options->retries >= 0 ? 0 : -EINVAL;
 }
 
 /* The schedule of a call: what was asked for, if the backend has it. */
@@ -88,6 +88,10 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
         return -ENOTSUP;
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;
+    job->retries = options->retries;
+    job->task_timeout_ns = options->task_timeout_ns;
+    if (job->task_timeout_ns && job->form == JOB_TASK)
+        job->form = JOB_LIMITED;
     return chunk_resolve(job, options->chunk, pool->core.workers);
 }
 
@@ -266,7 +270,9 @@ int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *a
                           .result = result,
                           .arg_size = arg_size,
                           .result_size = result_size,
-                          .params_size = options->params_size};
+                          .params_size = options->params_size,
+                          .task_timeout_ns = options->task_timeout_ns,
+                          .retries = options->retries};
     int status = pool_look(pool);
     if (status == 0)
         status = apply_check(pool, &apply, options);

@@ -142,11 +142,13 @@ struct grain_call_options {
     struct grain_report *report; /* NULL: no report wanted; of an asynchronous call: filled when its future is ready */
     grain_callback_fn callback;  /* asynchronous calls only */
     grain_error_fn error_callback;
-    void *user;  /* for the callbacks */
-    int retries; /* how often a task whose worker died is run again (fork), at chunk 1 */
-    uint64_t
-        task_timeout_ns; /* a task that runs longer fails with -ETIMEDOUT; 0: as long as it takes. Where workers are
-                                 processes it is stopped within 1.25 x this + 10 ms, else told of when it returns */
+    void *user; /* for the callbacks */
+    /* How often a task whose worker died (fork) is run again, alone, before it fails; of map_chunks: each item of the
+     * chunk as a chunk of one. Not one that returned a failure, told of one, or took too long. */
+    int retries;
+    /* A task that takes longer fails with -ETIMEDOUT; 0: it may. Where workers are processes it is stopped within 1.25 x
+     * this + 10 ms; threads cannot be, there it fails when it returns. Of map_chunks it is the time of a chunk. */
+    uint64_t task_timeout_ns;
 };
 
 /* What a pool has done so far. */

@@ -83,7 +83,7 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
     if (!options)
         options = &defaults;
     if (!task || !next || (options->chunk < 0 && options->chunk != GRAIN_CHUNK_PYTHON) || options->callback ||
-        options->error_callback || options->report)
+        options->error_callback || options->report || options->retries < 0)
         return -EINVAL;
     int status = pool_enter(pool);
     if (status)

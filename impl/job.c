@@ -2,10 +2,12 @@
  *
  * Running the tasks of a job, and keeping what failed. job_run() is the only place where user code is
  * called. Its fast path is one indirect call and one test a task; everything about failures is out of
- * line.
+ * line, and tasks with a limit have a loop of their own.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "job.h"
@@ -123,13 +125,13 @@ int grain_context_fail(struct grain_context *ctx, int code, const char *text)
     return task_fail(ctx, ctx->index, code, text);
 }
 
-/* A chunk task returned non-zero: all its items that have not failed yet fail with that code. */
-static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int code)
+/* A chunk task failed as a whole: all its items that have not failed yet fail with that code. */
+static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text)
 {
     size_t rest = end - begin - ctx->failed_here;
     if (rest == 0)
         return;
-    fail_one(ctx, ctx->gap, code, NULL);
+    fail_one(ctx, ctx->gap, code, text);
     ctx->outcome->failed += rest - 1;
     if (!ctx->job->codes)
         return;
@@ -138,22 +140,87 @@ static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int c
             ctx->job->codes[i] = code;
 }
 
+/* ------------------------------------------------------------------------------------- limits */
+
+#define LATE_TEXT 128
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The task at ctx->index begins. The fence keeps the compiler from storing the deadline before the index: a worker that
+ * is stopped and killed for it has died in that task and no other. */
+static void limit_begin(struct grain_context *ctx, uint64_t limit_ns)
+{
+    if (limit_ns == 0)
+        return;
+    uint64_t now = clock_ns();
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&ctx->deadline_ns, limit_ns < UINT64_MAX - now ? now + limit_ns : UINT64_MAX, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* It has returned. True when that was too late; then text says so. */
+static bool limit_end(struct grain_context *ctx, uint64_t limit_ns, char text[LATE_TEXT])
+{
+    if (limit_ns == 0)
+        return false;
+    uint64_t deadline = ctx->deadline_ns;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&ctx->deadline_ns, 0, __ATOMIC_RELAXED);
+    uint64_t now = clock_ns();
+    if (now <= deadline)
+        return false;
+    snprintf(text, LATE_TEXT, "the task took %.3f ms; its limit is %.3f ms", (double)(now - deadline + limit_ns) * 1e-6,
+             (double)limit_ns * 1e-6);
+    return true;
+}
+
+/* A task returned too late: that is its failure, whatever it returned, unless it has told of another one itself. */
+static void fail_late(struct grain_context *ctx, size_t index, const char *text)
+{
+    if (ctx->unfailed <= index)
+        task_fail(ctx, index, -ETIMEDOUT, text);
+}
+
+/* --------------------------------------------------------------------------------------- running */
+
 /* Where an item lies. In integers: data of no size may be NULL, and NULL plus nothing is undefined in C. */
 static uintptr_t place(const void *data, size_t index, size_t size)
 {
     return (uintptr_t)data + index * size;
 }
 
+/* Makes [begin, end) the running chunk. Should the worker be killed between two of these stores, its replacement finds
+ * either the chunk before, which has ended, or one without items at `begin`, which has not begun. */
+static void chunk_begin(struct grain_context *ctx, size_t begin, size_t end)
+{
+    ctx->end = begin;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    job_set_index(ctx, begin);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ctx->unfailed = begin;
+    ctx->gap = begin;
+    ctx->failed_here = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ctx->end = end;
+}
+
 static void run_chunk(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     const void *items = (const void *)place(job->items, begin, job->item_size);
     void *results = (void *)place(job->results, begin, job->result_size);
-    job_set_index(ctx, begin);
-    ctx->gap = begin;
-    ctx->failed_here = 0;
+    chunk_begin(ctx, begin, end);
+    char late[LATE_TEXT];
+    limit_begin(ctx, job->task_timeout_ns);
     int code = job->chunk_task(items, results, end - begin, ctx);
-    if (code)
-        fail_rest(ctx, begin, end, code);
+    if (limit_end(ctx, job->task_timeout_ns, late))
+        fail_rest(ctx, begin, end, -ETIMEDOUT, late);
+    else if (code)
+        fail_rest(ctx, begin, end, code, NULL);
 }
 
 /* Out of line: a task failed, or somebody asked for attention, or both. Returns the end of the run. */
@@ -176,7 +243,11 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
             ctx->base = i;
             ctx->end = i + 1; /* other calls are none of its business */
             ctx->params = call->params;
+            char late[LATE_TEXT];
+            limit_begin(ctx, job->task_timeout_ns);
             int code = call->task(call->arg, call->result, ctx);
+            if (limit_end(ctx, job->task_timeout_ns, late))
+                fail_late(ctx, i, late);
             if (code && ctx->unfailed <= i)
                 task_fail(ctx, i, code, NULL);
             if (ctx->unfailed <= i)
@@ -188,15 +259,38 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
     return end;
 }
 
-static size_t run_star(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+static inline int star_call(const struct job *job, size_t index, struct grain_context *ctx)
 {
     const void *args[GRAIN_COLUMNS_MAX];
+    for (size_t c = 0; c < job->column_count; c++)
+        args[c] = (const void *)place(job->columns[c].data, index, job->columns[c].stride);
+    return job->star_task(args, (void *)place(job->results, index, job->result_size), ctx);
+}
+
+static size_t run_star(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
     for (size_t i = begin; i < end; i++) {
-        for (size_t c = 0; c < job->column_count; c++)
-            args[c] = (const void *)place(job->columns[c].data, i, job->columns[c].stride);
         job_set_index(ctx, i);
-        int code = job->star_task(args, (void *)place(job->results, i, job->result_size), ctx);
+        int code = star_call(job, i, ctx);
         if (__builtin_expect(((uint32_t)code | job_is_asked(ctx)) != 0, 0))
+            end = task_noted(ctx, i, end, code);
+    }
+    return end;
+}
+
+/* Tasks, or tasks over columns, with a limit. */
+static size_t run_limited(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
+    for (size_t i = begin; i < end; i++) {
+        char late[LATE_TEXT];
+        const void *item = (const void *)place(job->items, i, job->item_size);
+        job_set_index(ctx, i);
+        limit_begin(ctx, job->task_timeout_ns);
+        int code = job->form == JOB_STAR ? star_call(job, i, ctx)
+                                         : job->task(item, (void *)place(job->results, i, job->result_size), ctx);
+        if (limit_end(ctx, job->task_timeout_ns, late))
+            fail_late(ctx, i, late);
+        if (code || job_is_asked(ctx))
             end = task_noted(ctx, i, end, code);
     }
     return end;
@@ -205,14 +299,16 @@ static size_t run_star(const struct job *job, size_t begin, size_t end, struct g
 size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     ctx->job = job;
-    ctx->unfailed = begin;
-    ctx->end = end;
     ctx->base = 0;
     ctx->params = job->params;
     if (job->form == JOB_CHUNK) {
         run_chunk(job, begin, end, ctx);
         return end;
     }
+    ctx->unfailed = begin;
+    ctx->end = end;
+    if (job->form == JOB_LIMITED || (job->form == JOB_STAR && job->task_timeout_ns))
+        return run_limited(job, begin, end, ctx);
     if (job->form == JOB_STAR)
         return run_star(job, begin, end, ctx);
     if (job->form == JOB_CALLS)

@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-enum job_form { JOB_TASK, JOB_CHUNK, JOB_STAR, JOB_CALLS };
+/* JOB_LIMITED is JOB_TASK with a task_timeout_ns: a form of its own, so that the loop of JOB_TASK need not ask. */
+enum job_form { JOB_TASK, JOB_CHUNK, JOB_STAR, JOB_CALLS, JOB_LIMITED };
 
 /* One queued call of apply; a job of form JOB_CALLS has an array of them for items, in memory that workers see. Who
  * leaves CALL_PENDING does so by compare-and-swap: the worker that is about to run it, or whoever takes it back. A call
@@ -48,7 +49,7 @@ struct job {
     /* What it takes to run a task: the first 64 bytes, one cache line where a job is aligned to that. */
     enum job_form form;
     enum grain_schedule schedule;
-    grain_task_fn task; /* JOB_TASK */
+    grain_task_fn task; /* JOB_TASK, JOB_LIMITED */
     const void *items;
     void *results;
     const void *params;
@@ -62,6 +63,8 @@ struct job {
     size_t params_size;
     struct job_errors *errors; /* JOB_CALLS */
     int *codes;                /* count entries, zeroed before the job starts, or NULL */
+    uint64_t task_timeout_ns;  /* 0: none */
+    int retries;               /* how often a task is run again when its worker died */
 
     /* Written by the backend before run or wait returns. */
     struct job_outcome outcome;
@@ -76,8 +79,9 @@ void job_clear(struct job *job);
 void job_describe(struct job *job, const struct job *from);
 
 /* The worker's side of a call; tasks see it as an opaque handle. One per worker. Whoever calls job_run() sets worker,
- * pid and outcome, and heed where somebody may ask for attention; the rest is job_run()'s own. Others touch two words
- * of a running worker's, both through job_index(), job_ask(): they may read `index` and set `attention`. */
+ * pid and outcome, and heed where somebody may ask for attention; the rest is job_run()'s own. Others touch three words
+ * of a running worker's, through job_index(), job_ask(), job_deadline_ns(): they may read `index` and `deadline_ns`, and
+ * set `attention`. */
 struct grain_context {
     const struct job *job;
     struct job_outcome *outcome;
@@ -95,6 +99,9 @@ struct grain_context {
     const void *params; /* of the running task */
     void *owner;        /* whose context it is, for heed */
     int pid;            /* the worker process, 0 where workers are threads */
+    /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC); 0: it may take as long as it likes,
+     * or none runs. Stored after `index`, cleared as soon as the task has returned. */
+    uint64_t deadline_ns;
 };
 
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
@@ -113,6 +120,12 @@ static inline void job_ask(struct grain_context *ctx)
     __atomic_store_n(&ctx->attention, 1, __ATOMIC_RELAXED);
 }
 
+/* acquire: who stops a worker and then looks sees all that it stored before it was stopped. */
+static inline uint64_t job_deadline_ns(const struct grain_context *ctx)
+{
+    return __atomic_load_n(&ctx->deadline_ns, __ATOMIC_ACQUIRE);
+}
+
 /* For the worker: where it is, and whether somebody asked. */
 static inline void job_set_index(struct grain_context *ctx, size_t index)
 {
@@ -122,6 +135,12 @@ static inline void job_set_index(struct grain_context *ctx, size_t index)
 static inline uint32_t job_is_asked(const struct grain_context *ctx)
 {
     return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
+}
+
+/* Whether the job is one task and nothing else: no limit, no retries. */
+static inline bool job_is_single(const struct job *job)
+{
+    return job->count == 1 && job->form == JOB_TASK && job->retries == 0;
 }
 
 /* Takes a call out of CALL_PENDING; false when somebody else has done so. */

@@ -117,6 +117,12 @@ static bool call_append(struct batch *batch, const struct apply *apply, const vo
     return true;
 }
 
+/* The calls of a batch share what they share as a job. */
+static bool may_append(const struct batch *batch, const struct apply *apply)
+{
+    return batch->job.retries == apply->retries && batch->job.task_timeout_ns == apply->task_timeout_ns;
+}
+
 static bool is_open(const struct batch *batch)
 {
     return batch && batch->is_calls && atomic_load_explicit(&batch->phase, memory_order_relaxed) == BATCH_OPEN;
@@ -137,6 +143,8 @@ static int batch_begin(struct grain_pool *pool, const struct apply *apply, const
         pool_leave(pool);
         return -ENOMEM;
     }
+    batch->job.retries = apply->retries;
+    batch->job.task_timeout_ns = apply->task_timeout_ns;
     queue_push(pool->async, batch);
     *out = batch;
     return 0;
@@ -150,7 +158,7 @@ static int batch_append(struct grain_pool *pool, const struct apply *apply, cons
     if (!is_open(*out))
         return batch_begin(pool, apply, params, out);
     int status = pool_phase(pool);
-    if (status || call_append(*out, apply, params))
+    if (status || (may_append(*out, apply) && call_append(*out, apply, params)))
         return status;
     atomic_store_explicit(&(*out)->phase, BATCH_SEALED, memory_order_relaxed);
     if ((*out)->count == async->next_room && async->next_room < BATCH_CALLS_MAX)

@@ -140,12 +140,11 @@ static int single_run_in(struct fork_state *state, struct cargo *cargo, struct j
     return status;
 }
 
-static int fork_run(struct backend_pool *pool, struct job *job)
+static int call_run(struct backend_pool *pool, struct fork_state *state, struct job *job)
 {
-    struct fork_state *state = pool->state;
     struct cargo cargo;
     cargo_init(&cargo, &state->arena, team_job_take(&state->front), job);
-    bool is_single = job->count == 1 && job->form == JOB_TASK;
+    bool is_single = job_is_single(job);
     int status = is_single ? single_run_in(state, &cargo, job) : job_run_in(state, &cargo, job, pool->workers);
     if (status == -ENOTRECOVERABLE || status == -ECANCELED)
         return status; /* workers may still be in it: its memory goes with the pool */
@@ -153,6 +152,18 @@ static int fork_run(struct backend_pool *pool, struct job *job)
         __atomic_sub_fetch(&state->bytes_now, cargo.bytes, __ATOMIC_RELAXED);
     cargo_drop(&cargo);
     team_job_return(&state->front, cargo.place);
+    return status;
+}
+
+static int fork_run(struct backend_pool *pool, struct job *job)
+{
+    struct fork_state *state = pool->state;
+    bool is_limited = job->task_timeout_ns > 0;
+    if (is_limited)
+        supervisor_limit(&state->supervisor, job->task_timeout_ns);
+    int status = call_run(pool, state, job);
+    if (is_limited)
+        supervisor_unlimit(&state->supervisor);
     return status;
 }
 

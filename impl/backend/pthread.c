@@ -95,7 +95,7 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
     struct pthread_state *state = pool->state;
     struct team_job *place = team_job_take(&state->front);
     job_describe(&place->job, job);
-    bool is_single = job->count == 1 && job->form == JOB_TASK;
+    bool is_single = job_is_single(job);
     int status;
     if (is_single) {
         team_submit_single(&state->front, place);

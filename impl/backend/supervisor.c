@@ -29,6 +29,8 @@ struct boss {
     bool was_killed; /* SIGKILL has been sent */
     int deaths_in_a_row;
     uint64_t progress; /* pieces run when the last worker died */
+    uint64_t pardoned; /* deaths that led to another try, until then */
+    uint64_t watch_ns; /* after which time running tasks' limits are to be looked at; UINT64_MAX: none has one */
 };
 
 /* Handlers point into code that must not run here; the terminal's signals are the caller's business. */
@@ -101,16 +103,27 @@ static uint64_t progress_of(const struct team *team)
     return sum;
 }
 
-/* Whether workers die faster than they get anything done: after max(8, 4 P) in a row the pool is lost.
+static uint64_t pardons_of(const struct team *team)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < team->workers; i++)
+        sum += atomic_load_explicit(&team->slots[i].pardoned, memory_order_relaxed);
+    return sum;
+}
+
+/* Whether workers die faster than they get anything done: after max(8, 4 P) in a row the pool is lost. Deaths after which
+ * a task was tried again (`retries`) count neither way: the caller has said how many there may be.
  * Before that each further death waits a little longer. A storm of kills between finished chunks is
  * survived for ever. */
 static bool is_hopeless(struct boss *boss)
 {
     const struct team *team = boss->crew->team;
     int patience = 4 * team->workers > 8 ? 4 * team->workers : 8;
-    uint64_t progress = progress_of(team);
-    boss->deaths_in_a_row = progress == boss->progress ? boss->deaths_in_a_row + 1 : 1;
+    uint64_t progress = progress_of(team), pardoned = pardons_of(team);
+    int forgiven = (int)(pardoned - boss->pardoned);
+    boss->deaths_in_a_row = progress == boss->progress ? boss->deaths_in_a_row + 1 - forgiven : 1;
     boss->progress = progress;
+    boss->pardoned = pardoned;
     if (boss->deaths_in_a_row > 2)
         usleep((useconds_t)(1000 << (boss->deaths_in_a_row < 8 ? boss->deaths_in_a_row - 3 : 5)));
     return boss->deaths_in_a_row > patience;
@@ -123,7 +136,9 @@ static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status
     slot->dead_pid = pid;
     slot->dead_signo = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
     slot->dead_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
-    if (!is_hopeless(boss)) {
+    slot->ctx.deadline_ns = 0;                  /* the dead one's */
+    bool is_overdue = slot->overdue_pid == pid; /* the task's fault, and told of */
+    if (is_overdue || !is_hopeless(boss)) {
         /* Short of processes or memory: try again for about a second before giving up. */
         crew->replaced++; /* before the replacement can finish a job whose caller looks at it */
         for (int attempt = 0; attempt < 10; attempt++) {
@@ -187,13 +202,19 @@ static void ending_go_on(struct boss *boss)
     }
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int poll_timeout_ms(const struct boss *boss)
 {
-    if (boss->is_ending && !boss->was_killed) {
-        uint64_t left_ms = boss->crew->grace_ns / 1000000u + 1;
-        return left_ms < TICK_MS ? (int)left_ms : TICK_MS;
-    }
-    return boss->caller_fd < 0 || boss->child_fd < 0 ? TICK_MS : -1;
+    uint64_t timeout_ms = boss->caller_fd < 0 || boss->child_fd < 0 ? TICK_MS : UINT64_MAX;
+    if (boss->is_ending && !boss->was_killed)
+        timeout_ms = smaller(TICK_MS, boss->crew->grace_ns / 1000000u + 1);
+    if (boss->watch_ns != UINT64_MAX)
+        timeout_ms = smaller(timeout_ms, smaller(TICK_MS, boss->watch_ns / 1000000u + 1));
+    return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
 }
 
 static void drain(int fd)
@@ -210,7 +231,8 @@ _Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd,
                         .caller_fd = caller_fd,
                         .caller = caller,
                         .self = getpid(),
-                        .mask = mask};
+                        .mask = mask,
+                        .watch_ns = UINT64_MAX};
     sigset_t children = *mask;
     sigaddset(&children, SIGCHLD);
     signals_reset(&children);
@@ -239,6 +261,7 @@ _Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd,
             give_up(&boss, 1);
         ending_go_on(&boss);
         workers_reap(&boss);
+        boss.watch_ns = supervisor_watch(crew);
     }
     _exit(0);
 }

@@ -8,6 +8,7 @@
  *   worker      the supervisor is its parent (SIGCHLD on a signalfd, waitpid on its pid)
  *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); a caller that sleeps looks ten times a second
  *   caller      a pidfd opened before the fork; where the kernel has none, getppid() ten times a second
+ * Tasks with a limit (task_timeout_ns): supervisor_watch.c.
  */
 #ifndef GRAIN_BACKEND_SUPERVISOR_H
 #define GRAIN_BACKEND_SUPERVISOR_H
@@ -27,6 +28,7 @@ struct crew {
     struct team *team;
     const void *mark; /* what job_current_pool() says in the workers */
     uint64_t grace_ns;
+    _Atomic uint64_t limit_ns; /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
 };
 
 /* What the caller keeps of it. */
@@ -35,6 +37,8 @@ struct supervisor {
     pid_t pid;
     int command_fd; /* eventfd: a write makes the supervisor look at the team's phase */
     bool is_reaped;
+    pthread_mutex_t lock; /* guards limited, with crew->limit_ns */
+    unsigned limited;     /* calls with a limit that run */
 };
 
 /* Forks the supervisor and waits until it has forked the workers. 0 or -errno; then nothing is left. */
@@ -46,6 +50,14 @@ void supervisor_notify(const struct supervisor *supervisor);
 
 /* Waits until it is gone, and all workers with it. */
 void supervisor_join(struct supervisor *supervisor);
+
+/* Caller: around a call whose tasks may take limit_ns each: meanwhile the supervisor watches them. */
+void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns);
+void supervisor_unlimit(struct supervisor *supervisor);
+
+/* The supervisor's: kills the workers whose tasks have had their time. Returns after how many nanoseconds it wants to
+ * look again; UINT64_MAX: no need. */
+uint64_t supervisor_watch(struct crew *crew);
 
 /* Whether it still runs. */
 bool supervisor_is_alive(const struct supervisor *supervisor);

@@ -62,6 +62,7 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     *supervisor = (struct supervisor){.crew = crew, .command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (supervisor->command_fd < 0)
         return -errno;
+    pthread_mutex_init(&supervisor->lock, NULL);
     struct start start = {.supervisor = supervisor, .caller = getpid()};
     start.caller_fd = (int)syscall(SYS_pidfd_open, start.caller, 0);
     int status = start_in_thread(&start);
@@ -69,6 +70,7 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
         close(start.caller_fd);
     if (status) {
         close(supervisor->command_fd);
+        pthread_mutex_destroy(&supervisor->lock);
         return status;
     }
     while (atomic_load_explicit(&crew->is_ready, memory_order_acquire) == 0 && supervisor_is_alive(supervisor))
@@ -87,6 +89,27 @@ void supervisor_notify(const struct supervisor *supervisor)
         return; /* full: it is awake already */
 }
 
+/* The shortest limit stays until no call with a limit runs: a look too many costs little. */
+void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
+{
+    _Atomic uint64_t *least = &supervisor->crew->limit_ns;
+    pthread_mutex_lock(&supervisor->lock);
+    bool is_news = supervisor->limited++ == 0 || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
+    if (is_news)
+        atomic_store_explicit(least, limit_ns, memory_order_relaxed);
+    pthread_mutex_unlock(&supervisor->lock);
+    if (is_news)
+        supervisor_notify(supervisor);
+}
+
+void supervisor_unlimit(struct supervisor *supervisor)
+{
+    pthread_mutex_lock(&supervisor->lock);
+    if (--supervisor->limited == 0)
+        atomic_store_explicit(&supervisor->crew->limit_ns, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&supervisor->lock);
+}
+
 /* waitid() with WNOWAIT leaves the status to whoever reaps. ECHILD: the host has reaped it, or ignores
  * SIGCHLD; either way it is gone. */
 bool supervisor_is_alive(const struct supervisor *supervisor)
@@ -101,4 +124,5 @@ void supervisor_join(struct supervisor *supervisor)
     while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     close(supervisor->command_fd);
+    pthread_mutex_destroy(&supervisor->lock);
 }

@@ -33,7 +33,8 @@
  *                                         bytes in `units` lack the mark) and run by whoever completes the job
  *   giving back, between shrinking the    the same: the piece no longer says that they are its own, the
  *     piece and filling the range         range does not say so yet
- *   inside a task                         that task fails with -EOWNERDEAD; the rest of the piece is run
+ *   inside a task                         that task fails with -EOWNERDEAD, or with `retries` left is run again; the
+ *                                         rest of the piece is run
  *   after the last task, before the bytes the same: that task is reported dead although it had finished
  *   after the last bit, before `finished` sees that all bits are set, completes the job
  * The cursor of the running task costs nothing: it is the index that job_run() keeps in the context, and
@@ -110,8 +111,14 @@ struct team_slot {
     _Atomic uint32_t bell;                /* futex: moved on by whoever wakes it */
     _Atomic int cpu;                      /* where it is bound, -1: nowhere; set before it starts, then by the worker */
     int spare_cpu;                        /* worker: no worker's CPU, to step aside to when the caller is on its own */
-    /* Written by the supervisor before it forks a replacement. */
-    int dead_pid, dead_signo, dead_status;
+    /* Written by the supervisor before it forks a replacement; overdue_pid before it kills a worker whose task has had
+     * its time. */
+    int dead_pid, dead_signo, dead_status, overdue_pid;
+    /* Replacement: the tasks of the piece below `retry_end` are run again, one at a time; 0: none. `tried` is the one that
+     * was last begun again, for the `tries`-th time. */
+    _Atomic uint64_t retry_end, tried;
+    _Atomic int tries;
+    _Atomic uint64_t pardoned; /* how many deaths led to another try, for the supervisor's patience */
     struct ring ring;
 };
 

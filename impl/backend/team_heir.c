@@ -69,7 +69,57 @@ static bool is_unclaimed(const struct job *job, uint64_t index)
     return job->form == JOB_CALLS && job_call_state((const struct job_call *)job->items + index) == CALL_PENDING;
 }
 
-/* The task it died in fails (in chunk form: the chunk it was called with); the rest of its piece is run.
+/* Killed by the supervisor because its task had had its time. */
+static bool was_overdue(const struct team_slot *slot)
+{
+    return slot->overdue_pid != 0 && slot->overdue_pid == slot->dead_pid;
+}
+
+static void death_describe(struct grain_error *error, const struct team_slot *slot, uint64_t limit_ns)
+{
+    heir_describe(error, slot);
+    if (!was_overdue(slot))
+        return;
+    error->code = -ETIMEDOUT;
+    snprintf(error->message, sizeof error->message,
+             "the task took longer than its limit of %.3f ms; its worker (process %d) was killed",
+             (double)limit_ns * 1e-6, error->pid);
+}
+
+/* Whether the tasks [at, after), which the dead one had begun, are to be run again: as often as the call says (`retries`),
+ * unless they took too long or had failed by themselves. Then each of them is begun alone. An heir that dies before it
+ * has begun has used a try up nevertheless: better one too few than one too many. */
+static bool retry_prepare(struct team_slot *slot, const struct job *job, uint64_t at, uint64_t after)
+{
+    bool is_again = at < atomic_load_explicit(&slot->retry_end, memory_order_relaxed);
+    bool is_same = at == atomic_load_explicit(&slot->tried, memory_order_relaxed);
+    int used = !is_again ? 0 : is_same ? atomic_load_explicit(&slot->tries, memory_order_relaxed) : 1;
+    struct job_call *call = job->form == JOB_CALLS ? (struct job_call *)(uintptr_t)job->items + at : NULL;
+    if (used >= job->retries || was_overdue(slot) || slot->ctx.unfailed > at ||
+        (call && job_call_state(call) != CALL_RUNNING))
+        return false;
+    atomic_store_explicit(&slot->tries, used + 1, memory_order_relaxed);
+    atomic_store_explicit(&slot->tried, at, memory_order_relaxed);
+    if (!is_again)
+        atomic_store_explicit(&slot->retry_end, after, memory_order_relaxed);
+    atomic_fetch_add_explicit(&slot->pardoned, 1, memory_order_relaxed);
+    if (call) /* release: pairs with the swap in job_call_claim, the next worker's or that of who takes it back */
+        __atomic_store_n(&call->state, CALL_PENDING, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* Should this heir die before it has moved on, the next one sees that they have failed. */
+static void tasks_fail(struct team_slot *slot, const struct job *job, struct job_outcome *outcome, uint64_t at,
+                       uint64_t after)
+{
+    struct grain_error error;
+    death_describe(&error, slot, job->task_timeout_ns);
+    for (error.index = at; error.index < after; error.index++)
+        job_fail(job, outcome, &error);
+    slot->ctx.unfailed = after;
+}
+
+/* The task it died in fails (in chunk form: the chunk it was called with) or is run again; the rest of its piece is run.
  * Should this one die too, the next goes on from the cursor, which moves on only when what lies before
  * it is settled; at worst one failure is counted twice in report->failed, never in the codes. */
 static void piece_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
@@ -78,16 +128,15 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     uint32_t part = ticket_part_index(ticket);
     uint64_t begin = atomic_load_explicit(&slot->begin, memory_order_relaxed);
     uint64_t end = atomic_load_explicit(&slot->end, memory_order_relaxed);
-    if (begin >= end)
-        return;
     uint64_t at = job_index(&slot->ctx);
-    if (at >= begin && at < end && !is_unclaimed(&job->job, at)) {
+    if (begin < end && at >= begin && at < end && !is_unclaimed(&job->job, at)) {
         uint64_t after = job->job.form == JOB_CHUNK ? slot->ctx.end : at + 1;
-        struct grain_error error;
-        heir_describe(&error, slot);
-        for (error.index = at; error.index < after; error.index++)
-            job_fail(&job->job, &ticket_part(worker->team, ticket)->outcome, &error);
-        units_settle(job, part, begin, after);
+        if (after > at && retry_prepare(slot, &job->job, at, after))
+            after = at;
+        else
+            tasks_fail(slot, &job->job, &ticket_part(worker->team, ticket)->outcome, at, after);
+        if (after > begin)
+            units_settle(job, part, begin, after);
         if (at > begin) /* the dead one got something done: that counts for the supervisor's patience */
             atomic_fetch_add_explicit(&slot->pieces_run, 1, memory_order_relaxed);
         INJECT(heir_settled);
@@ -99,6 +148,8 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     if (begin < end)
         piece_run(worker, job, part, begin, end);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&slot->retry_end, 0, memory_order_relaxed);
 }
 
 /* It died while it ran orphans: the part is reported, nothing may be put into its range any more. */

@@ -32,12 +32,16 @@ void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t 
         memset((void *)(job->units + first), job->unit_mark, last - first + 1);
 }
 
-/* A chunk task is called once a claim; under `steal` a piece is several claims' worth. Returns the end of what was
- * run. */
-static uint64_t chunks_run(const struct job *job, uint64_t begin, uint64_t end, struct grain_context *ctx)
+/* A chunk task is called once a claim; under `steal` a piece is several claims' worth. What is run again is called item
+ * by item. Returns the end of what was run. */
+static uint64_t chunks_run(const struct job *job, uint64_t begin, uint64_t end, struct team_slot *slot)
 {
-    uint64_t step = job->schedule == GRAIN_SCHEDULE_STEAL ? job->chunk : end - begin;
+    struct grain_context *ctx = &slot->ctx;
+    uint64_t claim = job->schedule == GRAIN_SCHEDULE_STEAL ? job->chunk : end - begin;
+    uint64_t retry_end =
+        atomic_load_explicit(&slot->retry_end, memory_order_relaxed); /* its own, or its predecessor's */
     while (begin < end) {
+        uint64_t step = begin < retry_end ? 1 : claim;
         begin = job_run(job, begin, end - begin > step ? begin + step : end, ctx);
         if (begin < end && job_is_asked(ctx))
             end = ctx->heed(ctx, begin, end);
@@ -77,7 +81,7 @@ uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, u
     atomic_signal_fence(memory_order_seq_cst);
     INJECT(piece_begun);
     if (job->job.form == JOB_CHUNK)
-        end = chunks_run(&job->job, begin, end, &slot->ctx);
+        end = chunks_run(&job->job, begin, end, slot);
     else
         end = job_run(&job->job, begin, end, &slot->ctx);
     INJECT(piece_run);

@@ -47,6 +47,8 @@ static const struct model_scenario quick[] = {
     {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
     {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
+    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 1, .workers = 1, .kills = 3, .retries = 2},
+    {STATIC, .count = 2, .chunk = 2, .jobs = 1, .workers = 1, .kills = 2, .retries = 2, .form = JOB_CHUNK},
 };
 
 /* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here).
@@ -64,6 +66,9 @@ static const struct model_scenario usual[] = {
     {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_open = true},
     {SINGLES, .singles = 2, .workers = 1, .jobs = 2, .kills = 1, .is_open = true},
     {SINGLES, .singles = 3, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
+    {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .steals = 1, .retries = 1},
+    {DYNAMIC, .count = 3, .chunk = 2, .jobs = 1, .kills = 1, .retries = 1},
+    {DYNAMIC, .count = 3, .chunk = 3, .jobs = 1, .kills = 1, .retries = 1, .form = JOB_CHUNK},
 };
 
 /* What takes minutes, and some GB: for whoever changes the protocol. */
@@ -82,6 +87,8 @@ static const struct model_scenario deep[] = {
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
     {GUIDED, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
     {STEAL, .count = 2, .chunk = 1, .jobs = 1, .kills = 2, .steals = 1},
+    {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 2, .retries = 1},
+    {STEAL, .count = 5, .chunk = 2, .jobs = 1, .kills = 1, .steals = 1, .retries = 1, .form = JOB_CHUNK},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 2, .kills = 0, .is_open = true},
     {DYNAMIC, .count = 2, .chunk = 2, .jobs = 2, .kills = 1, .is_open = true},
     {SINGLES, .singles = 1, .jobs = 1, .kills = 2},
@@ -103,6 +110,12 @@ static const struct {
 /* The argument of a single task, which is its result too: 1 + the number of its job. */
 static const int numbers[] = {1, 2, 3};
 
+/* How often a task may be run: once, and once more for each death that the call makes good. */
+static int runs_most(void)
+{
+    return 1 + (scenario->retries < world.kills ? scenario->retries : world.kills);
+}
+
 static int visit(const void *arg, void *result, struct grain_context *ctx)
 {
     size_t index = grain_context_index(ctx);
@@ -110,7 +123,7 @@ static int visit(const void *arg, void *result, struct grain_context *ctx)
         model_fault = "a task is run whose job has ended";
     world.begun[index] = 1;
     model_task("begins");
-    if (++world.visits[index] > 1)
+    if (++world.visits[index] > runs_most())
         model_fault = "a task is run twice";
     if (result)
         *(int *)result = *(const int *)arg;
@@ -126,7 +139,7 @@ static int visit_chunk(const void *items, void *results, size_t count, struct gr
     memset(world.begun + first, 1, count);
     model_task("begins");
     for (size_t i = first; i < first + count; i++)
-        if (++world.visits[i] > 1)
+        if (++world.visits[i] > runs_most())
             model_fault = "a task is run twice";
     model_task("ends");
     return 0;
@@ -158,6 +171,7 @@ void model_job_fill(struct job *job)
         .chunk = scenario->chunk,
         .schedule = scenario->schedule,
         .codes = world.codes,
+        .retries = scenario->retries,
     };
     team_fit(job);
 }
@@ -177,10 +191,12 @@ static const char *tasks_check(void)
 {
     for (size_t i = 0; i < world.job->job.count; i++) {
         int code = code_of(i);
-        if (code == 0 && world.visits[i] != 1)
+        if (code == 0 && (world.visits[i] < 1 || world.visits[i] > runs_most()))
             return "a task is missing";
         if (code != 0 && (code != -EOWNERDEAD || world.kills == 0))
             return "a task has a code that it cannot have";
+        if (code != 0 && world.kills <= scenario->retries)
+            return "a task fails although there were tries left";
         if (code != 0 && scenario->is_late)
             return "a task is reported dead although nobody died in it";
         if (code != 0 && !world.begun[i])
@@ -246,9 +262,10 @@ static bool scenario_try(void)
 {
     struct model_totals totals;
     double start_s = now_s();
-    printf("%-8s %s %zu tasks, chunk %zu, %d jobs (single: %x), %d workers, %d kills, ", names[scenario->schedule],
-           scenario->form == JOB_CHUNK ? "chunk form," : "task form, ", scenario->count, scenario->chunk,
-           scenario->jobs, scenario->singles, scenario->workers ? scenario->workers : MODEL_WORKERS, scenario->kills);
+    printf("%-8s %s %zu tasks, chunk %zu, %d jobs (single: %x), %d workers, %d retries, %d kills, ",
+           names[scenario->schedule], scenario->form == JOB_CHUNK ? "chunk form," : "task form, ", scenario->count,
+           scenario->chunk, scenario->jobs, scenario->singles, scenario->workers ? scenario->workers : MODEL_WORKERS,
+           scenario->retries, scenario->kills);
     fflush(stdout);
     bool is_right = model_search(scenario, STATES_MAX, step_check, end_check, &totals);
     printf("%8llu states %8llu steps %7llu kills %5llu ends %6.2f s%s%s\n", (unsigned long long)totals.states,

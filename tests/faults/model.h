@@ -25,6 +25,7 @@ struct model_scenario {
     int workers;      /* 0: MODEL_WORKERS; 1: the ring has but one consumer */
     unsigned singles; /* bit k: job k is a single task, with the argument beside its ticket */
     int kills;        /* at most, in one run */
+    int retries;      /* of the call */
     bool is_late;     /* the first job is one worker's, in one order; deaths come only between two jobs */
     bool is_open;     /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
                    * start, and they leave as soon as there is nothing to take */
