@@ -96,6 +96,10 @@ struct grain_context {
     const void *params; /* of the running task */
     void *owner;        /* whose context it is, for heed */
     int pid;            /* the worker process, 0 where workers are threads */
+    void *state;        /* the worker's own pointer, for the user; stands elsewhere where state_at is not NULL */
+    void **state_at;
+    const uint32_t *stop; /* the pool is terminated from stop_at on; others write it. NULL: nobody says so */
+    uint32_t stop_at;
 };
 
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
