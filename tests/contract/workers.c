@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Contract: the life of a worker. What is run before its first task and after its last, how long it lives, what it can
- * keep, and how a task learns that it should end.
+ * keep.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,9 +16,8 @@
 /* In memory that all processes share: what happened in the workers. */
 static struct tally {
     _Atomic int tries, lives, ends; /* initializers begun, succeeded; finalizers */
-    _Atomic int seen_running, seen_cancelled;
-    _Atomic int tasks_of[1000]; /* of the n-th life */
-    int first_bad, last_bad;    /* the initializers that fail: the n-th to the m-th try */
+    _Atomic int tasks_of[1000];     /* of the n-th life */
+    int first_bad, last_bad;        /* the initializers that fail: the n-th to the m-th try */
 } * tally;
 
 /* What the initializer leaves for the tasks of one worker. */
@@ -324,70 +321,6 @@ static void a_replacement_that_cannot_come_to_be_ends_the_pool(void **state)
     grain_pool_free(pool);
 }
 
-/* ---------------------------------------------------------------------------------------- cancelled */
-
-static int waits_to_be_cancelled(const void *arg, void *result, struct grain_context *ctx)
-{
-    (void)arg;
-    (void)result;
-    signal(SIGTERM, SIG_IGN); /* a forked worker is sent it, and would be gone before it looks */
-    tally->seen_running += !grain_context_cancelled(ctx);
-    for (int i = 0; i < 5000 && !grain_context_cancelled(ctx); i++)
-        sleep_ms(1);
-    tally->seen_cancelled += grain_context_cancelled(ctx);
-    return 0;
-}
-
-static void *apply_of_it(void *pool)
-{
-    return (void *)(intptr_t)grain_apply(pool, waits_to_be_cancelled, NULL, 0, NULL, 0, NULL);
-}
-
-static void a_task_learns_that_its_pool_is_terminated(void **state)
-{
-    (void)state;
-    needs("cancel");
-    struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = backend, .workers = 2, .grace_ns = 5000000000u};
-    void *status;
-    pthread_t caller;
-    memset(tally, 0, sizeof *tally);
-    assert_int_equal(grain_pool_open(&pool, &options), 0);
-    assert_int_equal(pthread_create(&caller, NULL, apply_of_it, pool), 0);
-    for (int i = 0; i < 5000 && !tally->seen_running; i++)
-        sleep_ms(1);
-    assert_int_equal(tally->seen_running, 1);
-    assert_int_equal(tally->seen_cancelled, 0);
-    assert_int_equal(grain_pool_terminate(pool), 0);
-    pthread_join(caller, &status);
-    assert_int_equal(grain_pool_join(pool), 0);
-    assert_int_equal(tally->seen_cancelled, 1);
-    grain_pool_free(pool);
-}
-
-static int says_cancelled(const void *arg, void *result, struct grain_context *ctx)
-{
-    (void)arg;
-    *(int *)result = grain_context_cancelled(ctx);
-    return 0;
-}
-
-static void no_task_is_cancelled_by_a_close(void **state)
-{
-    (void)state;
-    needs("runs tasks");
-    struct grain_pool *pool = pool_with(2);
-    struct grain_future *future;
-    int result = -1;
-    assert_int_equal(grain_apply_async(pool, says_cancelled, NULL, 0, &result, sizeof result, NULL, &future), 0);
-    assert_int_equal(grain_pool_close(pool), 0);
-    assert_int_equal(grain_pool_join(pool), 0);
-    assert_int_equal(grain_future_get(future, 0), 0);
-    assert_int_equal(result, 0);
-    grain_future_free(future);
-    grain_pool_free(pool);
-}
-
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -406,8 +339,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(single_tasks_change_their_workers),
         cmocka_unit_test(one_task_a_worker_with_early_close_and_join_delivers_all),
         cmocka_unit_test(a_replacement_that_cannot_come_to_be_ends_the_pool),
-        cmocka_unit_test(a_task_learns_that_its_pool_is_terminated),
-        cmocka_unit_test(no_task_is_cancelled_by_a_close),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }
