@@ -112,8 +112,12 @@ typedef void (*grain_error_fn)(void *user, const struct grain_error *error);
 typedef int (*grain_next_fn)(void *source, void *item);
 
 /* initializer: once in every worker, replacements included, before its first task; 0, or its own non-zero code: the
- * worker did not come to be. It may keep something for the tasks in *grain_context_state(ctx); finalizer undoes that, when
- * the worker leaves in an orderly way. Both get grain_pool_options.argument. */
+ * worker did not come to be, and it is tried again, three times. Then open fails with -ENOTRECOVERABLE, or, when it was
+ * a replacement's, and on OpenMP, every call that has not ended. It may keep something for the tasks in
+ * *grain_context_state(ctx). finalizer undoes that when the worker leaves in an orderly way: after close, or after
+ * max_tasks_per_worker; a forked worker that is terminated or killed has none. Both get grain_pool_options.argument.
+ * Where: in the forked worker; in each thread; on OpenMP in each thread that takes part in a call, before its first
+ * task; on serial and null in the thread that opens, and in the one that joins. */
 typedef int (*grain_init_fn)(void *argument, struct grain_context *ctx);
 typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
 
@@ -129,7 +133,8 @@ struct grain_pool_options {
     grain_init_fn initializer;
     grain_final_fn finalizer;
     void *argument;                 /* for both; a forked worker has a copy of what it points to */
-    uint64_t max_tasks_per_worker;  /* chunks after which a worker is replaced by a fresh one; 0: never (not OpenMP) */
+    uint64_t max_tasks_per_worker;  /* chunks (claims) after which a worker is replaced by a fresh one; 0: never. Others
+                                       than fork and pthread: -ENOTSUP */
     enum grain_transport transport; /* how arguments and results travel */
 };
 
@@ -156,7 +161,7 @@ struct grain_pool_stats {
     int workers;
     uint64_t handovers;  /* claims of work taken from something shared (counter, queue) */
     uint64_t steals;     /* hand-overs that took work from another worker's own range */
-    uint64_t replaced;   /* workers that died and were replaced */
+    uint64_t replaced;   /* workers that died and were replaced; not those of max_tasks_per_worker */
     uint64_t cpu_ns;     /* CPU time of the live worker processes; 0 where workers are threads: the
                            caller's own CPU time contains them */
     uint64_t call_bytes; /* most bytes of shared memory that calls took beside what grain_alloc gave, so far; 0 on
@@ -193,7 +198,7 @@ int grain_schedule_parse(const char *name, enum grain_schedule *schedule);
  *         held, so open fork pools early.
  * return: 0; -EINVAL bad option or unknown backend; -EDEADLK inside a pool's worker without
  *         allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those already started are
- *         stopped); -ENOTSUP the backend lacks what was asked for. */
+ *         stopped); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the initializer failed. */
 int grain_pool_open(struct grain_pool **pool, const struct grain_pool_options *options);
 
 /* No new work from now on; queued work still finishes. Idempotent.
@@ -359,10 +364,10 @@ int grain_context_worker(const struct grain_context *ctx);
 size_t grain_context_index(const struct grain_context *ctx);
 const void *grain_context_params(const struct grain_context *ctx);
 
-/* Whether the pool was told to terminate: a long task that looks can leave early. */
+/* Whether the pool was told to terminate: a long task that looks can leave early. On serial and null always false. */
 bool grain_context_cancelled(const struct grain_context *ctx);
 
-/* The worker's own pointer: NULL until the initializer sets it. */
+/* The worker's own pointer: NULL until the initializer sets it, or a task. On serial there is one for all callers. */
 void **grain_context_state(struct grain_context *ctx);
 
 /* Fails the running task with a message (at most 231 bytes are kept) and returns code, so that a task

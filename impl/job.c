@@ -340,3 +340,14 @@ const void *grain_context_params(const struct grain_context *ctx)
 {
     return ctx->params;
 }
+
+void **grain_context_state(struct grain_context *ctx)
+{
+    return ctx->state_at ? ctx->state_at : &ctx->state;
+}
+
+/* relaxed: whoever looks too early looks again. */
+bool grain_context_cancelled(const struct grain_context *ctx)
+{
+    return ctx->stop && __atomic_load_n(ctx->stop, __ATOMIC_RELAXED) >= ctx->stop_at;
+}

@@ -102,6 +102,10 @@ struct grain_context {
     /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC); 0: it may take as long as it likes,
      * or none runs. Stored after `index`, cleared as soon as the task has returned. */
     uint64_t deadline_ns;
+    void *state; /* the worker's own pointer, for the user; stands elsewhere where state_at is not NULL */
+    void **state_at;
+    const uint32_t *stop; /* the pool is terminated from stop_at on; others write it. NULL: nobody says so */
+    uint32_t stop_at;
 };
 
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and

@@ -27,6 +27,17 @@ static int options_check(const struct grain_pool_options *options)
     return 0;
 }
 
+/* What only some backends can do: refused where it would have to be imitated. */
+static int options_match(const struct grain_pool_options *options, unsigned capabilities)
+{
+    unsigned needed = 0;
+    if (options->initializer || options->finalizer)
+        needed |= BACKEND_INITIALIZES;
+    if (options->max_tasks_per_worker)
+        needed |= BACKEND_REPLACES;
+    return (needed & ~capabilities) ? -ENOTSUP : 0;
+}
+
 static const struct grain_backend *backend_choose(const char *name)
 {
     if (!name)
@@ -44,6 +55,10 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     core->bind = options->bind;
     core->memory_limit = options->memory_limit;
     core->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
+    core->initializer = options->initializer;
+    core->finalizer = options->finalizer;
+    core->argument = options->argument;
+    core->max_tasks_per_worker = options->max_tasks_per_worker;
     /* State is aligned to cache lines, whatever a backend keeps in it. */
     size_t size = (core->backend->state_size + 63) / 64 * 64;
     core->state = aligned_alloc(64, size ? size : 64);
@@ -70,6 +85,9 @@ int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *op
     const struct grain_backend *backend = backend_choose(options->backend);
     if (!backend)
         return -EINVAL;
+    status = options_match(options, backend->capabilities);
+    if (status)
+        return status;
 
     struct grain_pool *pool = calloc(1, sizeof *pool);
     if (!pool)

@@ -19,7 +19,9 @@ enum backend_capability {
     BACKEND_RUNS_TASKS = 1u << 0,    /* results are those of the kernel (all but `null`) */
     BACKEND_IS_PARALLEL = 1u << 1,   /* workers other than the caller run the tasks */
     BACKEND_SHARES_MEMORY = 1u << 2, /* tasks see the caller's memory as it is now */
-    BACKEND_BINDS = 1u << 3          /* honours grain_pool_options.bind */
+    BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind */
+    BACKEND_INITIALIZES = 1u << 4,   /* ... initializer and finalizer */
+    BACKEND_REPLACES = 1u << 5       /* ... max_tasks_per_worker */
 };
 
 /* What a backend sees of a pool. */
@@ -31,6 +33,10 @@ struct backend_pool {
     enum grain_bind bind;
     size_t memory_limit; /* bytes, 0: none */
     uint64_t grace_ns;
+    grain_init_fn initializer; /* or NULL, as the next: backend_initialize(), backend_finalize() */
+    grain_final_fn finalizer;
+    void *argument;
+    uint64_t max_tasks_per_worker;       /* 0: no limit */
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     const volatile uint64_t *call_bytes; /* as in grain_pool_stats, or NULL */
@@ -73,6 +79,16 @@ struct grain_backend {
      * thread. Returns 0 or -ENOMEM. */
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
 };
+
+/* How often a worker's initializer is tried before the pool is given up. */
+#define BACKEND_TRIES 4
+
+/* In a worker that came to be, before its first task: runs the pool's initializer, where there is one, up to `tries`
+ * times. *state: what it left in grain_context_state(). 0 or -ENOTRECOVERABLE. */
+int backend_initialize(const struct backend_pool *pool, int worker, int pid, int tries, void **state);
+
+/* In a worker that leaves: the finalizer. */
+void backend_finalize(const struct backend_pool *pool, int worker, int pid, void **state);
 
 /* The index-th backend, NULL past the last; the one with that name, or NULL. */
 const struct grain_backend *backend_at(size_t index);

@@ -34,21 +34,24 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
 {
     size_t count = (size_t)pool->workers;
     size_t team_bytes = team_size(pool->workers), crew_bytes = (sizeof(struct crew) + 63) / 64 * 64;
+    size_t lists_bytes = count * (2 * sizeof(int) + sizeof(uint32_t));
     void *memory;
-    int status = arena_alloc(&state->arena, team_bytes + crew_bytes + count * sizeof(int), &memory);
+    int status = arena_alloc(&state->arena, team_bytes + crew_bytes + lists_bytes, &memory);
     if (status)
         return status;
     /* Fresh pages of the arena read as zero. */
     struct team *team = memory;
     struct crew *crew = (struct crew *)((char *)memory + team_bytes);
     crew->team = team;
-    crew->mark = pool;
-    crew->grace_ns = pool->grace_ns;
+    crew->pool = pool;
     crew->pids = (int *)((char *)crew + crew_bytes);
+    crew->refusals = (int *)crew->pids + count;
+    crew->stages = (_Atomic uint32_t *)(crew->refusals + count);
     team_init(team, pool->workers, machine_cpu_count_recent(), pool->wait, true);
     if (pool->bind != GRAIN_BIND_NONE)
         status = team_place(team);
     team->memory = state->arena.base;
+    team->max_chunks = pool->max_tasks_per_worker;
     state->crew = crew;
     return status;
 }
@@ -183,7 +186,7 @@ const struct grain_backend backend_fork = {
     .schedules =
         BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
     .default_schedule = GRAIN_SCHEDULE_STEAL,
-    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS | BACKEND_INITIALIZES | BACKEND_REPLACES,
     .state_size = sizeof(struct fork_state),
     .open = fork_open,
     .run = fork_run,

@@ -7,11 +7,16 @@
 #include "backend.h"
 #include "builtin.h"
 
-/* Start the workers here; on failure undo everything and return a negative errno value. */
+struct null_state {
+    void *worker_state;
+};
+
+/* Start the workers here, each of which calls backend_initialize() first; on failure undo everything and return a
+ * negative errno value. */
 static int null_open(struct backend_pool *pool)
 {
-    (void)pool;
-    return 0;
+    struct null_state *state = pool->state;
+    return backend_initialize(pool, 0, 0, BACKEND_TRIES, &state->worker_state);
 }
 
 /* Give [0, job->count) to the workers in claims of job->chunk, each through job_run(); return when
@@ -23,10 +28,11 @@ static int null_run(struct backend_pool *pool, struct job *job)
     return 0;
 }
 
-/* Stop the workers and give back what open took. */
+/* Stop the workers, which call backend_finalize() last, and give back what open took. */
 static void null_close(struct backend_pool *pool)
 {
-    (void)pool;
+    struct null_state *state = pool->state;
+    backend_finalize(pool, 0, 0, &state->worker_state);
 }
 
 const struct grain_backend backend_null = {
@@ -34,7 +40,8 @@ const struct grain_backend backend_null = {
     .summary = "runs nothing: the cost of a call itself, and the template for a new backend",
     .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
     .default_schedule = GRAIN_SCHEDULE_STATIC,
-    .capabilities = 0,
+    .capabilities = BACKEND_INITIALIZES,
+    .state_size = sizeof(struct null_state),
     .open = null_open,
     .run = null_run,
     .close = null_close,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Workers that are an OpenMP team, used as an OpenMP programmer would: `parallel for schedule(runtime)`
- * over the chunks, `taskloop`. Regions run on a driver thread of the pool, never on the caller's: that
- * keeps the caller fork-safe (GCC bug 60035: a region in a process's main thread, then a fork, then a
- * region in the child hangs). A region exists only while a job runs.
+ * over the chunks, `taskloop`, and for queued calls of apply a `task` each. Regions run on a driver thread of the pool,
+ * never on the caller's: that keeps the caller fork-safe (GCC bug 60035: a region in a process's main thread, then a
+ * fork, then a region in the child hangs). A region exists only while a job runs.
  */
 #include <errno.h>
 #include <omp.h>
@@ -29,6 +29,7 @@ struct openmp_worker {
     _Alignas(64) struct grain_context ctx;
     struct job_outcome outcome;
     uint64_t claims;
+    bool is_initialized;
 };
 
 struct openmp_state {
@@ -38,7 +39,8 @@ struct openmp_state {
     pthread_mutex_t lock; /* guards the queue */
     struct request *first, **last;
     _Atomic uint32_t bell; /* futex; moved on by every push and by the end */
-    _Atomic int is_stopped, is_cancelled;
+    _Atomic uint32_t is_stopped, is_cancelled;
+    _Atomic uint32_t is_lost; /* an initializer failed: no task is run any more */
     struct openmp_worker *workers;
     int *cpus;      /* NULL: not bound */
     cpu_set_t mask; /* the opener's: where unbound threads may run */
@@ -50,21 +52,45 @@ struct openmp_state {
 /* Which pool this OpenMP thread is placed for. A runtime keeps its threads from region to region, and a
  * driver from pool to pool: an unbound pool must undo what a bound one did. */
 static _Thread_local uint64_t placed_for;
+static _Thread_local int placed_as; /* and as which of its workers */
 
+static void worker_finalize(struct openmp_state *state, int id)
+{
+    struct openmp_worker *worker = &state->workers[id];
+    if (worker->is_initialized)
+        backend_finalize(state->pool, id, 0, &worker->ctx.state);
+    worker->is_initialized = false;
+}
+
+/* A thread that took another one's number ends that worker's life and begins its own. */
+static void worker_initialize(struct openmp_state *state, int id)
+{
+    struct openmp_worker *worker = &state->workers[id];
+    worker_finalize(state, id);
+    worker->is_initialized = backend_initialize(state->pool, id, 0, BACKEND_TRIES, &worker->ctx.state) == 0;
+    if (!worker->is_initialized)
+        atomic_store_explicit(&state->is_lost, 1, memory_order_relaxed); /* the region's end publishes it */
+}
+
+/* Once a thread, pool and number: binds it, and makes it a worker. */
 static void thread_place(struct openmp_state *state)
 {
-    if (placed_for == state->serial)
+    int id = omp_get_thread_num();
+    if (placed_for == state->serial && placed_as == id)
         return;
     placed_for = state->serial;
+    placed_as = id;
     if (state->cpus)
-        machine_bind_self(state->cpus[omp_get_thread_num()]);
+        machine_bind_self(state->cpus[id]);
     else
         sched_setaffinity(0, sizeof state->mask, &state->mask);
+    worker_initialize(state, id);
 }
 
 static void unit_run(struct openmp_state *state, const struct job *job, long unit, size_t chunk)
 {
-    if (atomic_load_explicit(&state->is_cancelled, memory_order_relaxed))
+    if (atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ||
+        atomic_load_explicit(&state->is_lost, memory_order_relaxed))
         return;
     struct openmp_worker *worker = &state->workers[omp_get_thread_num()];
     size_t begin = (size_t)unit * chunk, left = job->count - begin;
@@ -119,6 +145,23 @@ static void region_taskloop(struct openmp_state *state, const struct job *job, l
 #pragma clang diagnostic pop
 #endif
 
+/* Queued calls of apply: a task each, as an OpenMP programmer would write it. */
+static void region_tasks(struct openmp_state *state, const struct job *job, long units, size_t chunk)
+{
+    int workers = units > 1 ? state->pool->workers : 1;
+#pragma omp parallel num_threads(workers) default(none) shared(state, job, units, chunk, workers)
+    {
+        thread_place(state);
+        const void *outer = job_enter(state->pool);
+#pragma omp single
+        for (long unit = 0; unit < units; unit++) {
+#pragma omp task if (workers > 1) default(none) firstprivate(unit) shared(state, job, chunk)
+            unit_run(state, job, unit, chunk);
+        }
+        job_leave(outer);
+    }
+}
+
 static int job_do(struct openmp_state *state, struct job *job)
 {
     size_t parts = (size_t)state->pool->workers;
@@ -129,7 +172,9 @@ static int job_do(struct openmp_state *state, struct job *job)
         worker->outcome.failed = 0;
         worker->claims = 0;
     }
-    if (job->schedule == GRAIN_SCHEDULE_TASKLOOP)
+    if (job->form == JOB_CALLS)
+        region_tasks(state, job, units, chunk);
+    else if (job->schedule == GRAIN_SCHEDULE_TASKLOOP)
         region_taskloop(state, job, units, chunk);
     else
         region_loop(state, job, units, chunk);
@@ -138,6 +183,8 @@ static int job_do(struct openmp_state *state, struct job *job)
         job_outcome_merge(&job->outcome, &worker->outcome);
         job->handovers += job->schedule == GRAIN_SCHEDULE_STATIC ? worker->claims > 0 : worker->claims;
     }
+    if (atomic_load_explicit(&state->is_lost, memory_order_relaxed))
+        return -ENOTRECOVERABLE;
     return atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ? -ECANCELED : 0;
 }
 
@@ -178,6 +225,21 @@ static void word_await(struct openmp_state *state, _Atomic uint32_t *word, uint3
         wait_sleep(word, seen, UINT64_MAX, false);
 }
 
+/* The end: every worker's finalizer in its own thread, as far as the runtime still has it. */
+static void workers_finalize(struct openmp_state *state)
+{
+    int workers = state->pool->workers, initialized = 0;
+    for (int i = 0; i < workers; i++)
+        initialized += state->workers[i].is_initialized;
+    if (initialized == 0 || !state->pool->finalizer)
+        return;
+#pragma omp parallel num_threads(workers) if (initialized > 1) default(none) shared(state)
+    if (placed_for == state->serial)
+        worker_finalize(state, omp_get_thread_num());
+    for (int i = 0; i < workers; i++)
+        worker_finalize(state, i);
+}
+
 static void serve(void *argument)
 {
     struct openmp_state *state = argument;
@@ -192,6 +254,7 @@ static void serve(void *argument)
             atomic_store_explicit(&request->is_done, 1, memory_order_seq_cst);
             wait_wake(&request->is_done, 1, false);
         } else if (atomic_load_explicit(&state->is_stopped, memory_order_acquire)) {
+            workers_finalize(state);
             return;
         } else {
             word_await(state, &state->bell, bell, may_spin);
@@ -251,6 +314,8 @@ static int openmp_open(struct backend_pool *pool)
     for (size_t i = 0; status == 0 && i < count; i++) {
         state->workers[i] = (struct openmp_worker){.ctx = {.worker = (int)i}};
         state->workers[i].ctx.outcome = &state->workers[i].outcome;
+        state->workers[i].ctx.stop = (const uint32_t *)&state->is_cancelled;
+        state->workers[i].ctx.stop_at = 1;
     }
     if (status == 0 && state->cpus)
         status = machine_place(pool->workers, state->cpus);
@@ -277,7 +342,8 @@ const struct grain_backend backend_openmp = {
     .schedules =
         BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(TASKLOOP),
     .default_schedule = GRAIN_SCHEDULE_DYNAMIC,
-    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS,
+    .capabilities =
+        BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS | BACKEND_INITIALIZES,
     .state_size = sizeof(struct openmp_state),
     .open = openmp_open,
     .run = openmp_run,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Workers that are POSIX threads: a team in ordinary memory. Tasks see the caller's memory as it is, so
- * nothing is copied. Threads block every signal: the host's handlers run on the host's threads.
+ * nothing is copied. Threads block every signal: the host's handlers run on the host's threads. Where workers are
+ * replaced after so many chunks, a thread beside each of them starts the next one.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -12,28 +13,78 @@
 #include "backend/builtin.h"
 #include "backend/team.h"
 #include "machine/machine.h"
+#include "transport/wait.h"
 
 struct pthread_worker {
     struct pthread_state *pool;
     pthread_t thread;
     int id;
+    bool is_heir; /* not the first of its slot */
+    bool is_spent;
 };
 
 struct pthread_state {
     struct team_front front;
     struct team *team;
     struct pthread_worker *workers;
-    const void *mark; /* what job_current_pool() says in the workers */
+    const struct backend_pool *pool;
     int started;
+    _Atomic uint32_t initialized; /* futex: of the first workers, those whose initializer has ended */
+    _Atomic uint32_t is_lost;     /* an initializer failed: no task is run any more */
 };
 
+/* The first ones tell the opener. release: pairs with initializers_await. */
+static void initialized_say(struct pthread_state *state)
+{
+    atomic_fetch_add_explicit(&state->initialized, 1, memory_order_release);
+    wait_wake(&state->initialized, 1, false);
+}
+
+/* A worker that could not be initialized works on, to drop what is queued, what its predecessor held and what comes:
+ * nobody else may do so for it, and callers wait for that. */
 static void *worker_main(void *argument)
 {
     struct pthread_worker *worker = argument;
-    const void *outer = job_enter(worker->pool->mark);
-    team_work(worker->pool->team, worker->id, 0);
+    struct pthread_state *pool = worker->pool;
+    void *state;
+    const void *outer = job_enter(pool->pool);
+    int status = backend_initialize(pool->pool, worker->id, 0, BACKEND_TRIES, &state);
+    if (status) {
+        /* before the phase: pairs with is_lost() */
+        atomic_store_explicit(&pool->is_lost, 1, memory_order_relaxed);
+        team_set_phase(pool->team, TEAM_STOP);
+    }
+    if (!worker->is_heir)
+        initialized_say(pool);
+    worker->is_spent = team_work(pool->team, worker->id, 0, state, worker->is_heir);
+    worker->is_heir = true;
+    if (status == 0)
+        backend_finalize(pool->pool, worker->id, 0, &state);
     job_leave(outer);
     return NULL;
+}
+
+/* Starts a worker, waits for its end, starts the next. Where there is no other thread to be had it is the worker. */
+static void *keeper_main(void *argument)
+{
+    struct pthread_worker *worker = argument;
+    do {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, worker_main, worker) == 0)
+            pthread_join(thread, NULL);
+        else
+            worker_main(worker);
+    } while (worker->is_spent);
+    return NULL;
+}
+
+/* acquire: pairs with initialized_say */
+static int initializers_await(struct pthread_state *state)
+{
+    uint32_t seen;
+    while ((seen = atomic_load_explicit(&state->initialized, memory_order_acquire)) < (uint32_t)state->started)
+        wait_sleep(&state->initialized, seen, UINT64_MAX, false);
+    return atomic_load_explicit(&state->is_lost, memory_order_relaxed) ? -ENOTRECOVERABLE : 0;
 }
 
 static int workers_start(struct pthread_state *state, int count)
@@ -45,18 +96,20 @@ static int workers_start(struct pthread_state *state, int count)
     for (int i = 0; i < count && status == 0; i++) {
         struct pthread_worker *worker = &state->workers[i];
         *worker = (struct pthread_worker){.pool = state, .id = i};
-        status = -pthread_create(&worker->thread, NULL, worker_main, worker);
+        status = -pthread_create(&worker->thread, NULL, state->team->max_chunks ? keeper_main : worker_main, worker);
         if (status == 0)
             state->started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status == 0 && state->pool->initializer)
+        status = initializers_await(state);
     return status;
 }
 
 static void pthread_close(struct backend_pool *pool)
 {
     struct pthread_state *state = pool->state;
-    team_set_phase(state->team, TEAM_QUIT);
+    team_set_phase(state->team, TEAM_BROKEN); /* every call has returned */
     for (int i = 0; i < state->started; i++)
         pthread_join(state->workers[i].thread, NULL);
     team_front_drop(&state->front);
@@ -68,6 +121,7 @@ static int team_make(struct backend_pool *pool, struct pthread_state *state)
 {
     memset(state->team, 0, team_size(pool->workers));
     team_init(state->team, pool->workers, machine_cpu_count_recent(), pool->wait, false);
+    state->team->max_chunks = pool->max_tasks_per_worker;
     int status = pool->bind == GRAIN_BIND_NONE ? 0 : team_place(state->team);
     return status ? status : team_front_init(&state->front, state->team);
 }
@@ -75,7 +129,7 @@ static int team_make(struct backend_pool *pool, struct pthread_state *state)
 static int pthread_open(struct backend_pool *pool)
 {
     struct pthread_state *state = pool->state;
-    state->mark = pool;
+    state->pool = pool;
     state->workers = calloc((size_t)pool->workers, sizeof *state->workers);
     state->team = aligned_alloc(64, team_size(pool->workers));
     int status = state->workers && state->team ? team_make(pool, state) : -ENOMEM;
@@ -88,6 +142,13 @@ static int pthread_open(struct backend_pool *pool)
     if (status)
         pthread_close(pool);
     return status;
+}
+
+/* Why work was dropped. acquire: a worker that drops has seen the phase, so we do, and what was stored before it. */
+static bool is_lost(struct pthread_state *state)
+{
+    return atomic_load_explicit(&state->team->phase, memory_order_acquire) >= TEAM_STOP &&
+           atomic_load_explicit(&state->is_lost, memory_order_relaxed);
 }
 
 static int pthread_run(struct backend_pool *pool, struct job *job)
@@ -111,7 +172,7 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
     job->handovers = place->job.handovers;
     job->steals = place->job.steals;
     team_job_return(&state->front, place);
-    return status;
+    return status == -ECANCELED && is_lost(state) ? -ENOTRECOVERABLE : status;
 }
 
 static void pthread_cancel_all(struct backend_pool *pool)
@@ -126,7 +187,8 @@ const struct grain_backend backend_pthread = {
     .schedules =
         BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
     .default_schedule = GRAIN_SCHEDULE_STEAL,
-    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS |
+                    BACKEND_INITIALIZES | BACKEND_REPLACES,
     .state_size = sizeof(struct pthread_state),
     .open = pthread_open,
     .run = pthread_run,

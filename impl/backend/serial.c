@@ -6,15 +6,22 @@
 #include "backend.h"
 #include "builtin.h"
 
+/* Every caller is the one worker: what the initializer leaves is all callers'. */
+struct serial_state {
+    void *worker_state;
+};
+
 static int serial_open(struct backend_pool *pool)
 {
+    struct serial_state *state = pool->state;
     pool->workers = 1;
-    return 0;
+    return backend_initialize(pool, 0, 0, BACKEND_TRIES, &state->worker_state);
 }
 
 static int serial_run(struct backend_pool *pool, struct job *job)
 {
-    struct grain_context ctx = {.outcome = &job->outcome};
+    struct serial_state *state = pool->state;
+    struct grain_context ctx = {.outcome = &job->outcome, .state_at = &state->worker_state};
     /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
     size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;
     const void *outer = job_enter(pool);
@@ -26,7 +33,8 @@ static int serial_run(struct backend_pool *pool, struct job *job)
 
 static void serial_close(struct backend_pool *pool)
 {
-    (void)pool;
+    struct serial_state *state = pool->state;
+    backend_finalize(pool, 0, 0, &state->worker_state);
 }
 
 const struct grain_backend backend_serial = {
@@ -34,7 +42,8 @@ const struct grain_backend backend_serial = {
     .summary = "the caller runs every task itself: the oracle and the baseline",
     .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
     .default_schedule = GRAIN_SCHEDULE_STATIC,
-    .capabilities = BACKEND_RUNS_TASKS | BACKEND_SHARES_MEMORY,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_SHARES_MEMORY | BACKEND_INITIALIZES,
+    .state_size = sizeof(struct serial_state),
     .open = serial_open,
     .run = serial_run,
     .close = serial_close,

@@ -6,6 +6,7 @@
 #include "backend/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,50 @@ static void signals_reset(const sigset_t *mask)
 
 /* ------------------------------------------------------------------------------------------- workers */
 
+/* release: pairs with supervisor_start */
+static void start_tell(struct crew *crew, uint32_t word)
+{
+    uint32_t starting = CREW_STARTING;
+    if (atomic_compare_exchange_strong_explicit(&crew->start, &starting, word, memory_order_release,
+                                                memory_order_relaxed))
+        wait_wake(&crew->start, INT_MAX, true);
+}
+
+/* seq_cst: of two workers that become ready at once, one sees the other. */
+static uint32_t stage_of(const struct crew *crew, int id)
+{
+    return atomic_load_explicit(&crew->stages[id], memory_order_seq_cst);
+}
+
+static void stage_set(struct crew *crew, int id, enum crew_stage stage)
+{
+    atomic_store_explicit(&crew->stages[id], (uint32_t)stage, memory_order_seq_cst);
+}
+
+/* Where there is an initializer, the open returns when it has run in every worker. */
+static void ready_tell(struct crew *crew)
+{
+    for (int i = 0; i < crew->team->workers && crew->pool->initializer; i++)
+        if (stage_of(crew, i) < CREW_READY)
+            return;
+    start_tell(crew, CREW_STARTED);
+}
+
+/* A whole life, but for its end. Where the pool is being stopped workers are killed, and no finalizer runs. */
+static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacement)
+{
+    void *state;
+    if (backend_initialize(crew->pool, id, getpid(), 1, &state))
+        return CREW_REFUSED;
+    stage_set(crew, id, CREW_READY);
+    if (crew->pool->initializer)
+        ready_tell(crew);
+    bool is_spent = team_work(crew->team, id, getpid(), state, is_replacement);
+    if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) < TEAM_STOP)
+        backend_finalize(crew->pool, id, getpid(), &state);
+    return is_spent ? CREW_SPENT : CREW_READY;
+}
+
 static _Noreturn void worker_main(const struct boss *boss, int id, bool is_replacement)
 {
     struct crew *crew = boss->crew;
@@ -57,15 +102,15 @@ static _Noreturn void worker_main(const struct boss *boss, int id, bool is_repla
     close(boss->child_fd);
     if (boss->caller_fd >= 0)
         close(boss->caller_fd);
-    job_enter(crew->mark);
-    if (is_replacement)
-        team_inherit(crew->team, id, getpid());
-    team_work(crew->team, id, getpid());
-    _exit(0);
+    job_enter(crew->pool);
+    enum crew_stage stage = worker_live(crew, id, is_replacement);
+    stage_set(crew, id, stage);
+    _exit(stage == CREW_REFUSED);
 }
 
 static int worker_fork(struct boss *boss, int id, bool is_replacement)
 {
+    stage_set(boss->crew, id, CREW_NEW);
     pid_t pid = fork();
     if (pid == 0)
         worker_main(boss, id, is_replacement);
@@ -129,25 +174,39 @@ static bool is_hopeless(struct boss *boss)
     return boss->deaths_in_a_row > patience;
 }
 
+/* Whether a worker that ended at this stage was the last straw. */
+static bool is_lost(struct boss *boss, int id, uint32_t stage)
+{
+    int *refusals = &boss->crew->refusals[id];
+    if (stage >= CREW_READY)
+        *refusals = 0;
+    if (stage == CREW_REFUSED)
+        return ++*refusals >= BACKEND_TRIES;
+    return stage != CREW_SPENT && is_hopeless(boss);
+}
+
 static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status)
 {
     struct crew *crew = boss->crew;
+    uint32_t stage = stage_of(crew, id);
+    uint64_t counted = stage != CREW_SPENT;
     struct team_slot *slot = &crew->team->slots[id];
     slot->dead_pid = pid;
     slot->dead_signo = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
     slot->dead_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
     slot->ctx.deadline_ns = 0;                  /* the dead one's */
     bool is_overdue = slot->overdue_pid == pid; /* the task's fault, and told of */
-    if (is_overdue || !is_hopeless(boss)) {
+    if (is_overdue || !is_lost(boss, id, stage)) {
         /* Short of processes or memory: try again for about a second before giving up. */
-        crew->replaced++; /* before the replacement can finish a job whose caller looks at it */
+        crew->replaced += counted; /* before the replacement can finish a job whose caller looks at it */
         for (int attempt = 0; attempt < 10; attempt++) {
             if (worker_fork(boss, id, true) == 0)
                 return;
             usleep(100000);
         }
-        crew->replaced--;
+        crew->replaced -= counted;
     }
+    start_tell(crew, CREW_STARTED + ENOTRECOVERABLE);
     team_set_phase(crew->team, TEAM_BROKEN);
     give_up(boss, 1);
 }
@@ -163,7 +222,7 @@ static void workers_reap(struct boss *boss)
         crew->pids[i] = 0;
         boss->alive--;
         uint32_t phase = atomic_load_explicit(&crew->team->phase, memory_order_acquire);
-        bool has_left = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+        bool has_left = WIFEXITED(status) && WEXITSTATUS(status) == 0 && stage_of(crew, i) == CREW_READY &&
                         atomic_load_explicit(&crew->team->slots[i].ticket, memory_order_acquire) == 0;
         /* Even while the pool closes, queued work is finished: by a replacement if need be. */
         if (phase == TEAM_RUN || (phase == TEAM_QUIT && !has_left))
@@ -196,7 +255,7 @@ static void ending_go_on(struct boss *boss)
         boss->ending_since_ns = now;
         workers_signal(boss, SIGTERM);
         workers_signal(boss, SIGCONT);
-    } else if (!boss->was_killed && now - boss->ending_since_ns >= boss->crew->grace_ns) {
+    } else if (!boss->was_killed && now - boss->ending_since_ns >= boss->crew->pool->grace_ns) {
         boss->was_killed = true;
         workers_signal(boss, SIGKILL);
     }
@@ -211,7 +270,7 @@ static int poll_timeout_ms(const struct boss *boss)
 {
     uint64_t timeout_ms = boss->caller_fd < 0 || boss->child_fd < 0 ? TICK_MS : UINT64_MAX;
     if (boss->is_ending && !boss->was_killed)
-        timeout_ms = smaller(TICK_MS, boss->crew->grace_ns / 1000000u + 1);
+        timeout_ms = smaller(TICK_MS, boss->crew->pool->grace_ns / 1000000u + 1);
     if (boss->watch_ns != UINT64_MAX)
         timeout_ms = smaller(timeout_ms, smaller(TICK_MS, boss->watch_ns / 1000000u + 1));
     return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
@@ -240,11 +299,12 @@ _Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd,
     sigaddset(&children, SIGCHLD);
     boss.child_fd = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
 
-    crew->start_status = workers_start(&boss);
-    atomic_store_explicit(&crew->is_ready, 1, memory_order_release);
-    wait_wake(&crew->is_ready, 1, true);
-    if (crew->start_status)
+    int status = workers_start(&boss);
+    if (status) {
+        start_tell(crew, CREW_STARTED + (uint32_t)-status);
         give_up(&boss, 1);
+    }
+    ready_tell(crew);
 
     struct pollfd fds[3] = {{.fd = command_fd, .events = POLLIN},
                             {.fd = boss.child_fd, .events = POLLIN},

@@ -19,16 +19,29 @@
 
 #include "backend/team.h"
 
+/* Where the worker of a slot is in its life: what its end means. The supervisor says CREW_NEW before it forks one, the
+ * worker the rest. */
+enum crew_stage {
+    CREW_NEW,     /* its initializer runs: a death is one like any other */
+    CREW_REFUSED, /* the initializer failed: it is tried again a few times, then the pool is given up */
+    CREW_READY,   /* its tasks run */
+    CREW_SPENT    /* max_tasks_per_worker: replaced as planned */
+};
+
+/* What `start` says; the first word stays. */
+#define CREW_STARTING 0u
+#define CREW_STARTED  1u /* CREW_STARTED + errno: the open fails */
+
 /* Shared between caller, supervisor and workers: lies in the arena. */
 struct crew {
-    _Atomic uint32_t is_ready;  /* futex; supervisor: 1 when the first workers are forked */
-    int start_status;           /* supervisor, before is_ready: 0 or -errno */
-    volatile uint64_t replaced; /* supervisor */
+    _Atomic uint32_t start;     /* futex; the supervisor, or the last worker to become ready */
+    volatile uint64_t replaced; /* supervisor: without those that were spent */
     volatile int *pids;         /* supervisor: one a worker */
+    _Atomic uint32_t *stages;   /* enum crew_stage, one a worker */
+    int *refusals;              /* supervisor: how often in a row the initializer failed, one a worker */
     struct team *team;
-    const void *mark; /* what job_current_pool() says in the workers */
-    uint64_t grace_ns;
-    _Atomic uint64_t limit_ns; /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
+    _Atomic uint64_t limit_ns;       /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
+    const struct backend_pool *pool; /* as it was when the supervisor was forked */
 };
 
 /* What the caller keeps of it. */

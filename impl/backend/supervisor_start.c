@@ -73,10 +73,13 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
         pthread_mutex_destroy(&supervisor->lock);
         return status;
     }
-    while (atomic_load_explicit(&crew->is_ready, memory_order_acquire) == 0 && supervisor_is_alive(supervisor))
-        wait_sleep(&crew->is_ready, 0, 100000000u, true);
-    bool is_ready = atomic_load_explicit(&crew->is_ready, memory_order_acquire) == 1;
-    status = is_ready ? crew->start_status : -EAGAIN;
+    uint32_t word; /* acquire: pairs with start_tell */
+    while ((word = atomic_load_explicit(&crew->start, memory_order_acquire)) == CREW_STARTING &&
+           supervisor_is_alive(supervisor))
+        wait_sleep(&crew->start, CREW_STARTING, 100000000u, true);
+    if (word == CREW_STARTING) /* it may have said it and died since */
+        word = atomic_load_explicit(&crew->start, memory_order_acquire);
+    status = word == CREW_STARTING ? -EAGAIN : -(int)(word - CREW_STARTED);
     if (status)
         supervisor_join(supervisor);
     return status;

@@ -88,11 +88,17 @@ static uint64_t ticket_take(struct worker *worker)
 
 /* -------------------------------------------------------------------------------------------- waiting */
 
+/* Threads that left at TEAM_STOP would leave a caller that was let in before alone with what it pushes after. */
+static bool is_leaving(const struct team *team)
+{
+    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
+    return phase != TEAM_RUN && (phase != TEAM_STOP || team->is_shared);
+}
+
 bool worker_is_called(const struct worker *worker, uint32_t pushed)
 {
     return ring_has_next(&worker->slot->ring) ||
-           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != pushed ||
-           atomic_load_explicit(&worker->team->phase, memory_order_acquire) != TEAM_RUN;
+           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != pushed || is_leaving(worker->team);
 }
 
 /* The caller needs the CPU that this worker is bound to. */
@@ -188,12 +194,12 @@ static uint64_t ticket_await(struct worker *worker)
     struct team *team = worker->team;
     for (;;) {
         /* The phase before the rings: what was pushed before the team was told to quit is seen after it. */
-        uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
+        bool leaves = is_leaving(team);
         uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
         uint64_t ticket = ticket_take(worker);
         if (ticket)
             return ticket;
-        if (phase != TEAM_RUN)
+        if (leaves)
             return 0;
         state_set(worker, SLOT_AWAKE);
         if (!worker_spin(worker, pushed, NULL))
@@ -201,25 +207,36 @@ static uint64_t ticket_await(struct worker *worker)
     }
 }
 
-void worker_init(struct worker *worker, struct team *team, int id, int pid)
+/* Fills the slot's context in, but for what tells an heir where its predecessor was. */
+static void worker_init(struct worker *worker, struct team *team, int id, int pid, void *state)
 {
     struct team_slot *slot = &team->slots[id];
     *worker = (struct worker){.team = team, .slot = slot, .id = id};
+    worker->chunks_left = team->max_chunks ? team->max_chunks : UINT64_MAX;
     slot->ctx.worker = id;
     slot->ctx.pid = pid;
     slot->ctx.owner = worker;
     slot->ctx.heed = piece_heed;
+    slot->ctx.state = state;
+    slot->ctx.stop = (const uint32_t *)&team->phase;
+    slot->ctx.stop_at = TEAM_STOP;
     int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
     if (cpu >= 0)
         machine_bind_self(cpu);
     atomic_store_explicit(&slot->state, SLOT_AWAKE, memory_order_relaxed);
 }
 
-void team_work(struct team *team, int id, int pid)
+bool team_work(struct team *team, int id, int pid, void *state, bool is_heir)
 {
     struct worker worker;
     uint64_t ticket;
-    worker_init(&worker, team, id, pid);
-    while ((ticket = ticket_await(&worker)))
+    worker_init(&worker, team, id, pid, state);
+    if (is_heir)
+        team_inherit(&worker);
+    while (!worker_is_spent(&worker) && (ticket = ticket_await(&worker)))
         ticket_work(&worker, ticket);
+    if (!worker_is_spent(&worker))
+        return false;
+    busy_become(&worker); /* until the replacement is there, others take what comes into its ring */
+    return true;
 }

@@ -37,6 +37,8 @@
  *                                         rest of the piece is run
  *   after the last task, before the bytes the same: that task is reported dead although it had finished
  *   after the last bit, before `finished` sees that all bits are set, completes the job
+ * A worker that has run max_chunks leaves between two pieces, or between two tickets, and what it holds stays in its
+ * slot: its replacement goes on as after a death at that point. So threads are replaced in the same way.
  * The cursor of the running task costs nothing: it is the index that job_run() keeps in the context, and
  * the context lies in the slot.
  */
@@ -61,8 +63,8 @@
 enum team_phase {
     TEAM_RUN,
     TEAM_QUIT,  /* finish what is queued, then leave */
-    TEAM_STOP,  /* drop what is queued */
-    TEAM_BROKEN /* the workers are gone and will not come back */
+    TEAM_STOP,  /* drop what is queued; threads stay until TEAM_BROKEN, to drop what a late caller pushes */
+    TEAM_BROKEN /* the workers are gone, or to go, and will not come back */
 };
 
 /* One part of a job: written by the worker that holds its ticket, read by the caller afterwards. */
@@ -70,6 +72,7 @@ struct team_part {
     struct steal_range range;             /* under `steal`: the units that are this part's own */
     _Alignas(64) _Atomic uint32_t holder; /* 1 + the slot that holds the ticket; thieves look there whom to ask */
     _Atomic uint32_t is_hungry;           /* its worker waits for somebody to give: not one to wait for */
+    uint64_t resume;                      /* `static`: where its worker stopped in the middle of it; 0: nowhere */
     uint64_t handovers, steals;
     struct job_outcome outcome;
 };
@@ -125,7 +128,8 @@ struct team_slot {
 struct team {
     int workers, usable_cpus;
     enum grain_wait wait;
-    bool is_shared; /* workers are processes */
+    bool is_shared;      /* workers are processes */
+    uint64_t max_chunks; /* a worker leaves after so many; 0: never */
     struct team_slot *slots;
     struct team_part *parts;       /* TEAM_JOBS rows of `workers` */
     char *memory;                  /* processes: what they share; NULL for threads */
@@ -192,10 +196,9 @@ int team_wait_single(struct team_front *front, struct team_job *job);
 /* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
 void team_set_phase(struct team *team, enum team_phase phase);
 
-/* Worker: works until the phase says otherwise. pid: 0 in a thread. */
-void team_work(struct team *team, int id, int pid);
-
-/* Replacement worker: settles what the dead one held. Before team_work(). */
-void team_inherit(struct team *team, int id, int pid);
+/* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
+ * go on. pid: 0 in a thread; state: what the initializer left; is_heir: a replacement, which settles first what its
+ * predecessor held. */
+bool team_work(struct team *team, int id, int pid, void *state, bool is_heir);
 
 #endif

@@ -167,6 +167,7 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
     for (uint32_t i = 0; i < job->parts; i++) {
         struct team_part *part = team_part(team, index, i);
         part->outcome.failed = 0;
+        part->resume = 0;
         part->handovers = 0;
         part->steals = 0;
         atomic_store_explicit(&part->holder, 0, memory_order_relaxed);

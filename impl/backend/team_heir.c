@@ -161,46 +161,48 @@ static void orphan_settle(struct worker *worker, struct team_job *job, uint64_t 
 
 /* The dead one may have reported its part: then the job may end, and its descriptor change hands, at any moment. Its
  * generation is looked at after its bits: job_reset clears them (release) after the generation has moved on, so whoever
- * reads cleared bits (acquire) sees the new generation. A part that is not done in the current generation is ours. */
-static void ticket_settle(struct worker *worker, uint64_t ticket)
+ * reads cleared bits (acquire) sees the new generation. A part that is not done in the current generation is ours.
+ * False: this one is spent before the part is over, and keeps the ticket for the next. */
+static bool ticket_settle(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     atomic_store_explicit(&worker->slot->ticket, ticket, memory_order_release);
     bool is_done = is_part_done(job, ticket_part_index(ticket));
     if (!ticket_is_current(worker->team, ticket)) /* what was just read may be the next job's */
-        return;
+        return true;
     worker_begin(worker, ticket);
     if (is_done) {
         uint32_t mine = state_make(ticket_generation(ticket), 2 + (uint32_t)worker->id);
         if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
             orphan_settle(worker, job, ticket);
         report_repeat(worker, job, ticket);
-        return;
+        return true;
     }
     /* The part is not reported: the job cannot end, and its descriptor not change hands, before we do. */
     atomic_fetch_add_explicit(&job->deaths, 1, memory_order_acq_rel);
     INJECT(heir_adopts);
     piece_settle(worker, job, ticket);
-    ticket_work(worker, ticket);
+    return ticket_work(worker, ticket);
 }
 
-void team_inherit(struct team *team, int id, int pid)
+void team_inherit(struct worker *worker)
 {
-    struct worker worker;
-    worker_init(&worker, team, id, pid);
-    struct team_slot *slot = worker.slot;
+    struct team *team = worker->team;
+    struct team_slot *slot = worker->slot;
+    bool is_over = true;
     uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_acquire);
     if (ticket & TICKET_TENTATIVE) {
         ticket &= ~TICKET_TENTATIVE;
-        if (!ticket_is_current(team, ticket) || !was_taken(team, id, ticket))
+        if (!ticket_is_current(team, ticket) || !was_taken(team, worker->id, ticket))
             ticket = 0;
     }
     if (ticket && ticket_is_current(team, ticket)) {
         if (ticket_is_single(ticket))
-            single_settle(&worker, ticket);
+            single_settle(worker, ticket);
         else
-            ticket_settle(&worker, ticket);
+            is_over = ticket_settle(worker, ticket);
     }
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
-    atomic_store_explicit(&slot->ticket, 0, memory_order_release);
+    if (is_over)
+        atomic_store_explicit(&slot->ticket, 0, memory_order_release);
 }

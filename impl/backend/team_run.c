@@ -61,6 +61,14 @@ static bool items_await(struct worker *worker, struct team_job *job, uint64_t en
     return true;
 }
 
+/* What counts against max_chunks: under `steal` a piece is several claims' worth. */
+static uint64_t piece_chunks(const struct job *job, uint64_t begin, uint64_t end)
+{
+    if (job->schedule != GRAIN_SCHEDULE_STEAL)
+        return 1;
+    return job->chunk == 1 ? end - begin : (end - begin + job->chunk - 1) / job->chunk;
+}
+
 /* The piece stands in the slot before its first task begins, and its units are settled before it
  * disappears from there. `begin` is NO_PIECE in between: with an old `begin` and a new `end`, a kill
  * between the two stores would leave a piece that never was. relaxed: read only after this worker is
@@ -91,6 +99,7 @@ uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, u
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     INJECT(piece_cleared);
     worker_progress(worker);
+    worker_spend(worker, piece_chunks(&job->job, begin, end));
     return end;
 }
 
@@ -110,7 +119,8 @@ bool worker_is_stopped(struct worker *worker, struct team_job *job)
 
 /* --------------------------------------------------------------- static, dynamic, guided: schedule/claim */
 
-static void claims_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+/* False: the worker is spent, and claims are left. */
+static bool claims_run(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_part *part = ticket_part(worker->team, ticket);
     const struct job *plain = &job->job;
@@ -119,7 +129,11 @@ static void claims_run(struct worker *worker, struct team_job *job, uint64_t tic
     struct claim_share share;
     uint64_t begin, end, claims = 0;
     claim_start(&share, &job->claims, plain->schedule, plain->count, plain->chunk, index, job->parts);
-    while (claim_next(&share, &begin, &end) && !worker_is_stopped(worker, job)) {
+    if (part->resume)
+        share.next = part->resume;
+    bool is_cut;
+    while (!(is_cut = worker_is_spent(worker) && claim_is_left(&share)) && claim_next(&share, &begin, &end) &&
+           !worker_is_stopped(worker, job)) {
         claims++;
         /* A replacement goes over its predecessor's static share again. */
         if (is_static && job->units && unit_is_settled(job, plain->chunk ? begin / plain->chunk : index))
@@ -128,6 +142,9 @@ static void claims_run(struct worker *worker, struct team_job *job, uint64_t tic
         piece_run(worker, job, index, begin, end);
     }
     part->handovers += is_static ? 0 : claims;
+    if (is_cut && is_static)
+        part->resume = share.next;
+    return !is_cut;
 }
 
 /* --------------------------------------------------------------------------------- completing a job */
@@ -233,7 +250,8 @@ static void memory_map(struct worker *worker)
     worker->mapped = bytes;
 }
 
-static void part_work(struct worker *worker, uint64_t ticket)
+/* False: the worker is spent before the part is over. */
+static bool part_work(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     struct team_part *part = ticket_part(worker->team, ticket);
@@ -243,26 +261,28 @@ static void part_work(struct worker *worker, uint64_t ticket)
     atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
     part->handovers++;
     memory_map(worker);
-    if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
-        steal_run(worker, job, ticket);
-    else
-        claims_run(worker, job, ticket);
-    if (part_finish(job, ticket)) {
+    bool is_over =
+        job->job.schedule == GRAIN_SCHEDULE_STEAL ? steal_run(worker, job, ticket) : claims_run(worker, job, ticket);
+    if (is_over && part_finish(job, ticket)) {
         INJECT(part_reported);
         job_complete(worker, job, ticket);
     }
     worker->job = NULL;
+    if (!is_over)
+        return false;
     /* Thieves that wait for this part need wait no longer; pairs with the fence in thief_sleep. */
     atomic_thread_fence(memory_order_seq_cst);
     team_feed(worker->team);
+    return true;
 }
 
-void ticket_work(struct worker *worker, uint64_t ticket)
+bool ticket_work(struct worker *worker, uint64_t ticket)
 {
     if (ticket_is_single(ticket))
         single_work(worker, ticket);
-    else
-        part_work(worker, ticket);
+    else if (!part_work(worker, ticket))
+        return false;
     INJECT(ticket_done);
     atomic_store_explicit(&worker->slot->ticket, 0, memory_order_release);
+    return true;
 }

@@ -179,7 +179,14 @@ static bool thief_wait(struct worker *worker)
     return is_refilled;
 }
 
-void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+/* Units of the next piece: no more than the worker may still run. */
+static uint32_t pace_of(const struct worker *worker)
+{
+    uint32_t units = worker->pace.units;
+    return units < worker->chunks_left ? units : (uint32_t)worker->chunks_left;
+}
+
+bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_part *part = ticket_part(worker->team, ticket);
     uint64_t count = job->job.count, chunk = job->job.chunk, before = wait_now_ns();
@@ -187,16 +194,17 @@ void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
     uint64_t steals = 0;
     worker->pace.units = STEAL_PACE_FIRST;
     do {
-        while (steal_take_front(&part->range, worker->pace.units, &piece)) {
+        while (!worker_is_spent(worker) && steal_take_front(&part->range, pace_of(worker), &piece)) {
             INJECT(range_taken);
             if (worker_is_stopped(worker, job))
-                return;
+                return true;
             uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
             uint64_t ran = piece_run(worker, job, ticket_part_index(ticket), begin, end) - begin, now = wait_now_ns();
             steal_pace_learn(&worker->pace, (uint32_t)((ran + chunk - 1) / chunk), now - before);
             before = now;
         }
-    } while ((range_refill(worker) || thief_wait(worker)) && ++steals);
+    } while (!worker_is_spent(worker) && (range_refill(worker) || thief_wait(worker)) && ++steals);
     part->handovers += steals;
     part->steals += steals;
+    return !worker_is_spent(worker) || steal_is_empty(&part->range);
 }

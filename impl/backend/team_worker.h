@@ -15,9 +15,10 @@ struct worker {
     struct team *team;
     struct team_slot *slot;
     int id;
-    uint32_t state;  /* what slot->state said last, as far as the worker set it */
-    bool was_roused; /* since its last ticket */
-    uint64_t mapped; /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
+    uint32_t state;       /* what slot->state said last, as far as the worker set it */
+    bool was_roused;      /* since its last ticket */
+    uint64_t chunks_left; /* until it leaves; UINT64_MAX: no limit */
+    uint64_t mapped;      /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
     /* The part it works on; not of a single task. */
     struct team_job *job; /* NULL: none */
     uint32_t part;
@@ -35,8 +36,18 @@ struct worker {
 /* ctx.index while no task of the piece has begun. */
 #define NO_TASK SIZE_MAX
 
-/* Fills the slot's context in; the worker must stay where it is. */
-void worker_init(struct worker *worker, struct team *team, int id, int pid);
+/* Whether it has run as many chunks as it may. It then takes no more, and leaves before its next piece or ticket. */
+static inline bool worker_is_spent(const struct worker *worker)
+{
+    return worker->chunks_left == 0;
+}
+
+/* Counts chunks that it has run. An heir may run more than its own: what its predecessor had in hand. */
+static inline void worker_spend(struct worker *worker, uint64_t chunks)
+{
+    if (worker->chunks_left != UINT64_MAX)
+        worker->chunks_left = worker->chunks_left > chunks ? worker->chunks_left - chunks : 0;
+}
 
 /* Whether work is to be dropped; then says so in the job. */
 bool worker_is_stopped(struct worker *worker, struct team_job *job);
@@ -60,8 +71,9 @@ bool worker_is_called(const struct worker *worker, uint32_t pushed);
 /* Makes the ticket's part the one it works on. */
 void worker_begin(struct worker *worker, uint64_t ticket);
 
-/* Takes part in the ticket's job until no claim is left, then reports. */
-void ticket_work(struct worker *worker, uint64_t ticket);
+/* Takes part in the ticket's job until no claim is left, then reports. False: the worker is spent before
+ * that, and the ticket stays in its slot. */
+bool ticket_work(struct worker *worker, uint64_t ticket);
 
 /* Runs [begin, end), whole units of the part's job, with the cursor set; marks the units. Returns the end of what it
  * ran: less than `end` where it gave some away or had to stop. */
@@ -71,8 +83,9 @@ uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, u
  * when the team stops. */
 size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
 
-/* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. */
-void steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
+/* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. False: it is spent, and
+ * the range is not empty. */
+bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
 /* A job of a single task that came with cargo; that a dead worker left: team_single.c. */
 void single_work(struct worker *worker, uint64_t ticket);
@@ -87,6 +100,9 @@ bool is_part_done(const struct team_job *job, uint32_t part);
 
 /* For a replacement: does again what follows from the last part's report, if it is due. */
 void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket);
+
+/* A replacement: settles what its predecessor held. Before it takes a ticket. */
+void team_inherit(struct worker *worker);
 
 /* How the dead worker of this slot ended. */
 void heir_describe(struct grain_error *error, const struct team_slot *slot);

@@ -35,6 +35,15 @@ void claim_start(struct claim_share *share, struct claim_shared *shared, enum gr
  * source: Polychronopoulos and Kuck, IEEE Transactions on Computers 36(12), 1987. */
 bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end);
 
+/* Whether there is another claim; under a shared schedule one for whoever comes first. */
+static inline bool claim_is_left(const struct claim_share *share)
+{
+    uint64_t next = share->schedule == GRAIN_SCHEDULE_STATIC
+                        ? share->next
+                        : atomic_load_explicit(&share->shared->next, memory_order_relaxed); /* as in claim_next */
+    return next < share->count;
+}
+
 /* The next claim of this share: false when there is none. [*begin, *end) is never empty. */
 static inline bool claim_next(struct claim_share *share, uint64_t *begin, uint64_t *end)
 {

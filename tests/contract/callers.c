@@ -158,6 +158,35 @@ static void memory_changed_after_open_is_seen_by_threads_only(void **state)
     grain_pool_free(pool);
 }
 
+static void *calls_until_refused(void *argument)
+{
+    int status;
+    while ((status = apply_twice(argument, 1)) >= -1) /* null: nobody writes the result */
+        ;
+    return (void *)(intptr_t)status;
+}
+
+/* A call that was let in just before may reach workers that have dropped everything already. */
+static void calls_that_race_with_a_terminate_return(void **state)
+{
+    (void)state;
+    for (int i = 0; i < (is_fork() ? 20 : 200); i++) {
+        struct grain_pool *pool = pool_with(2);
+        pthread_t callers[3];
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(pthread_create(&callers[k], NULL, calls_until_refused, pool), 0);
+        if (i % 2)
+            sleep_ms(1);
+        assert_int_equal(grain_pool_terminate(pool), 0);
+        for (int k = 0; k < 3; k++) {
+            void *status;
+            pthread_join(callers[k], &status);
+            assert_int_equal((intptr_t)status, -ECANCELED);
+        }
+        grain_pool_free(pool);
+    }
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -168,6 +197,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(sixteen_callers_share_one_pool),
         cmocka_unit_test(two_pools_of_different_backends_work_at_once),
         cmocka_unit_test(memory_changed_after_open_is_seen_by_threads_only),
+        cmocka_unit_test(calls_that_race_with_a_terminate_return),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }

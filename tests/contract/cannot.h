@@ -19,4 +19,7 @@ static const struct limit {
     {"serial", "stop in a chunk", "a call runs in the caller's thread: there is nothing to wait for"},
     {"null", "stop in a chunk", "a call takes no time"},
     {"openmp", "stop in a chunk", "a chunk that has begun ends by itself"},
+    {"serial", "replaces", "the caller is the worker"},
+    {"null", "replaces", "there are no workers"},
+    {"openmp", "replaces", "its threads are the OpenMP runtime's"},
 };

@@ -5,6 +5,7 @@
  */
 #include <omp.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "contract.h"
@@ -47,9 +48,57 @@ static void openmp_before_and_inside_a_pool_does_not_hang(void **state)
     alarm(0);
 }
 
+#define CALLS 64
+
+/* What a task sets of its own environment lasts as long as the task: iterations of a loop would see each other's. */
+static int sees_its_own_environment(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)ctx;
+    *(int *)result = omp_get_max_threads();
+    omp_set_num_threads(99);
+    return 0;
+}
+
+static int naps(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    (void)ctx;
+    sleep_ms(50);
+    return 0;
+}
+
+static void queued_calls_are_openmp_tasks(void **state)
+{
+    (void)state;
+    if (strcmp(backend, "openmp"))
+        skip();
+    for (int workers = 1; workers <= 3; workers++) {
+        struct grain_pool *pool = pool_with(workers);
+        struct grain_future *nap, *futures[CALLS];
+        int seen[CALLS];
+        assert_int_equal(grain_apply_async(pool, naps, NULL, 0, NULL, 0, NULL, &nap), 0);
+        for (int i = 0; i < CALLS; i++) /* collected in batches while the first one naps */
+            assert_int_equal(
+                grain_apply_async(pool, sees_its_own_environment, NULL, 0, &seen[i], sizeof seen[i], NULL, &futures[i]),
+                0);
+        for (int i = 0; i < CALLS; i++) {
+            assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+            assert_int_not_equal(seen[i], 99);
+            grain_future_free(futures[i]);
+        }
+        grain_future_free(nap);
+        grain_pool_free(pool);
+    }
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(openmp_before_and_inside_a_pool_does_not_hang)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(openmp_before_and_inside_a_pool_does_not_hang),
+        cmocka_unit_test(queued_calls_are_openmp_tasks),
+    };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 # What happens when processes die: fork only.
 add_library(faults_shared STATIC faults/faults.c faults/planned.c)
 target_link_libraries(faults_shared PRIVATE grain_flags PUBLIC grain PkgConfig::CMOCKA)
-foreach(program deaths async retries limits storm)
+foreach(program deaths births async retries limits storm)
   add_executable(faults_${program} faults/${program}.c)
   target_link_libraries(faults_${program} PRIVATE grain_flags faults_shared)
   add_test(NAME faults/${program} COMMAND faults_${program})
@@ -12,7 +12,7 @@ add_executable(faults_inject faults/inject.c faults/faults.c)
 target_compile_definitions(faults_inject PRIVATE GRAIN_INJECT)
 target_link_libraries(faults_inject PRIVATE grain_flags grain_inject PkgConfig::CMOCKA)
 add_test(NAME faults/inject COMMAND faults_inject)
-set_tests_properties(faults/inject PROPERTIES TIMEOUT 240 LABELS faults)
+set_tests_properties(faults/inject PROPERTIES TIMEOUT 300 LABELS faults)
 
 # The team's sources once more, with every atomic access a point of the model's driver; mutants.sh breaks copies of
 # them. Not under sanitizers: they do not follow stacks that are put back as bytes.

@@ -49,6 +49,10 @@ static const struct model_scenario quick[] = {
     {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
     {DYNAMIC, .count = 1, .chunk = 1, .jobs = 1, .workers = 1, .kills = 3, .retries = 2},
     {STATIC, .count = 2, .chunk = 2, .jobs = 1, .workers = 1, .kills = 2, .retries = 2, .form = JOB_CHUNK},
+    {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
+    {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .max_chunks = 1},
+    {STATIC, .count = 4, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
+    {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 1, .max_chunks = 1, .is_open = true},
 };
 
 /* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here).
@@ -69,6 +73,11 @@ static const struct model_scenario usual[] = {
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .steals = 1, .retries = 1},
     {DYNAMIC, .count = 3, .chunk = 2, .jobs = 1, .kills = 1, .retries = 1},
     {DYNAMIC, .count = 3, .chunk = 3, .jobs = 1, .kills = 1, .retries = 1, .form = JOB_CHUNK},
+    {STATIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .max_chunks = 1},
+    {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .max_chunks = 1},
+    {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
+    {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0, .max_chunks = 1},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .max_chunks = 2, .is_open = true},
 };
 
 /* What takes minutes, and some GB: for whoever changes the protocol. */
@@ -262,10 +271,10 @@ static bool scenario_try(void)
 {
     struct model_totals totals;
     double start_s = now_s();
-    printf("%-8s %s %zu tasks, chunk %zu, %d jobs (single: %x), %d workers, %d retries, %d kills, ",
+    printf("%-8s %s %zu tasks, chunk %zu, %d jobs (single: %x), %d workers of %u chunks, %d retries, %d kills, ",
            names[scenario->schedule], scenario->form == JOB_CHUNK ? "chunk form," : "task form, ", scenario->count,
            scenario->chunk, scenario->jobs, scenario->singles, scenario->workers ? scenario->workers : MODEL_WORKERS,
-           scenario->retries, scenario->kills);
+           scenario->max_chunks, scenario->retries, scenario->kills);
     fflush(stdout);
     bool is_right = model_search(scenario, STATES_MAX, step_check, end_check, &totals);
     printf("%8llu states %8llu steps %7llu kills %5llu ends %6.2f s%s%s\n", (unsigned long long)totals.states,

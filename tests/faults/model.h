@@ -22,20 +22,21 @@ struct model_scenario {
     enum grain_schedule schedule;
     enum job_form form;
     size_t count, chunk;
-    int workers;      /* 0: MODEL_WORKERS; 1: the ring has but one consumer */
-    unsigned singles; /* bit k: job k is a single task, with the argument beside its ticket */
-    int kills;        /* at most, in one run */
-    int retries;      /* of the call */
-    bool is_late;     /* the first job is one worker's, in one order; deaths come only between two jobs */
-    bool is_open;     /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
+    int workers;         /* 0: MODEL_WORKERS; 1: the ring has but one consumer */
+    unsigned singles;    /* bit k: job k is a single task, with the argument beside its ticket */
+    int kills;           /* at most, in one run */
+    int retries;         /* of the call */
+    unsigned max_chunks; /* a worker leaves after so many, and is replaced; 0: never */
+    bool is_late;        /* the first job is one worker's, in one order; deaths come only between two jobs */
+    bool is_open; /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
                    * start, and they leave as soon as there is nothing to take */
-    int jobs;         /* one after the other; more than one: in an open team */
-    int steals;       /* at most, in one run: two thieves may take the same unit from each other for ever */
+    int jobs;     /* one after the other; more than one: in an open team */
+    int steals;   /* at most, in one run: two thieves may take the same unit from each other for ever */
 };
 
 enum model_status {
     MODEL_READY, /* stands at a point */
-    MODEL_DEAD,  /* killed; its heir has not started */
+    MODEL_DEAD,  /* killed, or spent; its heir has not started */
     MODEL_LEFT   /* returned from team_work() */
 };
 

@@ -53,13 +53,18 @@ __attribute__((noinline)) static void point(const char *function, const char *wh
         _longjmp(driver, 1);
 }
 
+static bool has_heirs(void)
+{
+    return scenario->kills > 0 || scenario->max_chunks > 0;
+}
+
 /* Memory that only the slot's own worker touches while it lives. Under `steal` a thief looks there. */
 static bool is_own(const volatile void *object)
 {
     struct team_slot *slot = &model_team->slots[now - world.workers];
     if (object == &slot->pieces_run)
         return true;
-    if (object == &slot->ticket && scenario->kills == 0) /* only heirs look at others' */
+    if (object == &slot->ticket && !has_heirs()) /* only they look at others' */
         return true;
     return scenario->schedule != GRAIN_SCHEDULE_STEAL &&
            (object == &slot->begin || object == &slot->end || object == &slot->ctx.index);
@@ -88,7 +93,7 @@ static bool is_settled(const volatile void *object)
     /* Nobody is bound, and no caller sleeps: it asks for a job only when that is finished. */
     if (object == &team->slots[now - world.workers].cpu || object == &team->jobs[0].is_awaited)
         return true;
-    if (object == &team->jobs[0].deaths && scenario->kills == 0)
+    if (object == &team->jobs[0].deaths && !has_heirs())
         return true;
     return world.jobs_left == 0 &&
            (object == &team->pushed || object == &team->jobs[0].generation || object == &team->jobs[0].loaded);
@@ -176,10 +181,8 @@ static void life(void)
 {
     point("life", "starts", false);
     int id = (int)(now - world.workers), pid = 100 * (id + 1) + now->lives;
-    if (now->lives > 1)
-        team_inherit(model_team, id, pid);
-    team_work(model_team, id, pid);
-    now->status = MODEL_LEFT;
+    bool is_spent = team_work(model_team, id, pid, NULL, now->lives > 1);
+    now->status = is_spent ? MODEL_DEAD : MODEL_LEFT;
     point("life", "ends", false);
 }
 
@@ -235,10 +238,11 @@ static void run(int id)
     if (_setjmp(driver) == 0)
         _longjmp(worker->where, 1);
     now = NULL;
-    if (worker->status == MODEL_LEFT) {
+    if (worker->status != MODEL_READY) {
         int lives = worker->lives;
+        enum model_status status = worker->status;
         memset(worker, 0, sizeof *worker);
-        worker->status = MODEL_LEFT;
+        worker->status = status;
         worker->lives = lives;
     }
 }
@@ -302,6 +306,7 @@ void model_begin(const struct model_scenario *chosen)
     scenario = chosen;
     model_fault = NULL;
     model_state_begin(workers);
+    model_team->max_chunks = chosen->max_chunks;
     team_front_init(&world.front, model_team);
     free(world.front.pending);
     world.front.pending = world.pending;

@@ -131,4 +131,7 @@ mutant "a single finished before it is run" backend/team_single.c lines_swapped 
 mutant "an heir that runs a single again" backend/team_single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
 mutant "an heir that trusts the next single's state" backend/team_single.c sed '/ticket_is_current(/,+1d'
 mutant "a single's failure counted twice" backend/team_single.c sed '/should the dead one have failed it/d'
+mutant "a spent worker that reports its part" backend/team_run.c sed 's/return !is_cut;/return true;/'
+mutant "a spent worker that forgets its ticket" backend/team_run.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
+mutant "an heir that forgets the ticket it keeps" backend/team_heir.c sed '/^ *if (is_over)$/d'
 [ "$failed" -eq 0 ]
