@@ -53,7 +53,6 @@ static int chunk_resolve(struct job *job, int64_t chunk, int workers)
 
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
 {
-    const struct grain_backend *backend = pool->core.backend;
     if (options->struct_size != 0 && options->struct_size != sizeof *options)
         return -EINVAL;
     if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT)
@@ -69,8 +68,10 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
         status = block_check(options->params, 1, options->params_size);
     if (status)
         return status;
-    job->schedule = options->schedule ? options->schedule : backend->default_schedule;
-    if (!(backend->schedules & (1u << job->schedule)))
+    job->schedule = options->schedule ? options->schedule : pool->core.default_schedule;
+    if (!(pool->core.schedules & (1u << job->schedule)))
+        return -ENOTSUP;
+    if (options->task_timeout_ns && pool->core.transport == GRAIN_TRANSPORT_PIPE)
         return -ENOTSUP;
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;

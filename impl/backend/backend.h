@@ -19,7 +19,8 @@ enum backend_capability {
     BACKEND_RUNS_TASKS = 1u << 0,    /* results are those of the kernel (all but `null`) */
     BACKEND_IS_PARALLEL = 1u << 1,   /* workers other than the caller run the tasks */
     BACKEND_SHARES_MEMORY = 1u << 2, /* tasks see the caller's memory as it is now */
-    BACKEND_BINDS = 1u << 3          /* honours grain_pool_options.bind */
+    BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind */
+    BACKEND_HAS_PIPES = 1u << 4      /* knows GRAIN_TRANSPORT_PIPE */
 };
 
 /* What a backend sees of a pool. */
@@ -29,8 +30,11 @@ struct backend_pool {
     int workers; /* >= 1 */
     enum grain_wait wait;
     enum grain_bind bind;
-    size_t memory_limit; /* bytes, 0: none */
+    enum grain_transport transport; /* PIPE only with BACKEND_HAS_PIPES */
+    size_t memory_limit;            /* bytes, 0: none */
     uint64_t grace_ns;
+    unsigned schedules; /* the backend's, unless open says that this pool has others */
+    enum grain_schedule default_schedule;
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     const volatile uint64_t *call_bytes; /* as in grain_pool_stats, or NULL */

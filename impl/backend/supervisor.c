@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/pipes.h"
 #include "transport/wait.h"
 
 #define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
@@ -56,6 +57,10 @@ static _Noreturn void worker_main(const struct boss *boss, int id, bool is_repla
     if (boss->caller_fd >= 0)
         close(boss->caller_fd);
     job_enter(crew->mark);
+    if (crew->pipes) {
+        pipes_work(crew->pipes, id, getpid(), is_replacement);
+        _exit(0);
+    }
     if (is_replacement)
         team_inherit(crew->team, id, getpid());
     team_work(crew->team, id, getpid());

@@ -18,6 +18,8 @@
 
 #include "backend/team.h"
 
+struct pipes;
+
 /* Shared between caller, supervisor and workers: lies in the arena. */
 struct crew {
     _Atomic uint32_t is_ready;  /* futex; supervisor: 1 when the first workers are forked */
@@ -27,6 +29,7 @@ struct crew {
     struct team *team;
     const void *mark; /* what job_current_pool() says in the workers */
     uint64_t grace_ns;
+    struct pipes *pipes; /* caller, in memory that is copied at the fork; NULL: workers live on the team's rings */
 };
 
 /* What the caller keeps of it. */
