@@ -115,7 +115,7 @@ static const struct plan_row ladder_rows[] = {
      .waits = "park,spin,adaptive",
      .tasks = 2000,
      .beside = "floor"},
-    {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000},
+    {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
 };
 
 /* Tasks of a nanosecond: at 10^8 rows a process holds 2.4 GB of items and results. */
