@@ -16,7 +16,7 @@ set xtics ("1 ns" 1, "10 ns" 10, "100 ns" 1e2, "1 µs" 1e3, "10 µs" 1e4, "100 �
 set border 1
 unset ytics
 set grid xtics ls 14
-left = narrow ? 31 : 48
+left = narrow ? 24 : 30
 set label 14 xlabel at screen x_at(0.5 * (left + width - 4)), y_at(22 + row_mm * (yhigh - ylow) + 9.2) center noenhanced
 set lmargin at screen x_at(left)
 set rmargin at screen x_at(width - 4)

@@ -13,9 +13,9 @@ static const struct {
     const char *name, *trip, *backend, *looks;
     enum cell_wait wait;
 } steps[LADDER_STEPS] = {
-    [LADDER_CPYTHON] = {"CPython: apply", "two pipes", "cpython", "cpython", CELL_WAIT_ADAPTIVE},
-    [LADDER_PIPE] = {"grain: over pipes", "two pipes", "fork-pipe", "fork", CELL_WAIT_ADAPTIVE},
-    [LADDER_FUTEX] = {"grain: asleep on a futex", "futex", "fork", "fork", CELL_WAIT_PARK},
+    [LADDER_CPYTHON] = {"CPython", "two pipes", "cpython", "cpython", CELL_WAIT_ADAPTIVE},
+    [LADDER_PIPE] = {"grain: pipes", "two pipes", "fork-pipe", "fork", CELL_WAIT_ADAPTIVE},
+    [LADDER_FUTEX] = {"grain: futex", "futex", "fork", "fork", CELL_WAIT_PARK},
     [LADDER_SPIN] = {"grain: spinning", "cache line", "fork", "fork", CELL_WAIT_SPIN},
     [LADDER_ADAPTIVE] = {"grain: adaptive", "cache line", "fork", "fork", CELL_WAIT_ADAPTIVE},
 };

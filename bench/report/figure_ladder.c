@@ -73,11 +73,12 @@ void figure_ladder(struct sheet *sheet, const struct figure_source *source)
             rung_put(sheet, source, &ladder->rungs[step], y -= 1, edge);
         }
     }
-    sheet_text(sheet, "title", 0, "From CPython's pipes to a cache line: one call of apply");
+    sheet_text(sheet, "title", 0, "One call of apply: from pipes to a cache line");
     sheet_text(sheet, "subtitle", 0, "bar: the call; line across it: the raw round trip of its kind");
     sheet_text(sheet, "subtitle2", 0, "(two pipes or a futex or a cache line)");
     sheet_text(sheet, "xlabel", 0, "time of one call");
     sheet->noisy_mark = "*";
-    sheet_range(sheet, "xrange", 0, edge, span.high * sqrt(span.high / edge)); /* a third is left for the text */
+    sheet_range(sheet, "xrange", 0, edge,
+                span.high * pow(span.high / edge, 0.8)); /* nearly half is left for the text */
     sheet_range(sheet, "yrange", 0, y - 0.7, -0.3);
 }

@@ -328,7 +328,7 @@ static int draw_ladder(const struct figure *figure, const char *dir, const char 
     if (status == 0) {
         source.summary = &study.summary;
         source.workers = ladder.rungs[LADDER_PIPE].series->cell.workers;
-        source.rows = ladder.rungs[LADDER_PIPE].series->cell.rows;
+        source.rows = series_tasks(ladder.rungs[LADDER_PIPE].series);
         status = draw_all(figure, &source, dir, options, error);
     }
     study_close(&study);

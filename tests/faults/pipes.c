@@ -154,18 +154,45 @@ static pid_t supervisor_of(struct grain_pool *pool)
     return pid;
 }
 
-/* The last in the list is the one that was forked last: the replacement of the one that was killed before. */
-static pid_t newest_child(pid_t parent)
+/* The last in the list is the one that was forked last: with all of them there, the replacement of the last that died. */
+static pid_t newest_child(pid_t parent, int *count)
 {
     char path[64];
     pid_t pid = 0;
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
     FILE *list = fopen(path, "r");
     assert_non_null(list);
-    while (fscanf(list, "%d", &pid) == 1)
-        ;
+    for (*count = 0; fscanf(list, "%d", &pid) == 1;)
+        ++*count;
     fclose(list);
     return pid;
+}
+
+static bool is_asleep(pid_t pid)
+{
+    char path[64], text[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *stat = fopen(path, "r");
+    if (!stat)
+        return false;
+    size_t length = fread(text, 1, sizeof text - 1, stat);
+    fclose(stat);
+    const char *state = length ? strrchr(text, ')') : NULL;
+    return state && state[2] == 'S';
+}
+
+/* Until so many were replaced and the last has reported, and waits: for a request, or for room in its pipe. */
+static pid_t settled_child(struct grain_pool *pool, pid_t parent, uint64_t replaced)
+{
+    struct grain_pool_stats stats;
+    pid_t child;
+    int count;
+    do {
+        sleep_ms(1);
+        assert_int_equal(grain_pool_stats(pool, &stats), 0);
+        child = newest_child(parent, &count);
+    } while (stats.replaced < replaced || count < 6 || !is_asleep(child));
+    return child;
 }
 
 /* Their replacements' reports, which nobody reads, are more than fit into a pipe. With 6 workers a pool is given up after
@@ -174,16 +201,10 @@ static void twenty_deaths_without_a_call_do_not_block_the_end(void **state)
 {
     (void)state;
     struct grain_pool *pool = pipe_pool(6);
-    struct grain_pool_stats stats;
     pid_t supervisor = supervisor_of(pool);
-    for (uint64_t kills = 1; kills <= 20; kills++) {
-        assert_int_equal(kill(newest_child(supervisor), SIGKILL), 0);
-        do {
-            sleep_ms(1);
-            assert_int_equal(grain_pool_stats(pool, &stats), 0);
-        } while (stats.replaced < kills);
-        sleep_ms(2); /* it is counted before it is forked */
-    }
+    for (uint64_t kills = 0; kills < 20; kills++)
+        assert_int_equal(kill(settled_child(pool, supervisor, kills), SIGKILL), 0);
+    settled_child(pool, supervisor, 20);
     uint64_t start = now_ms();
     assert_int_equal(grain_pool_close(pool), 0);
     assert_int_equal(grain_pool_join(pool), 0);
