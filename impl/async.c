@@ -141,7 +141,7 @@ static int batch_run(struct batch *batch)
     if (batch->is_calls) {
         job->count = batch->count;
         job->chunk = 1;
-        job->schedule = backend->default_schedule;
+        job->schedule = pool->core.default_schedule;
     }
     if (job->count == 0)
         return 0;

@@ -60,12 +60,15 @@ static int options_check(const struct grain_call_options *options)
 /* The schedule of a call: what was asked for, if the backend has it. */
 static enum grain_schedule schedule_of(const struct grain_pool *pool, const struct grain_call_options *options)
 {
-    return options->schedule ? options->schedule : pool->core.backend->default_schedule;
+    return options->schedule ? options->schedule : pool->core.default_schedule;
 }
 
-static bool has_schedule(const struct grain_pool *pool, enum grain_schedule schedule)
+/* Whether the pool has what the call asks for. Over pipes nobody looks at what workers are doing. */
+static int ability_check(const struct grain_pool *pool, const struct grain_call_options *options)
 {
-    return pool->core.backend->schedules & (1u << schedule);
+    bool has_schedule = pool->core.schedules & (1u << schedule_of(pool, options));
+    bool is_watched = pool->core.transport != GRAIN_TRANSPORT_PIPE;
+    return has_schedule && (is_watched || (!options->retries && !options->task_timeout_ns)) ? 0 : -ENOTSUP;
 }
 
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
@@ -81,11 +84,11 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
         status = column_check(&job->columns[c], job->count);
     if (status == 0)
         status = block_check(options->params, 1, options->params_size);
+    if (status == 0)
+        status = ability_check(pool, options);
     if (status)
         return status;
     job->schedule = schedule_of(pool, options);
-    if (!has_schedule(pool, job->schedule))
-        return -ENOTSUP;
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;
     job->retries = options->retries;
@@ -253,9 +256,7 @@ static int apply_check(const struct grain_pool *pool, const struct apply *apply,
         status = block_check(options->params, 1, options->params_size);
     if (status == 0 && options->chunk < 0 && options->chunk != GRAIN_CHUNK_PYTHON)
         status = -EINVAL;
-    if (status == 0 && !has_schedule(pool, schedule_of(pool, options)))
-        status = -ENOTSUP;
-    return status;
+    return status ? status : ability_check(pool, options);
 }
 
 int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,

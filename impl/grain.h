@@ -46,7 +46,8 @@ enum grain_wait {
 
 enum grain_transport {
     GRAIN_TRANSPORT_SHARED = 0, /* shared memory: nothing is sent, a futex wakes who sleeps */
-    GRAIN_TRANSPORT_PIPE /* arguments and results travel through pipes, as CPython's do: to compare with (fork) */
+    GRAIN_TRANSPORT_PIPE /* arguments and results travel through pipes, as CPython's do: to compare with (fork; without
+                            `steal`, spinning, task timeouts, replacing workers after so many chunks: -ENOTSUP) */
 };
 
 enum grain_bind {

@@ -20,7 +20,8 @@ static int options_check(const struct grain_pool_options *options)
         return -EINVAL;
     if (options->workers < 0 || options->workers > WORKERS_MAX)
         return -EINVAL;
-    if ((unsigned)options->wait > GRAIN_WAIT_PARK || (unsigned)options->bind > GRAIN_BIND_NONE)
+    if ((unsigned)options->wait > GRAIN_WAIT_PARK || (unsigned)options->bind > GRAIN_BIND_NONE ||
+        (unsigned)options->transport > GRAIN_TRANSPORT_PIPE)
         return -EINVAL;
     if (job_current_pool() && !options->allow_nested)
         return -EDEADLK;
@@ -47,12 +48,24 @@ static const struct grain_backend *backend_choose(const char *name)
     return backend_find(name);
 }
 
+/* Through pipes a waiter sleeps in the kernel: it cannot spin; and nobody counts a worker's chunks. */
+static int transport_check(const struct grain_backend *backend, const struct grain_pool_options *options)
+{
+    if (options->transport != GRAIN_TRANSPORT_PIPE)
+        return 0;
+    bool is_known = backend->capabilities & BACKEND_HAS_PIPES;
+    return is_known && options->wait != GRAIN_WAIT_SPIN && !options->max_tasks_per_worker ? 0 : -ENOTSUP;
+}
+
 static int pool_start(struct grain_pool *pool, const struct grain_pool_options *options)
 {
     struct backend_pool *core = &pool->core;
     core->workers = options->workers ? options->workers : grain_cpu_count();
     core->wait = options->wait;
     core->bind = options->bind;
+    core->transport = options->transport;
+    core->schedules = core->backend->schedules;
+    core->default_schedule = core->backend->default_schedule;
     core->memory_limit = options->memory_limit;
     core->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
     core->initializer = options->initializer;
@@ -86,6 +99,8 @@ int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *op
     if (!backend)
         return -EINVAL;
     status = options_match(options, backend->capabilities);
+    if (status == 0)
+        status = transport_check(backend, options);
     if (status)
         return status;
 

@@ -15,9 +15,9 @@
 /* The order of the rows in summary.csv and in every table; what is not named here comes after. */
 static const char *const kernel_order[] = {"howmany", NULL};
 static const char *const backend_order[] = {
-    "serial", "floor", "null", "fork", "pthread", "openmp", "openmp-as-shipped", "cpython", NULL};
-static const char *const call_order[] = {"loop", "callback", "peak", "cacheline",  "fork",
-                                         "open", "apply",    "map",  "map_chunks", NULL};
+    "serial", "floor", "null", "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "cpython", NULL};
+static const char *const call_order[] = {"loop", "callback", "peak",  "cacheline", "futex",      "pipe",
+                                         "fork", "open",     "apply", "map",       "map_chunks", NULL};
 static const char *const schedule_order[] = {"-", "static", "dynamic", "guided", "steal", "taskloop", NULL};
 
 static int compare_names(const char *a, const char *b, const char *const *order)

@@ -42,6 +42,7 @@ static const struct entry profiles[] = {
     {"quick", "a look in seconds; never to be published"},
     {"default", "the whole picture in minutes"},
     {"core", "what the pool itself must reach, in less than a minute"},
+    {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
@@ -50,6 +51,8 @@ static const struct entry profiles[] = {
 static const struct entry floors[] = {
     {"peak", "independent copies of the kernel: what the CPUs can really do"},
     {"cacheline", "a cache line, from one CPU to another and back: what handing over a task costs at least"},
+    {"futex", "the same where both sleep in the kernel until the other one wakes them"},
+    {"pipe", "the same through two pipes, with the bytes of a task's argument and result"},
     {"fork", "fork, exit and wait, once for each process of a pool: what opening one costs at least"},
     {NULL, NULL},
 };

@@ -211,11 +211,23 @@ static void leave_peak(struct subject *subject)
     peak_end(subject->peak);
 }
 
-/* ---------------------------------------------------------------------------------- cacheline, fork */
+/* ---------------------------------------------------------------------- cacheline, futex, pipe, fork */
 
-static int open_echo(struct subject *subject)
+static int open_line(struct subject *subject)
 {
-    return echo_open(&subject->echo);
+    return echo_open(&subject->echo, ECHO_LINE, 0, 0);
+}
+
+static int open_futex(struct subject *subject)
+{
+    return echo_open(&subject->echo, ECHO_FUTEX, 0, 0);
+}
+
+/* As many bytes as a task of the kernel has to be told, and as it says. */
+static int open_pipe(struct subject *subject)
+{
+    return echo_open(&subject->echo, ECHO_PIPE, kernel_item_size(subject->kernel, &subject->params),
+                     subject->kernel->result_size);
 }
 
 static void enter_echo(struct subject *subject)
@@ -228,7 +240,7 @@ static void leave_echo(struct subject *subject)
     echo_end(subject->echo);
 }
 
-static int run_cacheline(struct subject *subject, struct gbench_state *state)
+static int run_echo(struct subject *subject, struct gbench_state *state)
 {
     nap(subject, state);
     return echo_run(subject->echo, subject->tasks);
@@ -252,6 +264,7 @@ static int run_fork(struct subject *subject, struct gbench_state *state)
 #define ANY_POOL  .backend = NULL
 #define IN_SERIAL .backend = "serial", .is_serial = true, .has_data = true, .poison = poison_here
 #define IN_FLOOR  .backend = "floor"
+#define IS_TRIP   IN_FLOOR, .is_one_by_one = true, .run = run_echo, .enter = enter_echo, .leave = leave_echo
 
 static const struct kind kinds[] = {
     {"apply", ANY_POOL, .has_data = true, .is_one_by_one = true, .run = run_apply, .poison = poison_here},
@@ -262,8 +275,9 @@ static const struct kind kinds[] = {
     {"callback", IN_SERIAL, .run = run_map},
     {"peak", IN_FLOOR, .has_data = true, .run = run_peak, .poison = poison_peak, .open = open_peak, .enter = enter_peak,
      .leave = leave_peak},
-    {"cacheline", IN_FLOOR, .is_one_by_one = true, .run = run_cacheline, .open = open_echo, .enter = enter_echo,
-     .leave = leave_echo},
+    {"cacheline", IS_TRIP, .open = open_line},
+    {"futex", IS_TRIP, .open = open_futex},
+    {"pipe", IS_TRIP, .open = open_pipe},
     {"fork", IN_FLOOR, .run = run_fork},
 };
 

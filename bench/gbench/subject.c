@@ -15,7 +15,16 @@
 #include "kind.h"
 #include "peak.h"
 
-#define AS_SHIPPED "openmp-as-shipped" /* OpenMP as it behaves when nobody tells it anything: not bound */
+/* Names of cells for a backend of libgrain that is opened in a way of its own. */
+static const struct alias {
+    const char *name, *backend;
+    enum grain_bind bind;
+    enum grain_transport transport;
+} aliases[] = {
+    /* OpenMP as it behaves when nobody tells it anything: not bound */
+    {"openmp-as-shipped", "openmp", GRAIN_BIND_NONE, GRAIN_TRANSPORT_SHARED},
+    {"fork-pipe", "fork", GRAIN_BIND_DEFAULT, GRAIN_TRANSPORT_PIPE},
+};
 
 /* `apply` with start:cold naps 2 ms before every task: more tasks than this take too long. */
 #define COLD_TASKS_MAX 100
@@ -25,11 +34,20 @@
 
 /* ------------------------------------------------------------------------------ what a cell may be */
 
+static const struct alias *find_alias(const struct subject *subject)
+{
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcmp(subject->cell.backend, aliases[i].name) == 0)
+            return &aliases[i];
+    return NULL;
+}
+
 /* The backend of libgrain behind a cell's. */
 static const char *backend_name(const struct subject *subject)
 {
-    if (strcmp(subject->cell.backend, AS_SHIPPED) == 0)
-        return "openmp";
+    const struct alias *alias = find_alias(subject);
+    if (alias)
+        return alias->backend;
     return subject->kind->backend ? "serial" : subject->cell.backend;
 }
 
@@ -60,9 +78,10 @@ static const char *kind_problem(struct subject *subject)
     if (strcmp(cell->backend, "cpython") == 0)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
-        return "there is no such call (there are apply, map, map_chunks, open, loop, callback, peak, cacheline, fork)";
+        return "there is no such call (there are apply, map, map_chunks, open, loop, callback, peak, cacheline, futex, "
+               "pipe, fork)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
-        return "loop and callback go with the backend serial; peak, cacheline and fork with floor";
+        return "loop and callback go with the backend serial; peak, cacheline, futex, pipe and fork with floor";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
     if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)
@@ -117,12 +136,14 @@ struct grain_pool_options subject_pool_options(const struct subject *subject)
     };
     /* A pool's whole life is timed unbound: to bind, the topology is read, once a process, which takes longer than
      * all the rest of the first pool's life and no time in the others'. */
-    bool is_bound = strcmp(subject->cell.backend, AS_SHIPPED) != 0 && strcmp(subject->cell.call, "open") != 0;
+    const struct alias *alias = find_alias(subject);
+    bool is_bound = (!alias || alias->bind != GRAIN_BIND_NONE) && strcmp(subject->cell.call, "open") != 0;
     return (struct grain_pool_options){
         .backend = backend_name(subject),
         .workers = subject->kind->backend ? 1 : subject->cell.workers,
         .wait = waits[subject->cell.wait],
         .bind = is_bound ? GRAIN_BIND_DEFAULT : GRAIN_BIND_NONE,
+        .transport = alias ? alias->transport : GRAIN_TRANSPORT_SHARED,
     };
 }
 

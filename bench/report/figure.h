@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "analysis/ladder.h"
 #include "analysis/summary.h"
 
 #define FIGURE_TEXT_MAX 160
@@ -30,9 +31,10 @@ extern const struct figure_backend figure_backends[];
 
 struct figure_source {
     const struct summary *summary;
-    int usable_cpus; /* 0: unknown */
-    int workers;     /* P: the worker count that most cells were measured with */
-    uint64_t rows;   /* n: likewise */
+    const struct ladder *ladder; /* NULL: not asked for */
+    int usable_cpus;             /* 0: unknown */
+    int workers;                 /* P: the worker count that most cells were measured with */
+    uint64_t rows;               /* n: likewise */
     bool quick;
     char cpu_model[FIGURE_TEXT_MAX], rounds[FIGURE_TEXT_MAX], commit[FIGURE_TEXT_MAX];
 };
@@ -93,5 +95,6 @@ void figure_time(double time_ns, char text[32]);
 void figure_chunk(struct sheet *sheet, const struct figure_source *source);
 void figure_overhead(struct sheet *sheet, const struct figure_source *source);
 void figure_speedup(struct sheet *sheet, const struct figure_source *source);
+void figure_ladder(struct sheet *sheet, const struct figure_source *source);
 
 #endif

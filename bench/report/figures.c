@@ -28,16 +28,23 @@ static const struct figure {
     const char *name;
     void (*make)(struct sheet *sheet, const struct figure_source *source);
     const char *needs;
+    const char *folder; /* of its sweep, inside that of the others; may be missing. NULL: that of the others */
 } figures[] = {
-    {"fig_chunk", figure_chunk, "no `howmany` map cell was measured"},
-    {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured"},
-    {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`"},
+    {"fig_chunk", figure_chunk, "no `howmany` map cell was measured", NULL},
+    {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured", NULL},
+    {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`", NULL},
+    {"fig_ladder", figure_ladder, "no `fork-pipe` apply cell was measured", "ladder"},
 };
 #define FIGURES (sizeof figures / sizeof figures[0])
 
 const char *figures_name(size_t index)
 {
     return index < FIGURES ? figures[index].name : NULL;
+}
+
+bool figures_is_optional(size_t index)
+{
+    return index < FIGURES && figures[index].folder != NULL;
 }
 
 static int failed(int status, char error[FIGURES_ERROR_MAX], const char *format, ...)
@@ -278,21 +285,14 @@ static int draw_all(const struct figure *figure, const struct figure_source *sou
     return status;
 }
 
-int figures_draw(const char *dir, const char *name, const struct figures_options *options,
-                 char error[FIGURES_ERROR_MAX])
+/* Figures of a summary. */
+static int draw_summary(const struct figure *figure, const char *dir, const struct figures_options *options,
+                        char error[FIGURES_ERROR_MAX])
 {
-    const struct figure *figure = NULL;
     struct summary summary = {0};
     struct figure_source source = {.summary = &summary};
-    int status;
+    int status = summary_read(&summary, dir);
 
-    for (size_t i = 0; i < FIGURES; i++) {
-        figure = strcmp(figures[i].name, name) == 0 ? &figures[i] : figure;
-    }
-    if (!figure) {
-        return failed(-EINVAL, error, "%s: no such figure", name);
-    }
-    status = summary_read(&summary, dir);
     if (status != 0) {
         return failed(status, error, "%s/summary.csv: %s", dir,
                       status == -EBADMSG ? "not a summary of a sweep" : strerror(-status));
@@ -302,4 +302,58 @@ int figures_draw(const char *dir, const char *name, const struct figures_options
     status = draw_all(figure, &source, dir, options, error);
     summary_free(&summary);
     return status;
+}
+
+/* The ladder needs pairs, which only the samples have. One without samples has no ladder. */
+static int draw_ladder(const struct figure *figure, const char *dir, const char *from,
+                       const struct figures_options *options, char error[FIGURES_ERROR_MAX])
+{
+    struct sample *samples = NULL;
+    struct study study;
+    struct ladder ladder;
+    struct figure_source source = {.ladder = &ladder};
+    size_t count = 0, cut;
+    int status;
+
+    read_env(&source, from);
+    if (journal_read(from, &samples, &count, &cut) != 0 ||
+        study_open(&study, samples, count, source.usable_cpus) != 0) {
+        free(samples);
+        return failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
+    }
+    status = ladder_make(&ladder, &study);
+    if (status == 0 && !ladder.is_there) {
+        status = failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
+    }
+    if (status == 0) {
+        source.summary = &study.summary;
+        source.workers = ladder.rungs[LADDER_PIPE].series->cell.workers;
+        source.rows = series_tasks(ladder.rungs[LADDER_PIPE].series);
+        status = draw_all(figure, &source, dir, options, error);
+    }
+    study_close(&study);
+    free(samples);
+    return status;
+}
+
+int figures_draw(const char *dir, const char *name, const struct figures_options *options,
+                 char error[FIGURES_ERROR_MAX])
+{
+    const struct figure *figure = NULL;
+    char inside[PATH_MAX_BYTES], samples[PATH_MAX_BYTES + 16];
+
+    for (size_t i = 0; i < FIGURES; i++) {
+        figure = strcmp(figures[i].name, name) == 0 ? &figures[i] : figure;
+    }
+    if (!figure) {
+        return failed(-EINVAL, error, "%s: no such figure", name);
+    }
+    if (!figure->folder) {
+        return draw_summary(figure, dir, options, error);
+    }
+    if (snprintf(inside, sizeof inside, "%s/%s", dir, figure->folder) >= (int)sizeof inside) {
+        return failed(-ENAMETOOLONG, error, "the folder's name is too long");
+    }
+    snprintf(samples, sizeof samples, "%s/samples.jsonl", inside);
+    return draw_ladder(figure, dir, access(samples, R_OK) == 0 ? inside : dir, options, error);
 }

@@ -233,6 +233,23 @@ void cell_baseline(const struct cell *cell, const char *call, struct cell *basel
     *baseline = made;
 }
 
+bool cell_is_trip(const char *call)
+{
+    static const char *const trips[] = {"cacheline", "futex", "pipe"};
+    for (size_t i = 0; i < COUNT_OF(trips); i++)
+        if (strcmp(call, trips[i]) == 0)
+            return true;
+    return false;
+}
+
+/* How the two sides of a call of apply reach each other. */
+static const char *trip_of(const struct cell *cell)
+{
+    if (strcmp(cell->backend, "fork-pipe") == 0)
+        return "pipe";
+    return cell->wait == CELL_WAIT_PARK ? "futex" : "cacheline";
+}
+
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
 {
     static const char *const without[] = {"serial", "null", "floor", "cpython"};
@@ -242,7 +259,7 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
         int workers;
     } floors[] = {{"map", "peak", used},
                   {"map_chunks", "peak", used},
-                  {"apply", "cacheline", 2},
+                  {"apply", trip_of(cell), 2},
                   {"open", "fork", cell->workers}};
     for (size_t i = 0; i < COUNT_OF(without); i++)
         if (strcmp(cell->backend, without[i]) == 0)
@@ -257,7 +274,7 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
         /* The shares of `peak` are equal numbers of tasks. */
         const struct kernel *kernel = kernel_find(cell->kernel);
         bool is_even = kernel == NULL || kernel->longest == NULL;
-        return strcmp(made.call, "cacheline") == 0 ? usable_cpus >= 2 : strcmp(made.call, "peak") != 0 || is_even;
+        return cell_is_trip(made.call) ? usable_cpus >= 2 : strcmp(made.call, "peak") != 0 || is_even;
     }
     return false;
 }
@@ -265,7 +282,7 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
 bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus, struct cell *partner)
 {
     static const char *const calls[CELL_TURNS] = {[CELL_TURN_LOOP] = "loop", [CELL_TURN_CALLBACK] = "callback"};
-    bool runs_tasks = cell->rows > 0 && strcmp(cell->call, "cacheline") != 0;
+    bool runs_tasks = cell->rows > 0 && !cell_is_trip(cell->call);
     *partner = *cell;
     if (turn == CELL_TURN_CELL)
         return true;
@@ -291,9 +308,11 @@ uint64_t cell_python_chunk(uint64_t count, int workers)
 
 int cell_workers_used(const struct cell *cell, int usable_cpus)
 {
-    static const char *const alone[] = {"apply", "loop", "callback", "cacheline"};
+    static const char *const alone[] = {"apply", "loop", "callback"};
     for (size_t i = 0; i < COUNT_OF(alone); i++)
         if (strcmp(cell->call, alone[i]) == 0)
             return 1;
+    if (cell_is_trip(cell->call))
+        return 1;
     return cell->workers < usable_cpus ? cell->workers : usable_cpus;
 }

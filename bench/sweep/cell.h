@@ -7,8 +7,8 @@
  *
  * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), and
- * the floor's `peak` (P copies of the kernel), `cacheline` (a round trip between two CPUs) and `fork` (fork,
- * exit, wait).
+ * the floor's `peak` (P copies of the kernel), `cacheline`, `futex`, `pipe` (raw round trips between two processes) and
+ * `fork` (fork, exit, wait).
  */
 #ifndef GRAIN_BENCH_CELL_H
 #define GRAIN_BENCH_CELL_H
@@ -24,8 +24,9 @@ enum cell_start { CELL_START_WARM, CELL_START_COLD };
 enum cell_wait { CELL_WAIT_ADAPTIVE, CELL_WAIT_SPIN, CELL_WAIT_PARK };
 
 struct cell {
-    char kernel[32];   /* with its parameter: "compute:1000" */
-    char backend[24];  /* "fork", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython" */
+    char kernel[32]; /* with its parameter: "compute:1000" */
+    char backend
+        [24]; /* "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython" */
     char call[16];     /* "apply", "map", "map_chunks", "loop", "callback", "open", "peak", ... */
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
@@ -52,15 +53,19 @@ bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus,
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
 
 /* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for `map` and
- * `map_chunks`, `cacheline` for `apply`, `fork` for `open`. False: there is none (another program's cell, one that does
- * no work, a baseline, a floor itself, `cacheline` with one usable CPU, `peak` where tasks differ). */
+ * `map_chunks`, the round trip of its own kind for `apply` (`pipe` for fork-pipe, `futex` where waiters park, else
+ * `cacheline`), `fork` for `open`. False: there is none (another program's cell, one that does
+ * no work, a baseline, a floor itself, a round trip with one usable CPU, `peak` where tasks differ). */
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
+
+/* Whether a call is a raw round trip between two CPUs: `cacheline`, `futex`, `pipe`. */
+bool cell_is_trip(const char *call);
 
 /* CPython's rule for the default chunk: ceil(count / (4 * workers)). */
 uint64_t cell_python_chunk(uint64_t count, int workers);
 
 /* min(workers, usable CPUs); 1 for calls with one task outstanding: `apply`, `loop`, `callback`,
- * `cacheline`. */
+ * round trips. */
 int cell_workers_used(const struct cell *cell, int usable_cpus);
 
 /* Names of the enumerators, as they stand in names and in summary.csv. */

@@ -16,6 +16,7 @@
 #define ROW_S        5e-9
 #define FORK_S       200e-6 /* fork, exit, wait */
 #define LINE_S       0.5e-6 /* a cache line, there and back */
+#define SLEEP_S      60e-6  /* the same between two that sleep */
 #define PYTHON_S     0.25   /* a python3 process with the notebook's data */
 #define PYTHON_ROW_S 280e-9
 
@@ -24,14 +25,9 @@ static const struct cost {
     const char *backend;
     double chunk_s, apply_s;
 } costs[] = {
-    {"fork", 60e-9, 100e-6},
-    {"pthread", 60e-9, 100e-6},
-    {"openmp", 40e-9, 20e-6},
-    {"null", 0, 0.2e-6},
-    {"openmp-as-shipped", 200e-9, 50e-6},
-    {"floor", 0, 0},
-    {"cpython", 25e-6, 100e-6},
-    {"serial", 0, 0},
+    {"fork", 60e-9, 100e-6},  {"fork-pipe", 30e-6, 100e-6}, {"pthread", 60e-9, 100e-6},
+    {"openmp", 40e-9, 20e-6}, {"null", 0, 0.2e-6},          {"openmp-as-shipped", 200e-9, 50e-6},
+    {"floor", 0, 0},          {"cpython", 25e-6, 100e-6},   {"serial", 0, 0},
 };
 
 static const struct cost *cost_of(const char *backend)
@@ -61,15 +57,16 @@ double estimate_call(const struct plan_cell *planned, int cpus)
     const struct cell *cell = &planned->cell;
     const struct cost *cost = cost_of(cell->backend);
     double tasks = (double)cell->rows;
-    bool is_line = strcmp(cell->call, "cacheline") == 0;
-    bool is_subset = is_line || strcmp(cell->call, "apply") == 0 || strcmp(cell->backend, "cpython") == 0;
+    bool is_trip = cell_is_trip(cell->call);
+    double trip_s = strcmp(cell->call, "cacheline") == 0 ? LINE_S : SLEEP_S;
+    bool is_subset = is_trip || strcmp(cell->call, "apply") == 0 || strcmp(cell->backend, "cpython") == 0;
     if (is_subset && planned->tasks > 0 && (double)planned->tasks < tasks)
         tasks = (double)planned->tasks;
     if (strcmp(cell->call, "open") == 0)
         return 1e-3 * cell->workers;
     if (strcmp(cell->call, "fork") == 0)
         return FORK_S * (cell->workers + 1);
-    double work = tasks * (is_line ? LINE_S : row_cost(cell));
+    double work = tasks * (is_trip ? trip_s : row_cost(cell));
     if (strcmp(cell->call, "apply") == 0)
         return tasks * cost->apply_s + work + (cell->start == CELL_START_COLD ? tasks * 2e-3 : 0);
     if (cell->chunk > 0)

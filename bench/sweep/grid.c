@@ -18,9 +18,9 @@ static const struct call {
     bool claims; /* has a schedule and a chunk */
     bool pooled; /* a call on a pool of the library */
 } calls[] = {
-    {"apply", false, true}, {"map", true, true},    {"map_chunks", true, true},
-    {"open", false, true},  {"peak", false, false}, {"cacheline", false, false},
-    {"fork", false, false}, {"loop", false, false}, {"callback", false, false},
+    {"apply", false, true}, {"map", true, true},         {"map_chunks", true, true}, {"open", false, true},
+    {"peak", false, false}, {"cacheline", false, false}, {"futex", false, false},    {"pipe", false, false},
+    {"fork", false, false}, {"loop", false, false},      {"callback", false, false},
 };
 
 static const struct call *find_call(const char *name)
@@ -31,10 +31,21 @@ static const struct call *find_call(const char *name)
     return NULL;
 }
 
-/* The library's own name of a backend; "openmp-as-shipped" is its `openmp`, unbound. */
+/* The library's own name of a backend: "openmp-as-shipped" is its `openmp`, unbound; "fork-pipe" its `fork`, over pipes. */
 static const char *library_backend(const char *backend)
 {
-    return strcmp(backend, "openmp-as-shipped") == 0 ? "openmp" : backend;
+    static const char *const aliases[][2] = {{"openmp-as-shipped", "openmp"}, {"fork-pipe", "fork"}};
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcmp(backend, aliases[i][0]) == 0)
+            return aliases[i][1];
+    return backend;
+}
+
+/* What a fork pool over pipes lacks: it cannot spin, and has nothing to steal from. */
+static bool is_beyond_pipes(const struct cell *cell)
+{
+    return strcmp(cell->backend, "fork-pipe") == 0 &&
+           (cell->wait == CELL_WAIT_SPIN || strcmp(cell->schedule, "steal") == 0);
 }
 
 static bool library_has(const char *backend)
@@ -51,12 +62,12 @@ static bool is_plain(const struct cell *cell)
     return cell->data == CELL_DATA_SHARED && cell->start == CELL_START_WARM && cell->wait == CELL_WAIT_ADAPTIVE;
 }
 
-/* `peak` has a CPU for each worker, `cacheline` two; `fork` runs nothing at once. */
+/* `peak` has a CPU for each worker, a round trip two; `fork` runs nothing at once. */
 static bool is_floor(const struct cell *cell, int cpus)
 {
     if (strcmp(cell->call, "peak") == 0)
         return cell->workers <= cpus;
-    if (strcmp(cell->call, "cacheline") == 0)
+    if (cell_is_trip(cell->call))
         return cell->workers == 2 && cpus >= 2;
     return strcmp(cell->call, "fork") == 0;
 }
@@ -71,7 +82,7 @@ static bool is_possible(const struct cell *cell, int cpus)
     if (strcmp(cell->backend, "cpython") == 0)
         return strcmp(cell->kernel, "howmany") == 0 && is_plain(cell) &&
                (strcmp(cell->call, "loop") == 0 || strcmp(cell->call, "apply") == 0 || strcmp(cell->call, "map") == 0);
-    if (strcmp(cell->backend, "serial") == 0 || !call->pooled || !library_has(cell->backend))
+    if (strcmp(cell->backend, "serial") == 0 || !call->pooled || !library_has(cell->backend) || is_beyond_pipes(cell))
         return false;
     if (!call->claims)
         return true;
@@ -141,7 +152,7 @@ static int expand_numbers(const struct grid *grid, struct cell *cell)
     const char *chunk_text = options->chunks != NULL ? options->chunks : row->chunks;
     if (strcmp(cell->call, "loop") == 0)
         worker_text = "1";
-    if (strcmp(cell->call, "cacheline") == 0)
+    if (cell_is_trip(cell->call))
         worker_text = "2";
     if (!find_call(cell->call)->claims)
         chunk_text = "auto";

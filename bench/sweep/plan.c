@@ -25,7 +25,7 @@ static int add_serial(struct plan *plan, const struct grid *grid)
         const struct plan_cell *of = &plan->cells[i / 2];
         struct plan_cell cell = {.repetitions = of->repetitions};
         cell_baseline(&of->cell, baselines[i % 2], &cell.cell);
-        bool is_wanted = of->cell.rows > 0 && of->beside == NULL && strcmp(of->cell.call, "cacheline") != 0;
+        bool is_wanted = of->cell.rows > 0 && of->beside == NULL && !cell_is_trip(of->cell.call);
         bool is_new = is_wanted && cell_name(&cell.cell, cell.name) == 0;
         for (size_t j = 0; j < whole.count && is_new; j++)
             is_new = strcmp(whole.cells[j].name, cell.name) != 0;

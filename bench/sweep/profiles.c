@@ -104,6 +104,20 @@ static const struct plan_row core_rows[] = {
     {.backends = "fork", .calls = "open", .workers = "2", .rows = "0", .repetitions = 5},
 };
 
+/* What "The ladder" in RESULTS.md is about: one call, handed over in ever quicker ways, each beside the raw round trip of
+ * its kind. One worker: a call of apply keeps no more busy. */
+static const struct plan_row ladder_rows[] = {
+    {.backends = "cpython", .calls = "apply", .workers = "1", .tasks = 2000, .beside = "loop"},
+    {.backends = "fork-pipe", .calls = "apply", .workers = "1", .tasks = 2000, .beside = "floor"},
+    {.backends = "fork",
+     .calls = "apply",
+     .workers = "1",
+     .waits = "park,spin,adaptive",
+     .tasks = 2000,
+     .beside = "floor"},
+    {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
+};
+
 /* Tasks of a nanosecond: at 10^8 rows a process holds 2.4 GB of items and results. */
 #define GROWTH "compute:1"
 
@@ -147,6 +161,13 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0.002,
      .budget_s = 57,
      ARRAY(core_rows)},
+    {.name = "ladder",
+     .summary = "one call over pipes, futexes and spinning, in 7 rounds, about half a minute on 2 CPUs",
+     .rounds = 7,
+     .repetitions = 3,
+     .min_time_s = 0.002,
+     .budget_s = 38,
+     ARRAY(ladder_rows)},
     {.name = "growth",
      .summary = "10^3 to 10^8 rows, 1 to 32 workers, about 2 minutes and 2.5 GB of memory",
      .rounds = 5,

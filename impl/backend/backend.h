@@ -21,7 +21,8 @@ enum backend_capability {
     BACKEND_SHARES_MEMORY = 1u << 2, /* tasks see the caller's memory as it is now */
     BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind */
     BACKEND_INITIALIZES = 1u << 4,   /* ... initializer and finalizer */
-    BACKEND_REPLACES = 1u << 5       /* ... max_tasks_per_worker */
+    BACKEND_REPLACES = 1u << 5,      /* ... max_tasks_per_worker */
+    BACKEND_HAS_PIPES = 1u << 6      /* knows GRAIN_TRANSPORT_PIPE */
 };
 
 /* What a backend sees of a pool. */
@@ -31,8 +32,11 @@ struct backend_pool {
     int workers; /* >= 1 */
     enum grain_wait wait;
     enum grain_bind bind;
-    size_t memory_limit; /* bytes, 0: none */
+    enum grain_transport transport; /* PIPE only with BACKEND_HAS_PIPES */
+    size_t memory_limit;            /* bytes, 0: none */
     uint64_t grace_ns;
+    unsigned schedules; /* the backend's, unless open says that this pool has others */
+    enum grain_schedule default_schedule;
     grain_init_fn initializer; /* or NULL, as the next: backend_initialize(), backend_finalize() */
     grain_final_fn finalizer;
     void *argument;

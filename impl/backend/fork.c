@@ -2,13 +2,15 @@
  *
  * Workers that are processes: a team in an arena that caller, supervisor and workers share. Arguments
  * that do not lie in the arena are copied in, results are copied out. Next: team.h (how work flows, what
- * a kill leaves), supervisor.h (who watches whom), transport/arena.h (the memory).
+ * a kill leaves), supervisor.h (who watches whom), transport/arena.h (the memory); pipes.h: the same workers fed through
+ * pipes.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "backend/builtin.h"
 #include "backend/cargo.h"
+#include "backend/pipes.h"
 #include "backend/supervisor.h"
 #include "backend/team.h"
 #include "machine/machine.h"
@@ -56,6 +58,16 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     return status;
 }
 
+/* What a pool over pipes has that others have not; `steal` takes memory that thieves see. */
+static int pipes_make(struct backend_pool *pool, struct fork_state *state)
+{
+    if (pool->transport != GRAIN_TRANSPORT_PIPE)
+        return 0;
+    pool->schedules &= ~BACKEND_SCHEDULE(STEAL);
+    pool->default_schedule = GRAIN_SCHEDULE_DYNAMIC;
+    return pipes_open(&state->crew->pipes, state->crew, is_alive, state);
+}
+
 static int fork_open(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
@@ -69,9 +81,13 @@ static int fork_open(struct backend_pool *pool)
         state->front.user = state;
     }
     if (status == 0) {
-        status = supervisor_start(&state->supervisor, state->crew);
-        if (status)
+        status = pipes_make(pool, state);
+        if (status == 0)
+            status = supervisor_start(&state->supervisor, state->crew);
+        if (status) {
+            pipes_close(state->crew->pipes);
             team_front_drop(&state->front);
+        }
     }
     if (status) {
         arena_close(&state->arena);
@@ -88,14 +104,19 @@ static void fork_cancel(struct backend_pool *pool)
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_STOP);
     supervisor_notify(&state->supervisor);
+    if (state->crew->pipes)
+        pipes_cancel(state->crew->pipes);
 }
 
 static void fork_close(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_QUIT);
+    if (state->crew->pipes)
+        pipes_quit(state->crew->pipes);
     supervisor_notify(&state->supervisor);
     supervisor_join(&state->supervisor);
+    pipes_close(state->crew->pipes);
     pool->worker_pids = NULL;
     pool->replaced = NULL;
     team_front_drop(&state->front);
@@ -145,6 +166,8 @@ static int single_run_in(struct fork_state *state, struct cargo *cargo, struct j
 
 static int call_run(struct backend_pool *pool, struct fork_state *state, struct job *job)
 {
+    if (state->crew->pipes)
+        return pipes_run(state->crew->pipes, job);
     struct cargo cargo;
     cargo_init(&cargo, &state->arena, team_job_take(&state->front), job);
     bool is_single = job_is_single(job);
@@ -186,7 +209,8 @@ const struct grain_backend backend_fork = {
     .schedules =
         BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
     .default_schedule = GRAIN_SCHEDULE_STEAL,
-    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS | BACKEND_INITIALIZES | BACKEND_REPLACES,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS | BACKEND_INITIALIZES | BACKEND_REPLACES |
+                    BACKEND_HAS_PIPES,
     .state_size = sizeof(struct fork_state),
     .open = fork_open,
     .run = fork_run,

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/pipes.h"
 #include "transport/wait.h"
 
 #define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
@@ -85,7 +86,11 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
     stage_set(crew, id, CREW_READY);
     if (crew->pool->initializer)
         ready_tell(crew);
-    bool is_spent = team_work(crew->team, id, getpid(), state, is_replacement);
+    bool is_spent = false;
+    if (crew->pipes)
+        pipes_work(crew->pipes, id, getpid(), is_replacement, state);
+    else
+        is_spent = team_work(crew->team, id, getpid(), state, is_replacement);
     if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) < TEAM_STOP)
         backend_finalize(crew->pool, id, getpid(), &state);
     return is_spent ? CREW_SPENT : CREW_READY;

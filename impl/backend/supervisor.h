@@ -19,6 +19,8 @@
 
 #include "backend/team.h"
 
+struct pipes;
+
 /* Where the worker of a slot is in its life: what its end means. The supervisor says CREW_NEW before it forks one, the
  * worker the rest. */
 enum crew_stage {
@@ -42,6 +44,7 @@ struct crew {
     struct team *team;
     _Atomic uint64_t limit_ns;       /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
     const struct backend_pool *pool; /* as it was when the supervisor was forked */
+    struct pipes *pipes; /* caller, in memory that is copied at the fork; NULL: workers live on the team's rings */
 };
 
 /* What the caller keeps of it. */

@@ -51,14 +51,15 @@ measure() { # CELL [FLAG...]
   local backend cell
   for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP outlier:5/serial/$MAP empty/serial/$MAP \
     "howmany/floor/peak/-/chunk:0/workers:2/$ROWS" "compute:50/floor/peak/-/chunk:0/workers:64/rows:1999/data:copy/start:warm" \
-    "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" howmany/floor/fork/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
+    "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" "howmany/floor/futex/-/chunk:0/workers:2/$ROWS" \
+    "howmany/floor/pipe/-/chunk:0/workers:2/$ROWS" "empty/floor/pipe/-/chunk:0/workers:2/$ROWS" howmany/floor/fork/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
     "$LOOP" "$CALLBACK"; do
-    [[ $cell != *cacheline* ]] || two_cpus || continue
+    [[ $cell != *floor/[cfp]*/-/chunk:0/workers:2/$ROWS ]] || two_cpus || continue
     measure "$cell"
     [ "$(runs "$JSON" "r['name'] == '$cell'" "'error_occurred' in r, r['real_time'] > 0")" = "(False, True)" ]
   done
-  for backend in fork pthread openmp openmp-as-shipped; do
-    [ "$backend" = fork ] || [ "$backend" = pthread ] || backends | grep -qw openmp || continue
+  for backend in fork fork-pipe pthread openmp openmp-as-shipped; do
+    [[ $backend == fork* ]] || [ "$backend" = pthread ] || backends | grep -qw openmp || continue
     for cell in $MAP map_chunks/static/chunk:0/workers:3/rows:1999/data:copy/start:warm \
       map/guided/chunk:7/workers:2/$ROWS/wait:park map_chunks/dynamic/chunk:64/workers:2/rows:2000/data:shared/start:cold \
       apply/-/chunk:0/workers:2/rows:100/data:shared/start:warm apply/-/chunk:0/workers:2/rows:10/data:copy/start:cold \
@@ -80,6 +81,19 @@ measure() { # CELL [FLAG...]
   [ "$(runs "$JSON" "r['name'] == '$cell'" "r['tasks'], r['handovers']")" = "(30.0, 30.0)" ]
   [ "$(runs "$JSON" "r['name'] == '$LOOP'" "r['tasks']")" = 2000.0 ]
   ! two_cpus || [ "$(runs "$JSON" "r['name'] == '$line'" "r['tasks']")" = 30.0 ]
+}
+
+@test "each way of handing over stands beside the raw round trip of its kind" {
+  need_python
+  two_cpus || skip "one usable CPU"
+  local pair cell
+  for pair in fork-pipe:pipe: fork:futex:/wait:park fork:cacheline:/wait:spin fork:cacheline:; do
+    IFS=: read -r backend trip wait <<<"$pair"
+    cell=howmany/$backend/apply/-/chunk:0/workers:1/$ROWS$wait
+    measure "$cell" --grain_tasks=30 --benchmark_repetitions=1 "--benchmark_filter=apply|floor"
+    [ "$(runs "$JSON" True "r['name'], r['tasks']")" = \
+      "('$cell', 30.0)"$'\n'"('howmany/floor/$trip/-/chunk:0/workers:2/$ROWS', 30.0)" ]
+  done
 }
 
 @test "cold calls are timed without the sleep before them" {

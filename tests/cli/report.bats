@@ -40,7 +40,7 @@ sample() {
   [ "$(wc -l <"$dir/summary.csv")" -eq 3 ]
 }
 
-@test "sweeps inside the folder, core and growth, have their parts on the page; a broken one is refused" {
+@test "sweeps inside the folder, as core and growth, have their parts on the page; a broken one is refused" {
   make_sweep
   "$grain" report -q "$dir"
   run ! grep -E '^## (The pool|Growth)' "$dir/RESULTS.md"

@@ -12,27 +12,61 @@
 
 const char *backend = "pthread";
 
+/* A fork pool over pipes is tested as if it were a backend of its own. */
+static bool is_over_pipes(void)
+{
+    return strcmp(backend, "fork-pipe") == 0;
+}
+
+struct grain_pool_options options_with(int workers)
+{
+    bool is_piped = is_over_pipes();
+    return (struct grain_pool_options){.backend = is_piped ? "fork" : backend,
+                                       .workers = workers,
+                                       .transport = is_piped ? GRAIN_TRANSPORT_PIPE : GRAIN_TRANSPORT_SHARED};
+}
+
+bool has_schedule(enum grain_schedule schedule)
+{
+    if (is_over_pipes())
+        return schedule != GRAIN_SCHEDULE_STEAL && grain_backend_has_schedule("fork", schedule);
+    return grain_backend_has_schedule(backend, schedule);
+}
+
 struct grain_pool *pool_with(int workers)
 {
     struct grain_pool *pool = NULL;
-    struct grain_pool_options options = {.backend = backend, .workers = workers};
+    struct grain_pool_options options = options_with(workers);
     assert_int_equal(grain_pool_open(&pool, &options), 0);
     assert_non_null(pool);
     return pool;
 }
 
-void needs(const char *behaviour)
+static const struct limit *find_limit(const char *behaviour)
 {
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
-        if (strcmp(limits[i].backend, backend) == 0 && strcmp(limits[i].behaviour, behaviour) == 0) {
-            print_message("skipped on %s: %s\n", backend, limits[i].reason);
-            skip();
-        }
+        if (strcmp(limits[i].backend, backend) == 0 && strcmp(limits[i].behaviour, behaviour) == 0)
+            return &limits[i];
+    return NULL;
+}
+
+bool cannot(const char *behaviour)
+{
+    return find_limit(behaviour) != NULL;
+}
+
+void needs(const char *behaviour)
+{
+    const struct limit *limit = find_limit(behaviour);
+    if (!limit)
+        return;
+    print_message("skipped on %s: %s\n", backend, limit->reason);
+    skip();
 }
 
 bool is_fork(void)
 {
-    return strcmp(backend, "fork") == 0;
+    return strcmp(backend, "fork") == 0 || is_over_pipes();
 }
 
 uint64_t now_ns(void)
@@ -65,12 +99,12 @@ void contract_start(int argc, char **argv)
 {
     if (argc > 1)
         backend = argv[1];
-    if (!grain_backend_summary(backend)) {
+    if (!grain_backend_summary(options_with(1).backend)) {
         printf("backend %s is not built in\n", backend);
         exit(77);
     }
-    printf("%-8s %-16s %s\n", "backend", "cannot", "because");
+    printf("%-9s %-16s %s\n", "backend", "cannot", "because");
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
-        printf("%-8s %-16s %s\n", limits[i].backend, limits[i].behaviour, limits[i].reason);
+        printf("%-9s %-16s %s\n", limits[i].backend, limits[i].behaviour, limits[i].reason);
     fflush(stdout);
 }

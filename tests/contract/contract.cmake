@@ -5,7 +5,7 @@ target_link_libraries(contract_shared PRIVATE grain_flags PUBLIC grain PkgConfig
 function(grain_contract program)
   add_executable(contract_${program} contract/${program}.c)
   target_link_libraries(contract_${program} PRIVATE grain_flags contract_shared ${ARGN})
-  foreach(backend serial null fork pthread openmp)
+  foreach(backend serial null fork fork-pipe pthread openmp)
     add_test(NAME contract/${program}/${backend} COMMAND contract_${program} ${backend})
     set_tests_properties(contract/${program}/${backend} PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77 LABELS contract)
   endforeach()

@@ -18,11 +18,18 @@
 
 extern const char *backend;
 
+/* The options of a pool of the backend under test, and whether it has a schedule. `fork-pipe` is fork with transport pipe. */
+struct grain_pool_options options_with(int workers);
+bool has_schedule(enum grain_schedule schedule);
+
 /* Opens a pool of the backend under test; fails the test when that fails. */
 struct grain_pool *pool_with(int workers);
 
 /* Skips the test, with the reason, when the backend is listed for this behaviour in cannot.h. */
 void needs(const char *behaviour);
+
+/* Whether it is listed: for a test that checks how it is refused. */
+bool cannot(const char *behaviour);
 
 /* Whether workers are processes. */
 bool is_fork(void);

@@ -30,7 +30,7 @@ static void a_failing_task_ends_only_itself(void **state)
                                                     GRAIN_SCHEDULE_GUIDED, GRAIN_SCHEDULE_TASKLOOP,
                                                     GRAIN_SCHEDULE_STEAL};
     for (size_t s = 0; s < sizeof schedules / sizeof schedules[0]; s++) {
-        if (!grain_backend_has_schedule(backend, schedules[s]))
+        if (!has_schedule(schedules[s]))
             continue;
         for (int64_t chunk = 1; chunk <= 64; chunk *= 8) {
             int results[COUNT];

@@ -89,6 +89,7 @@ static void only_the_task_that_takes_too_long_fails(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(3);
     for (int64_t chunk = 1; chunk <= 50; chunk += 49) {
         struct grain_report report = {.codes = codes};
@@ -106,6 +107,7 @@ static void a_chunk_that_takes_too_long_fails_as_a_whole(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(2);
     struct grain_report report = {.codes = codes};
     struct grain_call_options options = {.chunk = 10, .report = &report, .task_timeout_ns = LIMIT_NS};
@@ -126,6 +128,7 @@ static void a_single_task_has_a_limit_too(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(2);
     struct grain_report report = {.codes = codes};
     struct grain_call_options options = {.report = &report, .task_timeout_ns = LIMIT_NS};
@@ -149,6 +152,7 @@ static void every_queued_call_has_its_own_limit(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(2);
     static const struct {
         int ms;
@@ -184,6 +188,7 @@ static void a_map_that_nobody_waits_for_has_a_limit_too(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(2);
     struct grain_report report = {.codes = codes};
     struct grain_call_options options = {.chunk = 50, .report = &report, .task_timeout_ns = LIMIT_NS};
@@ -208,6 +213,7 @@ static void what_a_task_returns_is_not_tried_again(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(2);
     struct grain_report report = {.codes = codes};
     struct grain_call_options options = {
@@ -242,6 +248,7 @@ static void an_iterator_goes_on_after_a_task_that_took_too_long(void **state)
 {
     (void)state;
     needs("runs tasks");
+    needs("limits");
     struct grain_pool *pool = pool_with(2);
     struct grain_call_options options = {.task_timeout_ns = LIMIT_NS, .retries = 2};
     struct grain_iter *iter;

@@ -97,6 +97,51 @@ load helper
   grep -q '^shade,' run/figures/fig_speedup.csv
 }
 
+# A ladder of three rounds in DIR: call and raw round trip in us.
+make_ladder() {
+  local rung round name
+  mkdir -p "$1"
+  cp "$FIXTURE/env.json" "$1/"
+  for rung in cpython::94: fork-pipe::20:12 fork:/wait?park:9:8 fork:/wait?spin:0.9:0.6 fork::1:0.6; do
+    IFS=: read -r backend wait call raw <<<"$rung"
+    name=howmany/$backend/apply/-/chunk:0/workers:1/rows:200000/data:shared/start:warm${wait/\?/:}
+    for round in 0 1 2; do
+      printf '{"cell": "%s", "round": %d, "status": "ok", "iterations": 1, "tasks": 1000, "times_ns": [%s], ' \
+        "$name" "$round" "${call}e6"
+      printf '"loop_ns": [null], "callback_ns": [null], %s"cpu_ns": 1.0, "workers_cpu_ns": 0.0, "handovers": 1.0, ' \
+        "${raw:+\"floor_ns\": [${raw}e6], }"
+      printf '"steals": 0.0, "steal_pct": 0.0, "involuntary": 0.0, "load": 0.5, "message": ""}\n'
+    done
+  done >"$1/samples.jsonl"
+}
+
+@test "fig_ladder is drawn from the ladder inside: a bar a rung, a line across it for the raw round trip" {
+  "$GRAIN" plot run --format svg
+  [ ! -e run/figures/fig_ladder.csv ] # no ladder, nothing amiss
+  make_ladder run/ladder
+  "$GRAIN" plot run
+  file=run/figures/fig_ladder
+  well_formed $file.svg
+  [ -s $file.png ]
+  [ "$(sheet $file.csv bar cpython)" -eq 1 ]
+  [ "$(sheet $file.csv bar fork)" -eq 4 ]
+  [ "$(sheet $file.csv raw fork)" -eq 4 ]
+  [ "$(sheet $file.csv raw cpython)" -eq 1 ] # that of the pipes
+  [ "$(grep -cF "<polygon fill = '$(colour fork)'" $file.svg)" -eq 4 ]
+  grep -q '94.0 µs: 7.8 × raw' $file.svg
+  grep -q '900 ns: 1.5 × raw' $file.svg
+  "$GRAIN" plot run --format svg --width 85
+  well_formed $file-85.svg
+}
+
+@test "a folder that is a ladder itself is drawn too; the others are named" {
+  make_ladder ladder
+  "$GRAIN" report -q ladder
+  run "$GRAIN" plot ladder --format svg
+  [ "$status" -eq 5 ]
+  [ -s ladder/figures/fig_ladder.svg ]
+}
+
 @test "text is at least 7 pt at both widths" {
   "$GRAIN" plot run --format svg
   "$GRAIN" plot run --format svg --width 85

@@ -196,6 +196,16 @@ static void test_floor(void **state)
          "howmany/floor/peak/-/chunk:0/workers:1/rows:20" PLAIN},
         {"howmany/fork/apply/-/chunk:0/workers:1/rows:20" PLAIN, 2,
          "howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork-pipe/apply/-/chunk:0/workers:1/rows:20" PLAIN, 2,
+         "howmany/floor/pipe/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork-pipe/map/dynamic/chunk:1/workers:2/rows:20" PLAIN, 2,
+         "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork/apply/-/chunk:0/workers:1/rows:20" PLAIN "/wait:park", 2,
+         "howmany/floor/futex/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork/apply/-/chunk:0/workers:1/rows:20" PLAIN "/wait:spin", 2,
+         "howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork-pipe/apply/-/chunk:0/workers:1/rows:20" PLAIN, 1, NULL},
+        {"howmany/floor/pipe/-/chunk:0/workers:2/rows:20" PLAIN, 2, NULL},
         {"howmany/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 1, NULL},
         {"howmany/fork/open/-/chunk:0/workers:3/rows:0" PLAIN, 1,
          "howmany/floor/fork/-/chunk:0/workers:3/rows:0" PLAIN},
@@ -246,6 +256,7 @@ static void test_partners(void **state)
                  "howmany/floor/fork/-/chunk:0/workers:2/rows:0" PLAIN);
     partners_are("howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN, loop, callback, NULL);
     partners_are("howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN, NULL, NULL, NULL);
+    partners_are("howmany/floor/futex/-/chunk:0/workers:2/rows:20" PLAIN, NULL, NULL, NULL);
     partners_are("howmany/floor/fork/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL, NULL);
     partners_are("howmany/cpython/map/-/chunk:64/workers:2/rows:20" PLAIN,
                  "howmany/cpython/loop/-/chunk:0/workers:1/rows:20" PLAIN, NULL, NULL);
@@ -275,7 +286,8 @@ static void test_workers_used(void **state)
         const char *call;
         int workers, usable, used;
     } expected[] = {{"map", 2, 8, 2},      {"map", 16, 8, 8}, {"map_chunks", 4, 2, 2}, {"apply", 4, 8, 1},
-                    {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2},       {"cacheline", 2, 8, 1}};
+                    {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2},       {"cacheline", 2, 8, 1},
+                    {"futex", 2, 8, 1},    {"pipe", 2, 8, 1}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct cell cell = {.workers = expected[i].workers};
         snprintf(cell.call, sizeof cell.call, "%s", expected[i].call);

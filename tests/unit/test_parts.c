@@ -79,12 +79,70 @@ static void test_growth(void **state)
     free(page);
 }
 
+static void ladder_cell(struct folder *folder, const char *name, double call_ns, double raw_ns)
+{
+    synthetic_cell(&folder->sweep, name, 2000, 2000 * call_ns, NAN, NAN);
+    if (raw_ns > 0)
+        synthetic_beside(&folder->sweep, name, 2000 * raw_ns);
+}
+
+#define APPLY(backend, end) "howmany/" backend "/apply/-/chunk:0/workers:1/rows:200000/data:shared/start:warm" end
+
+/* There with the rung over pipes; its sentences are the differences of its medians. */
+static void test_ladder(void **state)
+{
+    struct folder *folder = *state;
+    char *page;
+
+    put(folder, "env.json", ENV);
+    ladder_cell(folder, APPLY("cpython", ""), 94000, 0);
+    ladder_cell(folder, APPLY("fork", "/wait:park"), 9000, 8000);
+    ladder_cell(folder, APPLY("fork", "/wait:spin"), 900, 600);
+    page = make(folder, NULL);
+    assert_lacks(page, "## The ladder");
+    free(page);
+    ladder_cell(folder, APPLY("fork-pipe", ""), 20000, 12000);
+    page = make(folder, NULL);
+    assert_has(page, "## The ladder\n\nThe same small task");
+    assert_line(page, "| CPython           |   1 |", "| 12000 |  7.83 |");
+    assert_line(page, "| grain: pipes ", "| two pipes      | 12000 |  1.67 | 1.67 to 1.67 |      74000 | scaled  |");
+    assert_line(page, "| grain: futex ", "| futex          |  8000 |  1.13 | 1.13 to 1.13 |      11000 |");
+    assert_line(page, "| grain: spinning ", "| cache line     |   600 |  1.50 | 1.50 to 1.50 |       8100 |");
+    assert_has(page, "Of the 94.0 us that CPython takes for a call,\n12.0 us (13 %) are two processes");
+    assert_has(page, "\n8.00 us (9 %) what a pool in C adds");
+    assert_has(page, "\n74.0 us (79 %) Python's own");
+    assert_has(page, "a futex instead of pipes save 11.0 us a call.\nNot sleeping at all saves 8.10 us more.\n");
+    assert_has(page, "What is left then, 900 ns, is 1.50 x the round trip of a cache line");
+    assert_has(page, "(figures/fig_ladder.svg)");
+    free(page);
+}
+
+/* Differences that are none are not told as parts of something. */
+static void test_ladder_out_of_order(void **state)
+{
+    struct folder *folder = *state;
+    char *page;
+
+    put(folder, "env.json", ENV);
+    ladder_cell(folder, APPLY("cpython", ""), 94000, 0);
+    ladder_cell(folder, APPLY("fork-pipe", ""), 20000, 25000);
+    ladder_cell(folder, APPLY("fork", "/wait:park"), 29000, 8000);
+    page = make(folder, NULL);
+    assert_has(page, "Where CPython's time goes is not shown");
+    assert_lacks(page, "Python's own");
+    assert_has(page, "instead of pipes take 9.00 us more a call here");
+    assert_lacks(page, "Not sleeping at all");
+    free(page);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_core),
         WITH_FOLDER(test_growth),
+        WITH_FOLDER(test_ladder),
+        WITH_FOLDER(test_ladder_out_of_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
