@@ -79,6 +79,25 @@ cmake_build() {
   check ./apply_async
 }
 
+# A project that has grain as a folder: no C++ compiler is asked for, and nothing of grain is installed with it.
+@test "add_subdirectory: the library alone, with the same program" {
+  mkdir source
+  cat >source/CMakeLists.txt <<TEXT
+cmake_minimum_required(VERSION 3.20)
+project(consumer C)
+set(GRAIN_BUILD_BENCH OFF)
+set(GRAIN_BUILD_TESTS OFF)
+add_subdirectory($GRAIN_SOURCE grain)
+add_executable(apply_async $HERE/apply_async.c)
+target_link_libraries(apply_async PRIVATE grain::grain)
+TEXT
+  CXX=/nonexistent cmake -G Ninja -S source -B build -DCMAKE_C_COMPILER="$CC"
+  cmake --build build --target apply_async
+  check build/apply_async
+  cmake --install build --prefix installed
+  [ -z "$(find installed -type f 2>/dev/null)" ]
+}
+
 @test "find_package: another version is refused, in CMake's own words" {
   mkdir source && sed 's/grain 0.1/grain 0.2/' "$HERE/CMakeLists.txt" >source/CMakeLists.txt
   run cmake -G Ninja -S source -B build -DCMAKE_C_COMPILER="$CC" -DCMAKE_PREFIX_PATH="$PREFIX"
