@@ -32,12 +32,18 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/grain-config-versio
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/grain-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/grain-config-version.cmake
   DESTINATION ${package})
 
-# pkg-config: what a static library needs is private to it.
+# pkg-config: what a static library needs is private to it. Where the linker does not look by itself, as for LLVM's
+# OpenMP, a library goes by its path.
 file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" prefix_from_pc "${prefix_from_pc}")
 set(libs_private -pthread)
 foreach(lib IN LISTS CMAKE_DL_LIBS OpenMP_C_LIB_NAMES)
-  list(APPEND libs_private -l${lib})
+  get_filename_component(folder "${OpenMP_${lib}_LIBRARY}" DIRECTORY)
+  if(folder STREQUAL "" OR folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    list(APPEND libs_private -l${lib})
+  else()
+    list(APPEND libs_private ${OpenMP_${lib}_LIBRARY})
+  endif()
 endforeach()
 list(REMOVE_DUPLICATES libs_private)
 list(JOIN libs_private " " libs_private)
