@@ -26,6 +26,7 @@ test | bats              | command bats            | tests of the command
 test | shellcheck        | command shellcheck      | tests of the scripts
 test | clang             | command clang           | second compiler
 test | libomp-dev        | header /usr/lib/llvm-*/lib/clang/*/include/omp.h | OpenMP for clang
+test | mandoc            | command mandoc          | checks the manual page
 test | clang-format      | command clang-format    | layout of the code
 test | libbenchmark-tools | dpkg                   | compare.py reads our results
 LIST

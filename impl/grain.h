@@ -17,6 +17,9 @@
 extern "C" {
 #endif
 
+/* What the shared library exports. */
+#define GRAIN_API __attribute__((visibility("default")))
+
 #define GRAIN_FOREVER      UINT64_MAX
 #define GRAIN_CHUNK_PYTHON INT64_MIN /* CPython's rule: ceil(count / (4 * workers)) */
 #define GRAIN_TASK_FAILED  (-10000)  /* some task failed; the report has the details */
@@ -133,10 +136,12 @@ struct grain_pool_options {
     bool allow_nested;   /* allow opening this pool inside another pool's worker */
     grain_init_fn initializer;
     grain_final_fn finalizer;
-    void *argument;                 /* for both; a forked worker has a copy of what it points to */
-    uint64_t max_tasks_per_worker;  /* chunks (claims) after which a worker is replaced by a fresh one; 0: never. Others
+    void *argument;                /* for both; a forked worker has a copy of what it points to */
+    uint64_t max_tasks_per_worker; /* chunks (claims) after which a worker is replaced by a fresh one; 0: never. Others
                                        than fork and pthread: -ENOTSUP */
-    enum grain_transport transport; /* how arguments and results travel */
+    /* How arguments and results travel. PIPE: fork only; without steal, GRAIN_WAIT_SPIN, max_tasks_per_worker, and
+     * calls with retries or task_timeout_ns: -ENOTSUP. */
+    enum grain_transport transport;
 };
 
 struct grain_call_options {
@@ -169,214 +174,434 @@ struct grain_pool_stats {
                             threads */
 };
 
-/* CPUs this process may really use: affinity mask and cgroup quota (v1 and v2, rounded up).
- * units: CPUs.  thread: any.  return: at least 1. */
-int grain_cpu_count(void);
+/* ------------------------------------------------------------------------------- the machine, and names */
 
-/* A sentence for a value returned by this library.
- * owns: static text.  thread: any.  return: never NULL. */
-const char *grain_strerror(int status);
+/* CPUs that this process may really use: its affinity mask, and the CPU quota of its control groups (v1 and v2,
+ * rounded up). Python's multiprocessing.cpu_count() counts those of the machine.
+ * units: CPUs.
+ * thread: any.
+ * return: at least 1.
+ * source: sched_getaffinity(2); cpu.max and cpu.cfs_quota_us of the kernel's control groups. */
+GRAIN_API int grain_cpu_count(void);
 
-/* The library's version, "MAJOR.MINOR.PATCH".  owns: static text.  thread: any. */
-const char *grain_version(void);
+/* A sentence for a value that this library returned.
+ * owns: static text.
+ * thread: any.
+ * return: never NULL; "unknown status" for what no function returns. */
+GRAIN_API const char *grain_strerror(int status);
 
-/* Name and one-line summary of the index-th backend, NULL past the last.
- * owns: static text.  thread: any. */
-const char *grain_backend_name(size_t index);
-const char *grain_backend_summary(const char *name);
+/* The library's version, "MAJOR.MINOR.PATCH".
+ * owns: static text.
+ * thread: any.
+ * return: never NULL. */
+GRAIN_API const char *grain_version(void);
 
-/* Whether a backend offers a schedule.  thread: any.  return: false for unknown names. */
-bool grain_backend_has_schedule(const char *name, enum grain_schedule schedule);
+/* The name of the index-th backend of this build, as grain_pool_options.backend takes it.
+ * owns: static text.
+ * thread: any.
+ * return: NULL past the last. */
+GRAIN_API const char *grain_backend_name(size_t index);
 
-/* "static", "dynamic", ... and back; the name of GRAIN_SCHEDULE_DEFAULT is "default".
- * owns: static text.  thread: any.  return: NULL, or -EINVAL for what is no schedule. */
-const char *grain_schedule_name(enum grain_schedule schedule);
-int grain_schedule_parse(const char *name, enum grain_schedule *schedule);
+/* One line on what a backend is.
+ * owns: static text.
+ * thread: any.
+ * return: NULL for a name that is no backend's. */
+GRAIN_API const char *grain_backend_summary(const char *name);
 
-/* Opens a pool and starts its workers.
+/* Whether a backend offers a schedule; every backend offers GRAIN_SCHEDULE_DEFAULT.
+ * thread: any.
+ * return: false also for a name that is no backend's and a value that is no schedule. */
+GRAIN_API bool grain_backend_has_schedule(const char *name, enum grain_schedule schedule);
+
+/* A schedule's name: "default", "static", "dynamic", "guided", "steal", "taskloop".
+ * owns: static text.
+ * thread: any.
+ * return: NULL for a value that is no schedule. */
+GRAIN_API const char *grain_schedule_name(enum grain_schedule schedule);
+
+/* The schedule of a name, into *schedule, which is left alone on failure.
+ * thread: any.
+ * return: 0; -EINVAL a name that is no schedule's, or NULL. */
+GRAIN_API int grain_schedule_parse(const char *name, enum grain_schedule *schedule);
+
+/* --------------------------------------------------------------------------------------- life of a pool */
+
+/* Opens a pool and starts its workers. options NULL: all defaults. stdout and stderr are flushed first (fork).
  * owns: the caller frees *pool with grain_pool_free(); *pool is NULL after a failure.
- * thread: any. A fork pool copies the process as it is: locks that other threads hold are inherited
- *         held, so open fork pools early.
- * return: 0; -EINVAL bad option or unknown backend; -EDEADLK inside a pool's worker without
- *         allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those already started are
- *         stopped); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the initializer failed. */
-int grain_pool_open(struct grain_pool **pool, const struct grain_pool_options *options);
+ * thread: any. A fork pool copies the process as it is: locks that other threads hold are inherited held, so open fork
+ *         pools early.
+ * return: 0; -EINVAL pool is NULL, a bad option or no such backend; -EDEADLK in the worker of a pool, without
+ *         allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those already started are stopped); -EMFILE or
+ *         -ENFILE no descriptor is left (fork); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the
+ *         initializer kept failing (the calls of the pool say so where it turns out later). */
+GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_options *options);
 
 /* No new work from now on; queued work still finishes. Idempotent.
- * thread: any.  return: 0; -EINVAL NULL; -EPERM in a forked child. */
-int grain_pool_close(struct grain_pool *pool);
+ * thread: any.
+ * return: 0; -EINVAL pool is NULL; -EPERM in a forked child.
+ * source: multiprocessing.Pool.close(). */
+GRAIN_API int grain_pool_close(struct grain_pool *pool);
 
-/* Stops now: calls that wait return -ECANCELED. Processes get SIGTERM, then after the grace SIGKILL;
- * threads cannot be killed: what they run ends by itself, the rest is dropped. Idempotent.
- * thread: any.  return: 0; -EINVAL NULL; -EPERM in a forked child. */
-int grain_pool_terminate(struct grain_pool *pool);
+/* Stops now: calls that wait return -ECANCELED, pending futures are ready with it. Processes get SIGTERM, then after
+ * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself, the rest is dropped. Idempotent.
+ * thread: any.
+ * return: 0; -EINVAL pool is NULL; -EPERM in a forked child.
+ * source: multiprocessing.Pool.terminate(), after which a pending get() waits for ever. */
+GRAIN_API int grain_pool_terminate(struct grain_pool *pool);
 
-/* Waits until all work has ended and every worker is gone.
- * thread: any but the pool's workers.
- * return: 0; -EINVAL before close or terminate; -EDEADLK in a worker; -EPERM in a forked child. */
-int grain_pool_join(struct grain_pool *pool);
+/* Waits until all work has ended and every worker is gone; a second join returns when the first does.
+ * thread: any but the pool's workers and its callbacks.
+ * return: 0; -EINVAL pool is NULL, or neither closed nor terminated; -EDEADLK in a worker or a callback of the pool;
+ *         -EPERM in a forked child.
+ * source: multiprocessing.Pool.join(). */
+GRAIN_API int grain_pool_join(struct grain_pool *pool);
 
-/* Terminate, join and release. NULL is fine; in a forked child it does nothing.
+/* Terminate, join and release. NULL is fine. In a forked child, and in a worker of the pool, it does nothing; in a
+ * callback of the pool it takes place afterwards, on a thread of its own.
+ * owns: gives back what grain_pool_open() gave, and all memory of grain_alloc().
  * thread: one, after every other use of the pool has returned. */
-void grain_pool_free(struct grain_pool *pool);
+GRAIN_API void grain_pool_free(struct grain_pool *pool);
 
-/* The number of workers, and what they have done.  thread: any.  return: 0; -EINVAL; -EPERM. */
-int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats);
+/* The number of workers, and what they have done so far.
+ * units: as struct grain_pool_stats says.
+ * thread: any.
+ * return: 0; -EINVAL pool or stats is NULL; -EPERM in a forked child. */
+GRAIN_API int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats);
+
+/* ------------------------------------------------------------------------------------ calls that wait */
 
 /* Runs one task in a worker and waits for it.
- * shape: arg_size bytes at arg, result_size bytes at result; either size may be 0.
- * owns: nothing; arg is copied unless it lies in grain_alloc() memory.
+ * shape: arg_size bytes at arg, result_size bytes at result; either size may be 0, its pointer NULL then.
+ * owns: nothing; arg is copied (fork) unless it lies in grain_alloc() memory.
  * thread: any but this pool's workers.
- * return: 0; GRAIN_TASK_FAILED the task failed (options->report->first); -EINVAL; -ENOMEM; -ESHUTDOWN
- *         after close; -ECANCELED after terminate; -EDEADLK in a worker of the pool; -EPERM in a
- *         forked child; -ENOTRECOVERABLE the workers are gone. */
-int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
-                size_t result_size, const struct grain_call_options *options);
+ * return: 0; GRAIN_TASK_FAILED the task failed, options->report->first says how; -EINVAL pool or task is NULL, data is
+ *         NULL with a size, a bad option; -EOVERFLOW a size over PTRDIFF_MAX; -ENOTSUP the backend lacks the schedule
+ *         or another option; -ENOMEM, the pool stays usable; -ESHUTDOWN after close; -ECANCELED after terminate, also
+ *         when it came while this waited; -EDEADLK in a worker of the pool; -EPERM in a forked child; -ENOTRECOVERABLE
+ *         the workers are gone.
+ * source: multiprocessing.Pool.apply(). */
+GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                          size_t result_size, const struct grain_call_options *options);
 
-/* Runs task on every item; results come in the order of the items. A task that fails does not stop the
- * others; its own result is unspecified.
+/* Runs task on every item, in any order; results come in the order of the items. Waits until every task has ended: one
+ * that fails does not stop the others; its own result is unspecified. An empty input is 0 at once.
  * shape: in.count items of in.size bytes, in.count results of out.size bytes.
+ * units: options->chunk in tasks; 0: the pool chooses; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)).
  * owns: nothing; items are copied (fork) unless they lie in grain_alloc() memory.
  * thread: any but this pool's workers.
- * return: as grain_apply; -EOVERFLOW count * size does not fit; -ENOTSUP the backend lacks the
- *         schedule. An empty input is 0 at once. */
-int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
-              const struct grain_call_options *options);
+ * return: as grain_apply; -EINVAL also a negative chunk that is not GRAIN_CHUNK_PYTHON; -EOVERFLOW also count * size
+ *         over PTRDIFF_MAX, or a count over 2^48.
+ * source: multiprocessing.Pool.map(), and its rule for chunksize=None (Pool._map_async in
+ *         Lib/multiprocessing/pool.py). */
+GRAIN_API int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                        const struct grain_call_options *options);
 
-/* As grain_map, but one call a claim, on consecutive items. A non-zero return fails every task of that
- * chunk which grain_context_fail_at() has not failed already. */
-int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
-                     const struct grain_call_options *options);
+/* As grain_map, but one call a claim, on consecutive items: the task has the loop. A non-zero return fails every task
+ * of that chunk which grain_context_fail_at() has not failed already.
+ * shape: as grain_map; a call gets at most options->chunk items, the last one fewer; with guided it may get more.
+ * units: options->chunk in items.
+ * owns: as grain_map.
+ * thread: any but this pool's workers.
+ * return: as grain_map. */
+GRAIN_API int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                               const struct grain_call_options *options);
 
-/* As grain_map with a task of several arguments: columns columns of count values.
- * shape: count results of out.size bytes; at most GRAIN_COLUMNS_MAX columns.
- * return: as grain_map; -EINVAL no column or too many. */
 #define GRAIN_COLUMNS_MAX 16
-int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns, size_t column_count,
-                  size_t count, struct grain_out out, const struct grain_call_options *options);
 
-/* The same calls without waiting: *future stands for the call until grain_future_free(); future NULL: callbacks only.
- * owns: the argument of apply is copied before this returns; items and columns must stay as they are, and results must
- *       live, until the future is ready. The future is the caller's, and may outlive the pool.
- * thread: any; inside a callback too.
- * return: 0, or why nothing was started, as the blocking call does. */
-int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
-                      size_t result_size, const struct grain_call_options *options, struct grain_future **future);
-int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
-                    const struct grain_call_options *options, struct grain_future **future);
-int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
-                           const struct grain_call_options *options, struct grain_future **future);
-int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
-                        size_t column_count, size_t count, struct grain_out out,
-                        const struct grain_call_options *options, struct grain_future **future);
+/* As grain_map with a task of several arguments: one from each column. A column of stride 0 gives every task the same.
+ * shape: column_count columns (1 to GRAIN_COLUMNS_MAX) of count values; count results of out.size bytes.
+ * units: sizes and strides in bytes; options->chunk in tasks.
+ * owns: nothing; columns are copied (fork) unless they lie in grain_alloc() memory.
+ * thread: any but this pool's workers.
+ * return: as grain_map; -EINVAL also no column, or too many.
+ * source: multiprocessing.Pool.starmap(), which unpacks a tuple an item. */
+GRAIN_API int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                            size_t column_count, size_t count, struct grain_out out,
+                            const struct grain_call_options *options);
+
+/* -------------------------------------------------------------------------------- calls without waiting */
+
+/* As grain_apply without waiting: *future stands for the call until grain_future_free(). future NULL: callbacks only.
+ * Calls that are under way together may run, and end, in any order.
+ * shape: as grain_apply; result_size at most 4 GiB - 1.
+ * owns: arg and params are copied before this returns; result must live until the future is ready or freed. The future
+ *       is the caller's, and may outlive the pool.
+ * thread: any but this pool's workers; in a callback too.
+ * return: 0, the call is queued; as grain_apply for what is known at once, and then *future is NULL and no callback is
+ *         called; -EOVERFLOW also a result over 4 GiB - 1; -EAGAIN no thread could be started.
+ * source: multiprocessing.Pool.apply_async(). */
+GRAIN_API int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size,
+                                void *result, size_t result_size, const struct grain_call_options *options,
+                                struct grain_future **future);
+
+/* As grain_map without waiting: one future, one callback, for the whole of it; results are in the order of the items
+ * here too. An empty input is ready at once, without a callback.
+ * shape: as grain_map.
+ * units: as grain_map.
+ * owns: items must stay as they are, and results live, until the future is ready; params are copied. The future is the
+ *       caller's, and may outlive the pool.
+ * thread: any but this pool's workers; in a callback too.
+ * return: 0, the call is queued; as grain_map for what is known at once, and then *future is NULL and no callback is
+ *         called; -EAGAIN no thread could be started.
+ * source: multiprocessing.Pool.map_async(). */
+GRAIN_API int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                              const struct grain_call_options *options, struct grain_future **future);
+
+/* As grain_map_chunks without waiting.
+ * shape: as grain_map_chunks.
+ * units: as grain_map_chunks.
+ * owns: as grain_map_async.
+ * thread: any but this pool's workers; in a callback too.
+ * return: as grain_map_async. */
+GRAIN_API int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in,
+                                     struct grain_out out, const struct grain_call_options *options,
+                                     struct grain_future **future);
+
+/* As grain_starmap without waiting; results are in the order of the values here too.
+ * shape: as grain_starmap.
+ * units: as grain_starmap.
+ * owns: as grain_map_async for what the columns point to; the table of columns itself is copied.
+ * thread: any but this pool's workers; in a callback too.
+ * return: as grain_map_async; -EINVAL also no column, or too many.
+ * source: multiprocessing.Pool.starmap_async(). */
+GRAIN_API int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                                  size_t column_count, size_t count, struct grain_out out,
+                                  const struct grain_call_options *options, struct grain_future **future);
+
+/* ---------------------------------------------------------------------------------------------- futures */
+
+/* Waits until the call has ended, and its own callback has returned. Repeatable.
+ * units: timeout_ns; 0 looks only, GRAIN_FOREVER.
+ * thread: any.
+ * return: 0; GRAIN_TASK_FAILED, grain_future_error() says how; -ETIMEDOUT, and the call goes on; -ECANCELED after
+ *         grain_future_cancel() or grain_pool_terminate(); -ENOMEM there was no memory to run it in; -ENOTRECOVERABLE
+ *         the workers are gone; -EDEADLK in its own callback, or in a callback of the pool when it has one itself;
+ *         -EPERM not ready, in a forked child; -EINVAL future is NULL.
+ * source: multiprocessing.pool.AsyncResult.get(). */
+GRAIN_API int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
+
+/* As grain_future_get, but 0 however the call ended.
+ * units: timeout_ns; 0 looks only, GRAIN_FOREVER.
+ * thread: any.
+ * return: 0; -ETIMEDOUT; -EDEADLK and -EPERM as grain_future_get; -EINVAL future is NULL.
+ * source: multiprocessing.pool.AsyncResult.wait(). */
+GRAIN_API int grain_future_wait(struct grain_future *future, uint64_t timeout_ns);
+
+/* Whether the call has ended, and its own callback has returned.
+ * thread: any.
+ * return: false also for NULL.
+ * source: multiprocessing.pool.AsyncResult.ready(). */
+GRAIN_API bool grain_future_ready(const struct grain_future *future);
+
+/* Whether the call has ended well.
+ * thread: any.
+ * return: 1 ended without failure; 0 ended otherwise; -EAGAIN not ended; -EINVAL future is NULL.
+ * source: multiprocessing.pool.AsyncResult.successful(), which raises ValueError while it runs. */
+GRAIN_API int grain_future_successful(const struct grain_future *future);
+
+/* Takes the call back if none of its tasks has begun; its error_callback is called with -ECANCELED.
+ * thread: any.
+ * return: 0, the call has ended with -ECANCELED; -EBUSY it runs or has ended; -EPERM in a forked child; -EINVAL future
+ *         is NULL. */
+GRAIN_API int grain_future_cancel(struct grain_future *future);
+
+/* The failure with the lowest index, once the call has ended with GRAIN_TASK_FAILED. When calls of apply fail by the
+ * hundred, only the first 64 of those that were queued together keep more than their code.
+ * owns: the future's, until it is freed.
+ * thread: any.
+ * return: NULL while there is no such failure, and for NULL. */
+GRAIN_API const struct grain_error *grain_future_error(const struct grain_future *future);
+
+/* Gives the future back. A call of apply that has not ended goes on, detached: its result, report and callbacks are
+ * dropped. Of a map this waits for the end, for its results are written where the caller wanted them. A callback that
+ * runs just now is waited for, but in that callback itself. NULL is fine.
+ * owns: gives back what the call gave.
+ * thread: one, after every other use of the future has returned. */
+GRAIN_API void grain_future_free(struct grain_future *future);
+
+/* -------------------------------------------------------------------------------------------- iterators */
+
+/* Runs task over whatever source gives, in constant memory, and delivers in the order of the source: next asks the
+ * source for more as results are taken, so that at most a window of items is under way. The source is asked for the
+ * first window here, and never more than that ahead.
+ * shape: items of item_size bytes, results of result_size bytes.
+ * units: options->chunk in items: the window is two chunks a worker (of 64 when it is 0 or GRAIN_CHUNK_PYTHON), at
+ *        most 65536 items. Every item is a task of its own.
+ * owns: *iter is the caller's, freed by grain_iter_free() before the pool is; params are copied.
+ * thread: any but this pool's workers; the source is called on this one.
+ * return: 0; -EINVAL iter, pool, task or next is NULL, params NULL with a size, a negative chunk, a callback or a
+ *         report in options; -EOVERFLOW a size over PTRDIFF_MAX; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker
+ *         of the pool; -EPERM in a forked child. What the source, or queuing an item, says against it comes from
+ *         grain_iter_next().
+ * source: multiprocessing.Pool.imap(), which takes all of its input at once, and whose chunksize is 1. */
+GRAIN_API int grain_imap(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
+                         size_t item_size, size_t result_size, const struct grain_call_options *options,
+                         struct grain_iter **iter);
+
+/* As grain_imap, but delivers as tasks end; grain_iter_next() says which item a result is of.
+ * shape: as grain_imap.
+ * units: as grain_imap.
+ * owns: as grain_imap.
+ * thread: as grain_imap.
+ * return: as grain_imap.
+ * source: multiprocessing.Pool.imap_unordered(), which does not tell the item. */
+GRAIN_API int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
+                                   size_t item_size, size_t result_size, const struct grain_call_options *options,
+                                   struct grain_iter **iter);
+
+/* The next result, and the index of its item where index is not NULL; then asks the source for more.
+ * shape: result_size bytes at result.
+ * units: timeout_ns; 0 looks only, GRAIN_FOREVER.
+ * owns: nothing; the result is copied.
+ * thread: any but this pool's workers, one at a time; the source is called on this one.
+ * return: 1; 0 at the end; GRAIN_TASK_FAILED this task failed (grain_iter_error), iteration goes on; -ETIMEDOUT, and a
+ *         later call still delivers it; once, after the items before it: what the source returned when it failed, or
+ *         why an item could not be queued (as grain_apply_async); -ECANCELED, -ENOTRECOVERABLE, -ENOMEM of this task,
+ *         as grain_future_get; -EPERM in a forked child; -EINVAL iter is NULL, or result is NULL with a size.
+ * source: multiprocessing.pool.IMapIterator.next(). */
+GRAIN_API int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns);
+
+/* The failure of the task that the last grain_iter_next() told of.
+ * owns: the iterator's, until its next grain_iter_next().
+ * thread: the one that called grain_iter_next().
+ * return: NULL when that told of none, and for NULL. */
+GRAIN_API const struct grain_error *grain_iter_error(const struct grain_iter *iter);
+
+/* Ends the iteration: what is under way goes on, detached, and its results are dropped. NULL is fine.
+ * owns: gives back what grain_imap() gave.
+ * thread: one, after every other use of the iterator has returned. */
+GRAIN_API void grain_iter_free(struct grain_iter *iter);
+
+/* ------------------------------------------------------------------------------- a process for one task */
 
 struct grain_process_options {
     size_t struct_size; /* sizeof the struct; 0 means this first version */
 };
 
 /* Runs task(arg) in a child process of its own, an ordinary fork of the caller with the caller's state as it is; the
- * task's result pointer is NULL. stdout and stderr are flushed before, and by the child at its end.
- * owns: *process is the caller's until grain_process_free(). arg is not copied: the child has its own.
+ * task's result pointer is NULL, and its context has no params. stdout and stderr are flushed before, and by the child
+ * at its end.
+ * shape: arg_size bytes at arg; 0 with NULL is legal.
+ * owns: *process is the caller's until grain_process_free(), NULL after a failure. arg is not copied: the child has
+ *       its own, as of now.
  * thread: any; locks that other threads hold are inherited held.
- * return: 0; -EINVAL; -ENOMEM; -EAGAIN no more processes. */
-int grain_process_start(struct grain_process **process, const struct grain_process_options *options, grain_task_fn task,
-                        const void *arg, size_t arg_size);
+ * return: 0; -EINVAL process or task is NULL, arg is NULL with a size, a bad option; -ENOMEM; -EAGAIN no more
+ *         processes.
+ * source: multiprocessing.Process(target=...).start(), start method "fork". */
+GRAIN_API int grain_process_start(struct grain_process **process, const struct grain_process_options *options,
+                                  grain_task_fn task, const void *arg, size_t arg_size);
 
-/* How it ended: 0, N for a task that returned N or called exit(N) (8 bits: 1 to 255), -signo when it was killed.
- * thread: any.  return: 0; -EAGAIN it runs; -ECHILD the program has taken its status elsewhere; -EINVAL. */
-int grain_process_exitcode(struct grain_process *process, int *code);
+/* How it ended, into *code: 0, N for a task that returned N or called exit(N) (of which 8 bits are kept; a code that
+ * would come out as 0 is 255), -signo when it was killed.
+ * thread: any.
+ * return: 0; -EAGAIN it runs; -ECHILD the program has taken its status elsewhere; -EINVAL process or code is NULL.
+ * source: multiprocessing.Process.exitcode. */
+GRAIN_API int grain_process_exitcode(struct grain_process *process, int *code);
 
-/* Waits for its end.  units: timeout_ns; 0 looks only.  thread: any.  return: 0; -ETIMEDOUT; -ECHILD; -EINVAL. */
-int grain_process_join(struct grain_process *process, uint64_t timeout_ns);
-bool grain_process_is_alive(struct grain_process *process);
+/* Waits for its end.
+ * units: timeout_ns; 0 looks only, GRAIN_FOREVER.
+ * thread: any.
+ * return: 0; -ETIMEDOUT, and it goes on; -ECHILD the program has taken its status elsewhere; -EINVAL process is NULL.
+ * source: multiprocessing.Process.join(). */
+GRAIN_API int grain_process_join(struct grain_process *process, uint64_t timeout_ns);
 
-/* Its process id; a descriptor that poll() finds readable once it has ended (the process's own, not to be closed;
- * -ENOTSUP where the kernel has no pidfd).  thread: any.  return: -EINVAL for NULL. */
-int grain_process_pid(const struct grain_process *process);
-int grain_process_sentinel(const struct grain_process *process);
+/* Whether it runs.
+ * thread: any.
+ * return: false also for NULL.
+ * source: multiprocessing.Process.is_alive(). */
+GRAIN_API bool grain_process_is_alive(struct grain_process *process);
 
-/* Sends SIGTERM, SIGKILL; nothing once it has ended.  thread: any.  return: 0; -EINVAL; -EPERM. */
-int grain_process_terminate(struct grain_process *process);
-int grain_process_kill(struct grain_process *process);
+/* Its process id.
+ * thread: any.
+ * return: positive; -EINVAL process is NULL. */
+GRAIN_API int grain_process_pid(const struct grain_process *process);
 
-/* Takes its status if it has ended; one that runs goes on, and is the program's own child from now on. NULL is fine. */
-void grain_process_free(struct grain_process *process);
+/* A descriptor that poll() finds readable once it has ended.
+ * owns: the process's: not to be closed, and gone with grain_process_free().
+ * thread: any.
+ * return: a descriptor; -ENOTSUP the kernel has no pidfd; -EINVAL process is NULL.
+ * source: multiprocessing.Process.sentinel. */
+GRAIN_API int grain_process_sentinel(const struct grain_process *process);
+
+/* Sends SIGTERM; nothing once it has ended.
+ * thread: any.
+ * return: 0; -EPERM it runs as another user by now; -EINVAL process is NULL.
+ * source: multiprocessing.Process.terminate(). */
+GRAIN_API int grain_process_terminate(struct grain_process *process);
+
+/* Sends SIGKILL; nothing once it has ended.
+ * thread: any.
+ * return: 0; -EPERM it runs as another user by now; -EINVAL process is NULL.
+ * source: multiprocessing.Process.kill(). */
+GRAIN_API int grain_process_kill(struct grain_process *process);
+
+/* Takes its status if it has ended; one that runs goes on, and is the program's own child from now on. NULL is fine.
+ * owns: gives back what grain_process_start() gave.
+ * thread: one, after every other use of the process has returned. */
+GRAIN_API void grain_process_free(struct grain_process *process);
+
+/* -------------------------------------------------------------------------- memory that workers share */
 
 /* Zeroed memory that every worker of this pool sees and that is passed to tasks without a copy.
- * units: bytes; aligned to 64.  owns: released by grain_release() or with the pool.
- * thread: any but workers.  return: 0; -EINVAL; -ENOMEM; -EPERM in a forked child. */
-int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
-void grain_release(struct grain_pool *pool, void *memory);
+ * units: size in bytes, more than 0; aligned to 64.
+ * owns: the caller's until grain_release(), or until the pool is freed; *memory is NULL after a failure.
+ * thread: any but this pool's workers.
+ * return: 0; -EINVAL pool or memory is NULL, a size of 0 or near PTRDIFF_MAX; -ENOMEM, the pool stays usable;
+ *         -ESHUTDOWN after close; -ECANCELED after terminate; -EDEADLK in a worker of the pool; -EPERM in a forked
+ *         child. */
+GRAIN_API int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
 
-/* Waits until the call has ended. Repeatable.
- * units: timeout_ns; 0 looks only, GRAIN_FOREVER.  thread: any.
- * return: 0; GRAIN_TASK_FAILED; -ETIMEDOUT, and the call goes on; -ECANCELED after grain_future_cancel() or
- *         grain_pool_terminate(); -ENOTRECOVERABLE the workers are gone; -ENOMEM; -EDEADLK in its own callback, or in a
- *         callback of the pool when it has one itself; -EPERM in a forked child; -EINVAL. */
-int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
+/* Gives memory of grain_alloc() back. NULL is fine; in a forked child it does nothing.
+ * owns: memory must come from this pool, and no call may be using it.
+ * thread: any but this pool's workers. */
+GRAIN_API void grain_release(struct grain_pool *pool, void *memory);
 
-/* As get, but 0 however the call ended.  return: 0; -ETIMEDOUT; -EDEADLK; -EPERM; -EINVAL. */
-int grain_future_wait(struct grain_future *future, uint64_t timeout_ns);
+/* ------------------------------------------------------------------------------------- inside a task */
 
-/* Whether the call has ended.  thread: any. */
-bool grain_future_ready(const struct grain_future *future);
+/* The number of the worker that runs the task.
+ * thread: the task's.
+ * return: 0 to workers - 1. */
+GRAIN_API int grain_context_worker(const struct grain_context *ctx);
 
-/* 1 ended without failure, 0 ended otherwise, -EAGAIN not ended, -EINVAL.  thread: any. */
-int grain_future_successful(const struct grain_future *future);
+/* Which task runs, counted from 0; in a chunk task, its first item; in a call of apply, 0.
+ * thread: the task's.
+ * return: 0 to count - 1. */
+GRAIN_API size_t grain_context_index(const struct grain_context *ctx);
 
-/* Takes the call back if none of its tasks has begun.
- * thread: any.  return: 0, the future is ready with -ECANCELED; -EBUSY it runs or has ended; -EINVAL. */
-int grain_future_cancel(struct grain_future *future);
+/* The params of the call.
+ * owns: the pool's, until the call has ended; read-only.
+ * thread: the task's.
+ * return: NULL when there are none. */
+GRAIN_API const void *grain_context_params(const struct grain_context *ctx);
 
-/* The failure with the lowest index once the call has ended with GRAIN_TASK_FAILED, else NULL. When calls of apply fail
- * by the hundred, only the first 64 of those that were queued together keep more than their code.
- * owns: the future's.  thread: any. */
-const struct grain_error *grain_future_error(const struct grain_future *future);
+/* Whether the pool was told to terminate: a long task that looks can leave early.
+ * thread: the task's.
+ * return: true from grain_pool_terminate() on; on serial and null always false. */
+GRAIN_API bool grain_context_cancelled(const struct grain_context *ctx);
 
-/* Gives the future back. A call of apply that has not ended goes on, detached; its result, report and callbacks are
- * dropped. Of a map this
- * waits for the end, for its results are written where the caller wanted them.  NULL is fine. */
-void grain_future_free(struct grain_future *future);
+/* The worker's own pointer: NULL until the initializer sets it, or a task; kept from task to task. On serial there is one
+ * for all callers.
+ * owns: what it points to is the initializer's, and the finalizer's to undo.
+ * thread: the task's, the initializer's, the finalizer's.
+ * return: never NULL. */
+GRAIN_API void **grain_context_state(struct grain_context *ctx);
 
-/* Runs task over whatever source gives, in constant memory: at most a window of items is under way (two chunks a
- * worker). imap delivers in the order of the source, imap_unordered as tasks end.
- * shape: items of item_size bytes, results of result_size bytes.
- * owns: *iter is the caller's, freed by grain_iter_free() before the pool is.
- * thread: one at a time.
- * return: 0; -EINVAL; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK; -EPERM. */
-int grain_imap(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
-               size_t result_size, const struct grain_call_options *options, struct grain_iter **iter);
-int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
-                         size_t item_size, size_t result_size, const struct grain_call_options *options,
-                         struct grain_iter **iter);
+/* Fails the running task with a message; in a chunk task, its first item. So that a task can end with `return
+ * grain_context_fail(ctx, code, "...")`.
+ * units: at most 231 bytes of text are kept; NULL is none.
+ * owns: nothing; text is copied.
+ * thread: the task's.
+ * return: code; -EINVAL for a code of 0. */
+GRAIN_API int grain_context_fail(struct grain_context *ctx, int code, const char *text);
 
-/* The next result, and the index of its item where index is not NULL.
- * return: 1; 0 at the end; GRAIN_TASK_FAILED this task failed (grain_iter_error), iteration goes on; -ETIMEDOUT, and a
- *         later call still delivers it; what the source returned when it failed, after the items before it; -ECANCELED. */
-int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns);
-
-/* The failure of the task that the last next told of, or NULL.  owns: the iterator's. */
-const struct grain_error *grain_iter_error(const struct grain_iter *iter);
-void grain_iter_free(struct grain_iter *iter);
-
-/* For the task that runs, from inside it: the worker's number (0 to workers - 1), the index of the task
- * (of the first one in a chunk), and the params of the call (NULL when there are none). */
-int grain_context_worker(const struct grain_context *ctx);
-size_t grain_context_index(const struct grain_context *ctx);
-const void *grain_context_params(const struct grain_context *ctx);
-
-/* Whether the pool was told to terminate: a long task that looks can leave early. On serial and null always false. */
-bool grain_context_cancelled(const struct grain_context *ctx);
-
-/* The worker's own pointer: NULL until the initializer sets it, or a task. On serial there is one for all callers. */
-void **grain_context_state(struct grain_context *ctx);
-
-/* Fails the running task with a message (at most 231 bytes are kept) and returns code, so that a task
- * can end with `return grain_context_fail(ctx, code, "...")`. A code of 0 becomes -EINVAL. In a chunk
- * task, grain_context_fail_at fails one item; index counts from the start of the whole input, and the
- * items of a chunk are failed in rising order: an index at or below one already failed is ignored. */
-int grain_context_fail(struct grain_context *ctx, int code, const char *text);
-int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text);
+/* In a chunk task: fails one item, with a message. Items of a chunk are failed in rising order: an index at or below
+ * one already failed, or outside the chunk, is ignored.
+ * shape: index counts from the start of the whole input, as grain_context_index() does.
+ * units: at most 231 bytes of text are kept; NULL is none.
+ * owns: nothing; text is copied.
+ * thread: the task's.
+ * return: code; -EINVAL for a code of 0. */
+GRAIN_API int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text);
 
 #ifdef __cplusplus
 }

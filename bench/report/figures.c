@@ -188,12 +188,21 @@ static int write_sheet(const struct figure *figure, const struct figure_source *
     return status;
 }
 
-/* The folder of the .gp files: $GRAIN_PLOTS, else that of the source tree. */
-static const char *plots_folder(void)
+/* The folder of the .gp files: $GRAIN_PLOTS, else the one that was installed with this program, else that of the source
+ * tree. */
+static const char *plots_folder(char installed[PATH_MAX_BYTES])
 {
+    static const char below[] = "/" GRAIN_DATA_FROM_BIN "/plots";
     const char *folder = getenv("GRAIN_PLOTS");
+    ssize_t length = readlink("/proc/self/exe", installed, PATH_MAX_BYTES - sizeof below);
 
-    return folder && *folder ? folder : GRAIN_PLOTS_DIR;
+    if (folder && *folder) {
+        return folder;
+    }
+    installed[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(installed, '/');
+    strcpy(slash ? slash : installed, below);
+    return slash && access(installed, X_OK) == 0 ? installed : GRAIN_PLOTS_DIR;
 }
 
 static int run_gnuplot(const char *settings, const char *script, int folder)
@@ -224,13 +233,14 @@ static int run_gnuplot(const char *settings, const char *script, int folder)
 static int draw(const struct figure *figure, int width_mm, const char *format, int folder,
                 char error[FIGURES_ERROR_MAX])
 {
-    char partial[80], name[64], settings[240], script[PATH_MAX_BYTES];
-    char *plots = realpath(plots_folder(), NULL); /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
+    char partial[80], name[64], settings[240], script[PATH_MAX_BYTES], installed[PATH_MAX_BYTES];
+    const char *found = plots_folder(installed);
+    char *plots = realpath(found, NULL); /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
     struct stat info;
     int status;
 
     if (!plots) {
-        return failed(-errno, error, "%s: %s", plots_folder(), strerror(errno));
+        return failed(-errno, error, "%s: %s", found, strerror(errno));
     }
     snprintf(name, sizeof name, "%s%s.%s", figure->name, width_mm == 85 ? "-85" : "", format);
     snprintf(partial, sizeof partial, ".%s.partial", name);

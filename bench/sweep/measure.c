@@ -66,7 +66,7 @@ int measure_find_programs(struct measure *measure)
     if (slash != NULL)
         *slash = '\0';
     measure->bench = named != NULL && *named != '\0' ? strdup(named) : file_at("%s/grain-bench", folder);
-    measure->script = file_at("%s/cpython.py", folder);
+    measure->script = file_at("%s/" GRAIN_DATA_FROM_BIN "/cpython.py", folder);
     if (measure->script == NULL)
         measure->script = file_at("%s/bench/peers/cpython.py", GRAIN_SOURCE_DIR);
     return measure->bench != NULL && access(measure->bench, X_OK) == 0 ? 0 : -ENOENT;

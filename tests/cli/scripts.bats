@@ -9,7 +9,7 @@ BOOTSTRAP=$GRAIN_SOURCE/bootstrap.sh
 @test "scripts pass shellcheck" {
   command -v shellcheck >/dev/null || skip "no shellcheck"
   cd "$GRAIN_SOURCE"
-  mapfile -t scripts < <(find bootstrap.sh .ci bench plots tests -type f \( -name '*.sh' -o -name run -o -name reproduce \))
+  mapfile -t scripts < <(find bootstrap.sh .ci bench docs plots tests -type f \( -name '*.sh' -o -name run -o -name reproduce \))
   [ "${#scripts[@]}" -ge 5 ]
   shellcheck "${scripts[@]}"
   shellcheck -e SC2154 tests/*/*.bats # `run` of bats assigns stderr
@@ -18,7 +18,7 @@ BOOTSTRAP=$GRAIN_SOURCE/bootstrap.sh
 @test "C and C++ files have the layout of .clang-format" {
   command -v clang-format >/dev/null || skip "no clang-format"
   cd "$GRAIN_SOURCE"
-  find impl bench tests -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print0 |
+  find impl bench docs tests -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print0 |
     xargs -0 clang-format --dry-run --Werror
 }
 

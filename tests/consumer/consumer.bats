@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# A program outside the tree: grain is installed into a folder, the folder is moved, and apply_async.c beside this file is
+# built against it with pkg-config and with CMake, shared and static, and run on every kind of workers. What the
+# program prints is checked against the counts that awk finds.
+bats_require_minimum_version 1.5.0
+
+HERE=$GRAIN_SOURCE/tests/consumer
+cached() { sed -n "s/^$1:[A-Z]*=//p" "$GRAIN_BINARY/CMakeCache.txt"; }
+
+setup_file() {
+  [ -z "$(cached GRAIN_SANITIZE)" ] || return 0
+  cmake --install "$GRAIN_BINARY" --prefix "$BATS_FILE_TMPDIR/first" >"$BATS_FILE_TMPDIR/log"
+  mkdir -p "$BATS_FILE_TMPDIR/other"
+  mv "$BATS_FILE_TMPDIR/first" "$BATS_FILE_TMPDIR/other/place"
+  PREFIX=$BATS_FILE_TMPDIR/other/place
+  PKG_CONFIG_PATH=$(dirname "$(find "$PREFIX" -name grain.pc)")
+  CC=$(cached CMAKE_C_COMPILER)
+  EXPECTED=$(awk 'BEGIN { for (i = 0; i < 10; i++) { n = 0
+    for (k = 1; k <= 5; k++) { v = (i * 7 + int(i / 11) + k * k * 3) % 10; n += v >= 4 && v <= 8 }
+    printf "(%d, %d)\n", i, n } }')
+  export PREFIX PKG_CONFIG_PATH CC EXPECTED
+  unset GRAIN_BACKEND
+}
+
+setup() {
+  [ -z "$(cached GRAIN_SANITIZE)" ] || skip "a sanitizer's library wants a sanitizer's programs"
+  cd "$BATS_TEST_TMPDIR" || exit
+}
+
+# Runs the program on every kind of workers.
+check() { # PROGRAM
+  local backend
+  for backend in serial fork pthread openmp; do
+    [ $backend != openmp ] || grep -q "backend/openmp" "$GRAIN_BINARY/build.ninja" || continue
+    run env GRAIN_BACKEND=$backend timeout 60 "$1"
+    [ "$status" -eq 0 ]
+    [ "$output" = "$EXPECTED" ]
+  done
+}
+
+needed() { readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'; }
+
+flags() { pkg-config "$@" grain; }
+
+@test "the program has at most 25 lines, blank ones, comments and the preprocessor's apart" {
+  [ "$(grep -vc -e '^$' -e '^#' -e '^/\*' "$HERE/apply_async.c")" -le 25 ]
+}
+
+@test "pkg-config, shared" {
+  # shellcheck disable=SC2046
+  "$CC" -Wall -Werror -o program "$HERE/apply_async.c" $(flags --cflags --libs)
+  needed program | grep -qx 'libgrain\.so\.0'
+  [[ $(needed program) != *omp* ]] # that is the library's own business
+  LD_LIBRARY_PATH=$(flags --variable=libdir) check ./program
+}
+
+@test "pkg-config, static" {
+  # The linker prefers a shared library of the same name: the archive is asked for by its file's name.
+  # shellcheck disable=SC2046
+  "$CC" -Wall -Werror -o program "$HERE/apply_async.c" $(flags --static --cflags --libs | sed 's/-lgrain/-l:libgrain.a/')
+  [[ $(needed program) != *libgrain* ]]
+  check ./program
+}
+
+cmake_build() {
+  cmake -G Ninja -S "$HERE" -B . -DCMAKE_C_COMPILER="$CC" -DCMAKE_PREFIX_PATH="$PREFIX" "$@"
+  cmake --build .
+}
+
+@test "find_package, shared: five lines of CMake" {
+  [ "$(wc -l <"$HERE/CMakeLists.txt")" -eq 5 ]
+  cmake_build
+  needed apply_async | grep -qx 'libgrain\.so\.0'
+  check ./apply_async
+}
+
+@test "find_package, static" {
+  cmake_build -DWANTED=static
+  [[ $(needed apply_async) != *libgrain* ]]
+  check ./apply_async
+}
+
+# A project that has grain as a folder: no C++ compiler is asked for, and nothing of grain is installed with it.
+@test "add_subdirectory: the library alone, with the same program" {
+  mkdir source
+  cat >source/CMakeLists.txt <<TEXT
+cmake_minimum_required(VERSION 3.20)
+project(consumer C)
+set(GRAIN_BUILD_BENCH OFF)
+set(GRAIN_BUILD_TESTS OFF)
+add_subdirectory($GRAIN_SOURCE grain)
+add_executable(apply_async $HERE/apply_async.c)
+target_link_libraries(apply_async PRIVATE grain::grain)
+TEXT
+  CXX=/nonexistent cmake -G Ninja -S source -B build -DCMAKE_C_COMPILER="$CC"
+  cmake --build build --target apply_async
+  check build/apply_async
+  cmake --install build --prefix installed
+  [ -z "$(find installed -type f 2>/dev/null)" ]
+}
+
+@test "find_package: another version is refused, in CMake's own words" {
+  mkdir source && sed 's/grain 0.1/grain 0.2/' "$HERE/CMakeLists.txt" >source/CMakeLists.txt
+  run cmake -G Ninja -S source -B build -DCMAKE_C_COMPILER="$CC" -DCMAKE_PREFIX_PATH="$PREFIX"
+  [ "$status" -ne 0 ]
+  [[ $output == *'requested version "0.2"'* ]]
+}
+
+@test "nothing that was installed knows where it was built or installed" {
+  run grep -rlE "$BATS_FILE_TMPDIR|$GRAIN_SOURCE" "$PREFIX" --include='*.pc' --include='*.cmake' --include='*.h' --include='*.3'
+  [ -z "$output" ]
+}
+
+@test "the shared library exports the functions of grain.h, and nothing else" {
+  local lib
+  lib=$(find "$PREFIX" -name libgrain.so)
+  [ "$(readelf -d "$lib" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" = libgrain.so.0 ]
+  nm -D --defined-only "$lib" | awk '{ print $3 }' | sort >exported
+  grep -o '^GRAIN_API.*' "$PREFIX/include/grain.h" | grep -o 'grain_[a-z_]*(' | tr -d '(' | sort >declared
+  [ "$(wc -l <declared)" -ge 50 ]
+  [ -z "$(comm -23 exported declared)" ]
+  # What is declared and defined is exported.
+  nm --defined-only "$(find "$PREFIX" -name libgrain.a)" | awk '$2 == "T" { print $3 }' | sort >defined
+  [ -z "$(comm -12 declared defined | comm -23 - exported)" ]
+}
+
+@test "every function has a page of the manual" {
+  local name
+  while read -r name; do
+    grep -qx '.so man3/grain.3' "$PREFIX/share/man/man3/$name.3"
+  done < <(grep -o '^GRAIN_API.*' "$PREFIX/include/grain.h" | grep -o 'grain_[a-z_]*(' | tr -d '(')
+  command -v man >/dev/null || skip "no man"
+  MANPATH=$PREFIX/share/man man grain_map >page 2>/dev/null || skip "this man cannot format"
+  grep -q 'grain_starmap' page
+}
+
+@test "the installed command draws with the installed figures, and finds grain-bench and cpython.py" {
+  [ -x "$PREFIX/bin/grain" ] || skip "built without the command"
+  command -v gnuplot >/dev/null || skip "no gnuplot"
+  "$PREFIX/bin/grain" --version
+  [ -x "$PREFIX/bin/grain-bench" ]
+  [ -f "$PREFIX/share/grain/cpython.py" ]
+  cp -r "$GRAIN_SOURCE/tests/plots/fixture" dir
+  "$PREFIX/bin/grain" plot dir
+  [ -s dir/figures/fig_chunk.svg ]
+  # It was not the source tree's: without the installed one, there is no such figure.
+  mkdir kept && mv "$PREFIX/share/grain/plots/fig_chunk.gp" kept/
+  run "$PREFIX/bin/grain" plot dir
+  mv kept/fig_chunk.gp "$PREFIX/share/grain/plots/"
+  [ "$status" -ne 0 ]
+}

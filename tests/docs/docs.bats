@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# The documentation is what the code says: every function of grain.h has its block, the manual page is the one that
+# docs/man.sh makes of it.
+bats_require_minimum_version 1.5.0
+
+HEADER=$GRAIN_SOURCE/impl/grain.h
+BLOCKS=$GRAIN_SOURCE/tests/docs/blocks.sh
+
+setup() { cd "$BATS_TEST_TMPDIR" || exit; }
+
+@test "every function of grain.h has a comment block of its own, with thread: and return:" {
+  run "$BLOCKS" "$HEADER"
+  [ -z "$output" ]
+  [ "$status" -eq 0 ]
+}
+
+# What `blocks.sh` says of a header that was changed.
+breach() { # SED-SCRIPT EXPECTED
+  local said
+  sed "$1" "$HEADER" >changed.h
+  if said=$("$BLOCKS" changed.h); then return 1; fi
+  [[ $said == *"$2"* ]]
+}
+
+@test "a missing field, a shared block and a function that is not exported are found" {
+  breach '/^ \* return: at least 1/d; s/^ \* source: sched_get/ * x sched_get/' "grain_cpu_count: its block has no \`return:\`"
+  breach '0,/^ \* thread: any/{/^ \* thread: any/d}' "grain_cpu_count: its block has no \`thread:\`"
+  breach 's/^GRAIN_API const char \*grain_version/int grain_shared(void);\n&/' 'grain_version: no comment block of its own'
+  breach 's/^GRAIN_API int grain_pool_close/int grain_pool_close/' 'grain_pool_close: without GRAIN_API'
+}
+
+@test "the manual page is the one made from the header (if not: docs/man.sh >docs/grain.3)" {
+  "$GRAIN_SOURCE/docs/man.sh" | diff -u "$GRAIN_SOURCE/docs/grain.3" -
+}
+
+@test "the manual page has every function, and no mistake that mandoc knows of" {
+  local name
+  while read -r name; do
+    grep -qx "\.Fo $name" "$GRAIN_SOURCE/docs/grain.3"
+  done < <(grep -o '^GRAIN_API.*' "$HEADER" | grep -o 'grain_[a-z_]*(' | tr -d '(')
+  command -v mandoc >/dev/null || skip "no mandoc"
+  run mandoc -T lint -W warning "$GRAIN_SOURCE/docs/grain.3"
+  # Whether other pages are installed on this machine is none of its business.
+  [ -z "$(grep -v 'mandoc.db' <<<"$output" || true)" ]
+}
