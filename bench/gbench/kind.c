@@ -27,7 +27,7 @@ static int run_apply(struct subject *subject, struct gbench_state *state)
     size_t item_size = subject->item_size, result_size = subject->kernel->result_size;
     const char *item = subject->items;
     char *result = subject->results;
-    size_t tasks = state || subject->tasks < WARM_APPLY_TASKS ? subject->tasks : WARM_APPLY_TASKS;
+    size_t tasks = work_tasks(subject, state, WARM_APPLY_TASKS);
     int status = 0;
     for (size_t i = 0; i < tasks && status == 0; i++, item += item_size, result += result_size) {
         nap(subject, state);

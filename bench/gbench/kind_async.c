@@ -36,14 +36,15 @@ int run_apply_async(struct subject *subject, struct gbench_state *state)
     struct work work = work_kernel(subject);
     struct grain_call_options options = work_options(subject, &work);
     struct grain_future **futures = subject->scratch;
-    size_t item_size = subject->item_size, result_size = subject->kernel->result_size, started = 0;
+    size_t tasks = work_tasks(subject, state, WARM_TASKS), started = 0;
+    size_t item_size = subject->item_size, result_size = subject->kernel->result_size;
     const char *item = subject->items;
     char *result = subject->results;
     options.report = NULL;
     nap(subject, state);
     uint64_t begun_ns = work_clock();
     int status = 0;
-    for (; started < subject->tasks; started++, item += item_size, result += result_size) {
+    for (; started < tasks; started++, item += item_size, result += result_size) {
         status = grain_apply_async(subject->pool, work.task, item, item_size, result, result_size, &options,
                                    &futures[started]);
         if (status)
@@ -156,7 +157,8 @@ int run_apply_callback(struct subject *subject, struct gbench_state *state)
     struct work work = work_kernel(subject);
     struct grain_call_options options = work_options(subject, &work);
     struct gather *gather = subject->scratch;
-    size_t tasks = subject->tasks, item_size = subject->item_size, result_size = gather->result_size, started = 0;
+    size_t tasks = work_tasks(subject, state, WARM_TASKS), started = 0;
+    size_t item_size = subject->item_size, result_size = gather->result_size;
     const char *item = subject->items;
     char *place = gather->places;
     int status = 0;

@@ -69,7 +69,7 @@ static int iterate(struct subject *subject, struct gbench_state *state, imap_fn 
 {
     struct work work = work_kernel(subject);
     struct grain_call_options options = work_options(subject, &work);
-    struct source source = {subject->items, subject->tasks, subject->item_size};
+    struct source source = {subject->items, work_tasks(subject, state, WARM_TASKS), subject->item_size};
     struct grain_iter *iter = NULL;
     options.report = NULL;
     nap(subject, state);

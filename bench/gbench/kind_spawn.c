@@ -66,7 +66,7 @@ static int spawn_one(struct subject *subject, const struct errand *errand, size_
 int run_spawn(struct subject *subject, struct gbench_state *state)
 {
     size_t item_size = subject->item_size, result_size = subject->kernel->result_size;
-    size_t tasks = state || subject->tasks < WARM_PROCESSES ? subject->tasks : WARM_PROCESSES;
+    size_t tasks = work_tasks(subject, state, WARM_PROCESSES);
     struct errand errand = {subject, subject->items, subject->scratch};
     char *result = subject->results;
     int status = 0;

@@ -66,6 +66,11 @@ struct grain_out work_results(const struct subject *subject)
     return (struct grain_out){subject->results, subject->kernel->result_size};
 }
 
+size_t work_tasks(const struct subject *subject, const struct gbench_state *state, size_t warm)
+{
+    return state || subject->tasks < warm ? subject->tasks : warm;
+}
+
 int work_poison_here(struct subject *subject)
 {
     if (subject->kernel->result_size > 0)

@@ -26,7 +26,7 @@ static const struct plan_row quick_rows[] = {
     {.kernels = COMPUTE, .rows = "250"},
     {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "250"},
     {.backends = "cpython", .calls = "apply", .tasks = 2000},
-    {.backends = "cpython", .tasks = 5000},
+    {.backends = "cpython", .tasks = 2000},
     {.backends = "cpython", .chunks = "python"},
 };
 
@@ -75,7 +75,7 @@ static const struct plan_row full_rows[] = {
     {.chunks = "1,python", .starts = "cold"},
     {.calls = "apply", .waits = "spin,park", .backends = "fork,pthread", .tasks = 2000},
     {.backends = "cpython", .calls = "loop", .repetitions = 1},
-    {.backends = "cpython", .calls = "apply", .tasks = 5000, .repetitions = 1},
+    {.backends = "cpython", .calls = "apply", .tasks = 2000, .repetitions = 1},
     {.backends = "cpython", .chunks = "1,64,python", .repetitions = 1},
 };
 
@@ -118,8 +118,9 @@ static const struct plan_row growth_rows[] = {
      .beside = "callback"},
 };
 
-/* The calls over all rows at once, each with its asynchronous twin. */
-#define MAPS "map,map_async,map_chunks,map_chunks_async,starmap,starmap_async"
+/* The calls over all rows at once, each with its asynchronous twin; those that are measured at CPython's chunk too. */
+#define MAPS  "map,map_async,map_chunks,map_chunks_async,starmap,starmap_async"
+#define RULED "map,map_async,starmap"
 
 /* CPython's calls that hand over rows one by one, without its apply. */
 #define PYTHON_SINGLES "apply_async,apply_callback,imap,imap_unordered"
@@ -129,8 +130,10 @@ static const struct plan_row growth_rows[] = {
 static const struct plan_row calls_rows[] = {
     {.calls = "apply", .tasks = 2000},
     {.calls = "apply_async,apply_callback"},
-    {.calls = MAPS, .backends = "fork,pthread", .schedules = "steal", .chunks = "1,python,auto"},
-    {.calls = MAPS, .backends = "openmp", .chunks = "1,python,auto"},
+    {.calls = MAPS, .backends = "fork,pthread", .schedules = "steal", .chunks = "1,auto"},
+    {.calls = MAPS, .backends = "openmp", .chunks = "1,auto"},
+    {.calls = RULED, .backends = "fork,pthread", .schedules = "steal", .chunks = "python"},
+    {.calls = RULED, .backends = "openmp", .chunks = "python"},
     {.calls = "imap,imap_unordered", .chunks = "auto"},
     {.calls = "spawn", .backends = "fork", .tasks = 100},
     {.calls = "open", .rows = "0"},
@@ -140,10 +143,10 @@ static const struct plan_row calls_rows[] = {
     {.calls = "map", .backends = "openmp", .chunks = "auto", .starts = "cold"},
     {.backends = "cpython", .calls = "loop"},
     {.backends = "cpython", .calls = "apply", .tasks = 1000},
-    {.backends = "cpython", .calls = PYTHON_SINGLES, .chunks = "auto", .tasks = 5000},
-    {.backends = "cpython", .calls = PYTHON_MAPS, .tasks = 5000},
+    {.backends = "cpython", .calls = PYTHON_SINGLES, .chunks = "auto", .tasks = 2000},
+    {.backends = "cpython", .calls = PYTHON_MAPS, .tasks = 2000},
     {.backends = "cpython", .calls = PYTHON_MAPS, .chunks = "python"},
-    {.backends = "cpython", .calls = "spawn", .tasks = 20},
+    {.backends = "cpython", .calls = "spawn", .tasks = 10},
     {.backends = "cpython", .calls = "open", .rows = "0"},
 };
 
