@@ -70,6 +70,54 @@ measure() { # CELL [FLAG...]
   done
 }
 
+ASYNC="apply_async apply_callback map_async map_chunks_async starmap_async imap imap_unordered spawn"
+
+@test "every call runs on every backend, warm and cold, and is right; those that do not block have two phases" {
+  need_python
+  local backend call cell schedule
+  for backend in fork pthread openmp; do
+    [ "$backend" != openmp ] || backends | grep -qw openmp || continue
+    for call in starmap $ASYNC; do
+      [ "$call" != spawn ] || [ "$backend" = fork ] || continue
+      schedule=-/chunk:0
+      [[ $call != *map*_async && $call != starmap ]] || schedule=dynamic/chunk:16
+      for cell in howmany/$backend/$call/$schedule/workers:2/$ROWS howmany/$backend/$call/-/chunk:0/workers:2/rows:150/data:copy/start:cold; do
+        measure "$cell" "--benchmark_filter=^$cell\$" --grain_tasks=40
+        [ "$(runs "$JSON" "r['name'] == '$cell'" \
+          "'error_occurred' in r, r['real_time'] > 0, r['collect_ns'] > 0, r['submit_ns'] > 0")" = \
+          "(False, True, $([ "$call" = starmap ] && echo "False, False" || echo "True, True"))" ] || { echo "$cell" && false; }
+        # together they are the call, without the nap before it
+        [ "$call" = starmap ] || [ "$(runs "$JSON" "r['name'] == '$cell'" \
+          "r['submit_ns'] + r['collect_ns'] <= r['real_time'] * 1.01 + 1e6")" = True ]
+      done
+    done
+  done
+}
+
+@test "other kernels have every call too; only pairs and unordered results come out of order" {
+  need_python
+  local kernel call cell
+  for kernel in compute:50 outlier:5 empty; do
+    for call in starmap $ASYNC; do
+      cell=$kernel/fork/$call/-/chunk:0/workers:2/$ROWS
+      measure "$cell" "--benchmark_filter=^$cell\$" --grain_tasks=20
+      [ "$(runs "$JSON" "r['name'] == '$cell'" "'error_occurred' in r, r['out_of_order'] > 0 and '$call' in ('apply_async', 'imap')")" = \
+        "(False, False)" ]
+    done
+  done
+  cell=howmany/serial/apply_callback/-/chunk:0/workers:1/$ROWS
+  measure "$cell" "--benchmark_filter=^$cell\$"
+  [ "$(runs "$JSON" True "r['out_of_order']")" = 0.0 ]
+}
+
+@test "a process a task runs as many tasks as it may, one after the other" {
+  need_python
+  local cell=howmany/fork/spawn/-/chunk:0/workers:2/$ROWS
+  measure "$cell" --grain_tasks=12
+  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['tasks']")" = 12.0 ]
+  [ "$(runs "$JSON" True "r['name']")" = "$cell"$'\n'"$LOOP"$'\n'"$CALLBACK" ]
+}
+
 @test "an open cell has no baselines but a floor; apply and its floor run as many tasks as they may" {
   need_python
   local cell=howmany/fork/open/-/chunk:0/workers:2/rows:0/data:shared/start:warm line=howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS
@@ -196,6 +244,32 @@ PY
   done
 }
 
+@test "a wrong result of any call: exit 3; a task that fails in any call: exit 1; with the row" {
+  need_python
+  JSON=$BATS_TEST_TMPDIR/out.json
+  local call cell fault row
+  for call in apply map_chunks starmap $ASYNC; do
+    cell=howmany/fork/$call/-/chunk:0/workers:2/$ROWS
+    # calls of one task each have no index to go wrong at
+    case $call in apply* | imap* | spawn) fault=-row row=0 ;; *) fault='' row=123 ;; esac
+    GRAIN_TEST_FAULT=wrong$fault run --separate-stderr "$FAULTY" --grain_cell="$cell" --grain_tasks=20 \
+      --grain_iterations=2,2,2,2 "--benchmark_filter=^$cell\$" --benchmark_format=json
+    [ "$status" -eq 3 ] || { echo "$cell: $status" && false; }
+    echo "$output" >"$JSON"
+    [[ $(runs "$JSON" True "r['error_message']") == "wrong result at row $row: "* ]] || { echo "$cell" && false; }
+  done
+  for call in apply $ASYNC; do
+    [[ $call != *map*_async ]] || continue
+    cell=howmany/fork/$call/-/chunk:0/workers:2/$ROWS
+    GRAIN_TEST_FAULT=fail-row run --separate-stderr "$FAULTY" --grain_cell="$cell" --grain_tasks=20 \
+      --grain_iterations=2,2,2,2 "--benchmark_filter=^$cell\$" --benchmark_format=json
+    [ "$status" -eq 1 ] || { echo "$cell: $status" && false; }
+    echo "$output" >"$JSON"
+    [[ $(runs "$JSON" True "r['error_message']") =~ ^task\ [0-9]+\ failed:\ (bad\ luck|its\ process\ ended\ with\ code\ 3)$ ]] ||
+      { echo "$cell: $output" && false; }
+  done
+}
+
 @test "results of an earlier run do not pass for those of the timed one" {
   GRAIN_TEST_FAULT=stale run --separate-stderr "$FAULTY" --grain_cell="$CALLBACK" --grain_iterations=2,2,2,2 \
     "--benchmark_filter=^$CALLBACK\$" --benchmark_format=json
@@ -228,6 +302,7 @@ PY
     "howmany/fork/open/-/chunk:0/workers:2/$ROWS" "howmany/fork/map/-/chunk:1/workers:2/rows:0/data:shared/start:warm" \
     "howmany/floor/fork/-/chunk:0/workers:2/$ROWS" "howmany/fork/cacheline/-/chunk:0/workers:2/$ROWS" \
     howmany/floor/cacheline/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
+    "howmany/pthread/spawn/-/chunk:0/workers:2/$ROWS" "howmany/fork/apply_callback/-/chunk:0/workers:2/rows:0/data:shared/start:warm" \
     "howmany/serial/loop/dynamic/chunk:0/workers:1/$ROWS" "howmany/serial/loop/-/chunk:0/workers:2/$ROWS"; do
     run --separate-stderr "$BENCH" --grain_cell="$cell"
     [ "$status" -eq 2 ] || { echo "accepted: $cell" && false; }
