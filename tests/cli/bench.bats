@@ -72,50 +72,61 @@ measure() { # CELL [FLAG...]
 
 ASYNC="apply_async apply_callback map_async map_chunks_async starmap_async imap imap_unordered spawn"
 
+# One process for many cells, without their partners, as JSON in $JSON: PROGRAM KERNEL/BACKEND END CALL...
+measure_all() {
+  local program=$1 of=$2 end=$3 cells=() call
+  shift 3
+  for call in "$@"; do cells+=(--grain_cell="$of/$call/-/chunk:0/$end"); done
+  JSON=$BATS_TEST_TMPDIR/out.json
+  "$program" "${cells[@]}" "--benchmark_filter=^$of/" --grain_tasks=10 --benchmark_min_time=0.0001 --benchmark_format=json \
+    >"$JSON" 2>"$BATS_TEST_TMPDIR/err"
+}
+
 @test "every call runs on every backend, warm and cold, and is right; those that do not block have two phases" {
   need_python
-  local backend call cell schedule
+  local backend calls end
   for backend in fork pthread openmp; do
     [ "$backend" != openmp ] || backends | grep -qw openmp || continue
-    for call in starmap $ASYNC; do
-      [ "$call" != spawn ] || [ "$backend" = fork ] || continue
-      schedule=-/chunk:0
-      [[ $call != *map*_async && $call != starmap ]] || schedule=dynamic/chunk:16
-      for cell in howmany/$backend/$call/$schedule/workers:2/$ROWS howmany/$backend/$call/-/chunk:0/workers:2/rows:150/data:copy/start:cold; do
-        measure "$cell" "--benchmark_filter=^$cell\$" --grain_tasks=40
-        [ "$(runs "$JSON" "r['name'] == '$cell'" \
-          "'error_occurred' in r, r['real_time'] > 0, r['collect_ns'] > 0, r['submit_ns'] > 0")" = \
-          "(False, True, $([ "$call" = starmap ] && echo "False, False" || echo "True, True"))" ] || { echo "$cell" && false; }
-        # together they are the call, without the nap before it
-        [ "$call" = starmap ] || [ "$(runs "$JSON" "r['name'] == '$cell'" \
-          "r['submit_ns'] + r['collect_ns'] <= r['real_time'] * 1.01 + 1e6")" = True ]
-      done
+    calls="starmap $ASYNC"
+    [ "$backend" = fork ] || calls=${calls% spawn}
+    for end in "workers:2/$ROWS" workers:2/rows:150/data:copy/start:cold; do
+      # shellcheck disable=SC2086
+      measure_all "$BENCH" "howmany/$backend" "$end" $calls
+      python3 - "$JSON" "$calls" <<'PY'
+import json, sys
+runs = json.load(open(sys.argv[1]))["benchmarks"]
+assert [r["name"].split("/")[2] for r in runs] == sys.argv[2].split(), runs
+for r in runs:
+    phases = r["submit_ns"] + r["collect_ns"]
+    assert "error_occurred" not in r, r
+    assert (r["submit_ns"] > 0 and r["collect_ns"] > 0) == ("/starmap/" not in r["name"]), r
+    # together they are the call, without the nap before it
+    assert phases <= 1.01 * r["real_time"] + 1e6, r
+    assert r["out_of_order"] == 0 or "/apply_callback/" in r["name"] or "/imap_unordered/" in r["name"], r
+    assert r["tasks"] == (10 if "/spawn/" in r["name"] else int(r["name"].split("rows:")[1].split("/")[0])), r
+PY
     done
   done
 }
 
-@test "other kernels have every call too; only pairs and unordered results come out of order" {
+@test "other kernels have every call too" {
   need_python
-  local kernel call cell
+  local kernel
   for kernel in compute:50 outlier:5 empty; do
-    for call in starmap $ASYNC; do
-      cell=$kernel/fork/$call/-/chunk:0/workers:2/$ROWS
-      measure "$cell" "--benchmark_filter=^$cell\$" --grain_tasks=20
-      [ "$(runs "$JSON" "r['name'] == '$cell'" "'error_occurred' in r, r['out_of_order'] > 0 and '$call' in ('apply_async', 'imap')")" = \
-        "(False, False)" ]
-    done
+    # shellcheck disable=SC2086
+    measure_all "$BENCH" $kernel/fork "workers:2/$ROWS" starmap $ASYNC
+    [ "$(runs "$JSON" True "'error_occurred' in r" | sort | uniq -c | xargs)" = "9 False" ]
   done
-  cell=howmany/serial/apply_callback/-/chunk:0/workers:1/$ROWS
-  measure "$cell" "--benchmark_filter=^$cell\$"
-  [ "$(runs "$JSON" True "r['out_of_order']")" = 0.0 ]
 }
 
-@test "a process a task runs as many tasks as it may, one after the other" {
+@test "a process a task has baselines and no floor; a schedule is passed on" {
   need_python
   local cell=howmany/fork/spawn/-/chunk:0/workers:2/$ROWS
-  measure "$cell" --grain_tasks=12
-  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['tasks']")" = 12.0 ]
+  measure "$cell" --grain_tasks=5
   [ "$(runs "$JSON" True "r['name']")" = "$cell"$'\n'"$LOOP"$'\n'"$CALLBACK" ]
+  cell=howmany/fork/starmap_async/dynamic/chunk:16/workers:2/$ROWS
+  measure "$cell"
+  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['handovers'] >= 125")" = True ]
 }
 
 @test "an open cell has no baselines but a floor; apply and its floor run as many tasks as they may" {
@@ -244,30 +255,28 @@ PY
   done
 }
 
+# FAULT STATUS MESSAGE CALL...: every one of the calls ends so.
+all_fail() {
+  local fault=$1 code=$2 message=$3 status=0
+  shift 3
+  GRAIN_TEST_FAULT=$fault measure_all "$FAULTY" howmany/fork "workers:2/$ROWS" "$@" || status=$?
+  [ "$status" -eq "$code" ]
+  python3 - "$JSON" "$message" $# <<'PY'
+import json, re, sys
+runs = json.load(open(sys.argv[1]))["benchmarks"]
+assert len(runs) == int(sys.argv[3]), runs
+for r in runs:
+    assert re.match(sys.argv[2], r["error_message"]), r
+PY
+}
+
 @test "a wrong result of any call: exit 3; a task that fails in any call: exit 1; with the row" {
   need_python
-  JSON=$BATS_TEST_TMPDIR/out.json
-  local call cell fault row
-  for call in apply map_chunks starmap $ASYNC; do
-    cell=howmany/fork/$call/-/chunk:0/workers:2/$ROWS
-    # calls of one task each have no index to go wrong at
-    case $call in apply* | imap* | spawn) fault=-row row=0 ;; *) fault='' row=123 ;; esac
-    GRAIN_TEST_FAULT=wrong$fault run --separate-stderr "$FAULTY" --grain_cell="$cell" --grain_tasks=20 \
-      --grain_iterations=2,2,2,2 "--benchmark_filter=^$cell\$" --benchmark_format=json
-    [ "$status" -eq 3 ] || { echo "$cell: $status" && false; }
-    echo "$output" >"$JSON"
-    [[ $(runs "$JSON" True "r['error_message']") == "wrong result at row $row: "* ]] || { echo "$cell" && false; }
-  done
-  for call in apply $ASYNC; do
-    [[ $call != *map*_async ]] || continue
-    cell=howmany/fork/$call/-/chunk:0/workers:2/$ROWS
-    GRAIN_TEST_FAULT=fail-row run --separate-stderr "$FAULTY" --grain_cell="$cell" --grain_tasks=20 \
-      --grain_iterations=2,2,2,2 "--benchmark_filter=^$cell\$" --benchmark_format=json
-    [ "$status" -eq 1 ] || { echo "$cell: $status" && false; }
-    echo "$output" >"$JSON"
-    [[ $(runs "$JSON" True "r['error_message']") =~ ^task\ [0-9]+\ failed:\ (bad\ luck|its\ process\ ended\ with\ code\ 3)$ ]] ||
-      { echo "$cell: $output" && false; }
-  done
+  all_fail wrong 3 'wrong result at row 123: ' map_chunks starmap map_async map_chunks_async starmap_async
+  # calls of one task each have no index to go wrong at
+  all_fail wrong-row 3 'wrong result at row 0: ' apply apply_async apply_callback imap imap_unordered spawn
+  all_fail fail-row 1 'task [0-9]+ failed: (bad luck|its process ended with code 3)$' apply apply_async apply_callback \
+    imap imap_unordered spawn
 }
 
 @test "results of an earlier run do not pass for those of the timed one" {
