@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "grain.h"
-#include "sweep/estimate.h"
 #include "sweep/list.h"
 #include "sweep/plan.h"
 
@@ -205,68 +204,6 @@ static void test_core(void **state)
     plan_free(&plan);
 }
 
-/* What the table of all calls and its claims rest on, with the tasks that a call may run. */
-static void test_calls(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        uint64_t tasks;
-    } needed[] = {
-        {"howmany/openmp/apply/-/chunk:0/workers:2/rows:200000" WARM, 2000},
-        {"howmany/fork/apply_async/-/chunk:0/workers:2/rows:200000" WARM, 0},
-        {"howmany/pthread/apply_callback/-/chunk:0/workers:2/rows:200000" WARM, 0},
-        {"howmany/fork/map/steal/chunk:1/workers:2/rows:200000" WARM, 0},
-        {"howmany/pthread/map_async/steal/chunk:25000/workers:2/rows:200000" WARM, 0},
-        {"howmany/openmp/map_chunks_async/dynamic/chunk:0/workers:2/rows:200000" WARM, 0},
-        {"howmany/openmp/starmap/dynamic/chunk:25000/workers:2/rows:200000" WARM, 0},
-        {"howmany/fork/starmap_async/steal/chunk:1/workers:2/rows:200000" WARM, 0},
-        {"howmany/openmp/imap/-/chunk:0/workers:2/rows:200000" WARM, 0},
-        {"howmany/fork/imap_unordered/-/chunk:0/workers:2/rows:200000" WARM, 0},
-        {"howmany/fork/spawn/-/chunk:0/workers:2/rows:200000" WARM, 100},
-        {"howmany/fork/open/-/chunk:0/workers:2/rows:0" WARM, 0},
-        {"howmany/pthread/apply_async/-/chunk:0/workers:2/rows:200000/data:shared/start:cold", 0},
-        {"howmany/fork/map/steal/chunk:0/workers:2/rows:200000/data:shared/start:cold", 0},
-        {"howmany/cpython/loop/-/chunk:0/workers:1/rows:200000" WARM, 0},
-        {"howmany/cpython/apply_callback/-/chunk:0/workers:2/rows:200000" WARM, 2000},
-        {"howmany/cpython/starmap_async/-/chunk:25000/workers:2/rows:200000" WARM, 0},
-        {"howmany/cpython/imap_unordered/-/chunk:0/workers:2/rows:200000" WARM, 2000},
-        {"howmany/cpython/spawn/-/chunk:0/workers:2/rows:200000" WARM, 10},
-        {"howmany/cpython/open/-/chunk:0/workers:2/rows:0" WARM, 0},
-    };
-    struct plan plan = make(&(struct plan_options){.profile = "calls"});
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        const struct plan_cell *cell = find(&plan, needed[i].name);
-        if (cell == NULL)
-            fail_msg("%s is not in it", needed[i].name);
-        assert_int_equal(cell->tasks, needed[i].tasks);
-    }
-    /* 5 rounds of records of some 430 bytes: less than 200 KB; and the time that it must end within */
-    assert_true(plan.rounds == 5 && plan.count <= 92);
-    assert_true(estimate_plan(&plan, 2) < 95);
-    plan_free(&plan);
-}
-
-/* Calls that claim chunks have them, with a schedule or without; processes are no pool's. */
-static void test_calls_asked_for(void **state)
-{
-    (void)state;
-    struct plan plan = make(&(struct plan_options){
-        .profile = "quick", .calls = "starmap_async,imap,apply_async,spawn", .chunks = "8", .rows = "1000"});
-    assert_non_null(find(&plan, "howmany/openmp/starmap_async/dynamic/chunk:8/workers:2/rows:1000" WARM));
-    assert_non_null(find(&plan, "howmany/pthread/imap/-/chunk:8/workers:2/rows:1000" WARM));
-    assert_non_null(find(&plan, "howmany/fork/apply_async/-/chunk:0/workers:2/rows:1000" WARM));
-    assert_non_null(find(&plan, "howmany/fork/spawn/-/chunk:0/workers:2/rows:1000" WARM));
-    assert_null(find(&plan, "howmany/pthread/spawn/-/chunk:0/workers:2/rows:1000" WARM));
-    assert_null(find(&plan, "howmany/openmp/spawn/-/chunk:0/workers:2/rows:1000" WARM));
-    plan_free(&plan);
-    plan = make(&(struct plan_options){
-        .profile = "quick", .backends = "cpython", .calls = "imap,map_chunks", .chunks = "8", .rows = "1000"});
-    assert_non_null(find(&plan, "howmany/cpython/imap/-/chunk:8/workers:2/rows:1000" WARM));
-    assert_null(find(&plan, "howmany/cpython/map_chunks/-/chunk:8/workers:2/rows:1000" WARM));
-    plan_free(&plan);
-}
-
 /* Rows at P, workers at 10^6 rows; no more beside them than the memory allows. */
 static void test_growth(void **state)
 {
@@ -421,8 +358,6 @@ int main(void)
         cmocka_unit_test(test_every_profile),
         cmocka_unit_test(test_default_has_what_is_claimed),
         cmocka_unit_test(test_core),
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_calls_asked_for),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_no_schedule_that_a_backend_lacks),
         cmocka_unit_test(test_lists_select_and_replace),
