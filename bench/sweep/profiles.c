@@ -187,7 +187,7 @@ static const struct plan_profile profiles[] = {
      .budget_s = 120,
      ARRAY(growth_rows)},
     {.name = "calls",
-     .summary = "every call on every backend and in CPython, in 5 rounds, about 90 seconds on 2 CPUs",
+     .summary = "every call on every backend and in CPython, in 5 rounds, about 2 to 3 minutes on 2 CPUs",
      .rounds = 5,
      .repetitions = 1,
      .min_time_s = 0, /* one call a time: nothing to calibrate */
