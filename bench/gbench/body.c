@@ -56,6 +56,9 @@ static void counters_put(struct gbench_state *state, const struct subject *subje
     gbench_counter(state, "workers_cpu_ns", (after->workers_cpu_ns - before->workers_cpu_ns) / calls);
     gbench_counter(state, "involuntary", after->involuntary - before->involuntary);
     gbench_counter(state, "call_bytes", after->call_bytes);
+    gbench_counter(state, "submit_ns", (double)subject->phases.submit_ns / calls);
+    gbench_counter(state, "collect_ns", (double)subject->phases.collect_ns / calls);
+    gbench_counter(state, "out_of_order", (double)subject->phases.out_of_order / calls);
 }
 
 /* Why a call failed: the failing task's own words, where there are any. */
@@ -122,6 +125,7 @@ void body_run(struct gbench_state *state, void *user)
         enter(subject, &bound);
         status = warm_up(subject);
         if (status == 0) {
+            subject->phases = (struct phases){0};
             before = meter_read(subject->pool);
             status = timed(state, subject);
             after = meter_read(subject->pool);

@@ -14,7 +14,7 @@
 
 struct kind {
     const char *call;
-    const char *backend; /* the only backend that it goes with; NULL: any pool */
+    const char *backend; /* the only backend that it goes with, on a serial pool; NULL: any pool */
     bool is_serial;      /* runs on the caller's thread, which is bound meanwhile */
     bool has_data;       /* items, results, and a pool to go over them */
     bool is_one_by_one;  /* its tasks run one after the other: at most --grain_tasks of them */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "echo.h"
 #include "kind.h"
@@ -78,10 +79,12 @@ static const char *kind_problem(struct subject *subject)
     if (strcmp(cell->backend, "cpython") == 0)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
-        return "there is no such call (there are apply, map, map_chunks, open, loop, callback, peak, cacheline, futex, "
-               "pipe, fork)";
+        return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
+               "apply_callback, imap, imap_unordered, spawn, open, loop, callback, peak, cacheline, futex, pipe, "
+               "fork)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
-        return "loop and callback go with the backend serial; peak, cacheline, futex, pipe and fork with floor";
+        return "loop and callback go with the backend serial; peak, cacheline, futex, pipe and fork with floor; "
+               "spawn with fork";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
     if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)
@@ -271,6 +274,9 @@ void subject_drop(struct subject *subject)
     subject->pool = NULL;
     subject->peak = NULL;
     subject->echo = NULL;
+    if (subject->scratch)
+        munmap(subject->scratch, subject->scratch_size);
+    subject->scratch = NULL;
     subject->items = subject->results = NULL;
 }
 

@@ -18,6 +18,12 @@ struct kind; /* kind.h */
 struct peak; /* peak.h */
 struct echo; /* echo.h */
 
+/* Sums over the timed calls; 0 where a call does not come in two phases. */
+struct phases {
+    uint64_t submit_ns, collect_ns; /* everything handed over; then everything there */
+    uint64_t out_of_order;          /* results that came after one of a larger index */
+};
+
 struct subject {
     struct cell cell;
     char name[CELL_NAME_MAX];
@@ -42,6 +48,9 @@ struct subject {
     struct peak *peak;
     struct echo *echo;
     struct grain_report report; /* of the last call */
+    struct phases phases;
+    void *scratch; /* of the kind; see work_scratch() */
+    size_t scratch_size;
 };
 
 /* Takes a cell, as yet without data and pool. Returns NULL, or what is wrong with the cell. */

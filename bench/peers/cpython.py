@@ -4,12 +4,14 @@
 # CPython's own multiprocessing.Pool, measured beside grain: one cell of the tutorial's notebook a process, on the
 # same rows. Standard library only, Python 3.9 or newer. It prints what Google Benchmark would print as JSON. In every
 # process the plain Python loop over the rows is timed too, turn by turn with the cell, so that "parallel over serial"
-# is a ratio of pairs. Exit codes as grain-bench's: 0 fine, 1 error, 2 usage, 3 wrong result.
+# is a ratio of pairs. The calls themselves stand in notebook.py. Exit codes as grain-bench's: 0 fine, 1 error, 2 usage,
+# 3 wrong result.
 """Measure one cell of CPython's multiprocessing."""
 
 import argparse
 import array
 import ast
+import contextlib
 import datetime
 import json
 import multiprocessing
@@ -23,56 +25,19 @@ import struct
 import sys
 import time
 
+sys.dont_write_bytecode = True  # the source folder stays as it is
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import notebook  # pylint: disable=wrong-import-position
+
 CELL = re.compile(
-    r"howmany/cpython/(?P<call>serial|loop|apply|map)/-/chunk:(?P<chunk>\d+)/workers:(?P<workers>[1-9]\d*)"
+    r"howmany/cpython/(?P<call>" + "|".join(notebook.CALLS) + r")/-/chunk:(?P<chunk>\d+)/workers:(?P<workers>[1-9]\d*)"
     r"/rows:(?P<rows>\d+)/(?P<end>data:(?:shared|copy)/start:warm)"
 )
-APPLY_TASKS = 2000  # what `apply` runs unless told otherwise: at 50 to 500 us a call, all rows would take too long
-WARM_TASKS = 2000
 LOOP_ROWS = 20000  # beside a subset the plain loop runs over this many rows at least, and is scaled to all of them
 
 
 class Bad(Exception):
     """Bad arguments or bad data."""
-
-
-# ---------------------------------------------------------------------------------------- the notebook's functions
-
-
-def howmany_within_range(row, minimum, maximum):
-    """Returns how many numbers lie between minimum and maximum in a row."""
-    count = 0
-    for n in row:
-        if minimum <= n <= maximum:
-            count = count + 1
-    return count
-
-
-def howmany_within_range_rowonly(row, minimum=4, maximum=8):
-    """The same for Pool.map, which gives a function one argument; main() sets the defaults before the fork."""
-    count = 0
-    for n in row:
-        if minimum <= n <= maximum:
-            count = count + 1
-    return count
-
-
-def run_loop(rows, minimum, maximum):
-    """The notebook's serial cell."""
-    results = []
-    for row in rows:
-        results.append(howmany_within_range(row, minimum=minimum, maximum=maximum))
-    return results
-
-
-def run_apply(pool, rows, minimum, maximum):
-    """The notebook's Pool.apply cell."""
-    return [pool.apply(howmany_within_range, args=(row, minimum, maximum)) for row in rows]
-
-
-def run_map(pool, rows, chunk):
-    """The notebook's Pool.map cell; chunk None is CPython's own choice."""
-    return pool.map(howmany_within_range_rowonly, rows, chunksize=chunk)
 
 
 # ----------------------------------------------------------------------------------------------------------- the data
@@ -145,20 +110,25 @@ def workers_cpu_ns(pool):
     return total
 
 
-def timed(function, pool):
-    """Calls function once; returns its results, and the figures of a benchmark record."""
+def timed(run, job):
+    """Runs a job once; returns its results, and the figures of a benchmark record."""
     switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-    workers, cpu = workers_cpu_ns(pool), time.process_time_ns()
+    workers, cpu = workers_cpu_ns(job.pool), time.process_time_ns()
+    job.submit_ns = job.order = None
     start = time.perf_counter_ns()
-    results = function()
+    job.begin()
+    results = run(job)
     real = time.perf_counter_ns() - start
     cpu = time.process_time_ns() - cpu
     return results, {
         "real_time": float(real),
         "cpu_time": float(cpu),
         "cpu_ns": float(cpu),
-        "workers_cpu_ns": float(workers_cpu_ns(pool) - workers),
+        "workers_cpu_ns": float(workers_cpu_ns(job.pool) - workers),
         "involuntary": float(resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches),
+        "submit_ns": float(job.submit_ns or 0),
+        "collect_ns": float(real - job.submit_ns if job.submit_ns is not None else 0),
+        "out_of_order": float(job.out_of_order()),
     }
 
 
@@ -167,8 +137,8 @@ def python_chunk(count, workers):
     return -(-count // (4 * workers))
 
 
-def chunk_picked(pool, rows):
-    """The chunk that Pool.map really picks for these rows, seen while it cuts them up."""
+def chunk_picked(run, job):
+    """The chunk that CPython really picks for these rows, seen while it cuts them up."""
     seen = []
     cut = multiprocessing.pool.Pool._get_tasks
 
@@ -178,74 +148,81 @@ def chunk_picked(pool, rows):
 
     multiprocessing.pool.Pool._get_tasks = staticmethod(watch)
     try:
-        run_map(pool, rows, None)
+        run(job)
     finally:
         multiprocessing.pool.Pool._get_tasks = staticmethod(cut)
     return seen[0]
 
 
-def warm_up_map(pool, rows, cell):
-    """Warms the pool; returns the chunksize argument: None where the cell is CPython's own choice."""
-    if cell["chunk"] not in (0, python_chunk(len(rows), cell["workers"])):
-        run_map(pool, rows[: max(WARM_TASKS, cell["chunk"])], cell["chunk"])
-        return cell["chunk"]
-    picked = chunk_picked(pool, rows)
-    if cell["chunk"] not in (0, picked):
-        raise Bad("Pool.map picks chunk %d here, not %d" % (picked, cell["chunk"]))
-    return None
+def warm_up(call, job, cell):
+    """Warms a job up; afterwards its chunk is None where the cell is CPython's own choice."""
+    rows, ruled = job.rows, cell["call"] in notebook.BY_RULE
+    if ruled and cell["chunk"] in (0, python_chunk(len(rows), cell["workers"])):
+        picked = chunk_picked(call.run, job)
+        if cell["chunk"] not in (0, picked):
+            raise Bad("Pool.%s picks chunk %d here, not %d" % (cell["call"], picked, cell["chunk"]))
+        return
+    job.chunk = cell["chunk"] or None
+    job.rows = rows[: max(call.warm, cell["chunk"])]
+    if job.rows:
+        call.run(job)
+    job.rows = rows
 
 
-def make_call(pool, rows, cell, options):
-    """Warms up; returns what is timed, and how many times it hands work over."""
-    minimum, maximum = options.minimum, options.maximum
-    if cell["call"] == "apply":
-        run_apply(pool, rows[:100], minimum, maximum)
-        return lambda: run_apply(pool, rows, minimum, maximum), len(rows)
-    if cell["call"] == "map":
-        chunk = warm_up_map(pool, rows, cell)
-        size = chunk or python_chunk(len(rows), cell["workers"])
-        return lambda: run_map(pool, rows, chunk), -(-len(rows) // size)
-    return lambda: run_loop(rows, minimum, maximum), 0
+def handovers(cell, job):
+    """How many times a call hands work over: once a task, or once a chunk."""
+    size = job.chunk or 1
+    if cell["call"] in notebook.BY_RULE:
+        size = job.chunk or python_chunk(len(job.rows), cell["workers"])
+    return 0 if cell["call"] in ("serial", "loop", "open") else -(-len(job.rows) // size)
 
 
-def turns(cell, options, rows, pool, records):
-    """Takes turns: cell then loop, loop then cell, and so on. A `loop` cell is its own partner."""
-    tasks = cell["tasks"]
-    expected = [oracle(row, options.minimum, options.maximum) for row in rows]
-    function, handovers = make_call(pool, rows[:tasks], cell, options)
-    loop, _ = make_call(None, rows, {"call": "loop"}, options)
-    loop()  # warm
-    partners = [(options.cell, function, tasks, handovers, pool)]
-    if cell["loop_name"] != options.cell:
-        partners.append((cell["loop_name"], loop, len(rows), 0, None))
+def take_turn(partner, repetition, cell, options, expected):
+    """One repetition of one partner, as a benchmark record."""
+    name, run, job, given, count = partner
+    record = {"name": name, "run_name": name, "run_type": "iteration", "repetitions": options.repetitions,
+              "repetition_index": repetition, "threads": 1, "iterations": 1, "time_unit": "ns",
+              "tasks": float(count), "handovers": float(given), "steals": 0.0}
+    results, figures = timed(run, job)
+    if run is notebook.run_loop and count < cell["rows"]:
+        record["scaled_from"] = float(count)
+        figures["real_time"] *= cell["rows"] / count
+    wrong = what_is_wrong(results, expected)
+    if wrong:
+        figures = {"error_occurred": True, "error_message": wrong, "real_time": 0.0, "cpu_time": 0.0}
+    record.update(figures)
+    return record
+
+
+def turns(cell, options, rows, context, pool, records):
+    """Takes turns: cell then loop, loop then cell, and so on. A `loop` cell is its own partner; `open` has none."""
+    tasks, call = cell["tasks"], notebook.CALLS[cell["call"]]
+    counts = [oracle(row, options.minimum, options.maximum) for row in rows]
+    expected = list(enumerate(counts[:tasks])) if call.gives_pairs else counts[:tasks]
+    job = notebook.Job(context, pool, cell["workers"], rows[:tasks], options.minimum, options.maximum)
+    warm_up(call, job, cell)
+    partners = [((options.cell, call.run, job, handovers(cell, job), tasks), expected)]
+    if cell["loop_name"] != options.cell and rows:
+        loop = notebook.Job(context, None, 1, rows, options.minimum, options.maximum)
+        notebook.run_loop(loop)  # warm
+        partners.append(((cell["loop_name"], notebook.run_loop, loop, 0, len(rows)), counts))
     for repetition in range(options.repetitions):
-        for name, run, count, given, workers in partners if repetition % 2 == 0 else partners[::-1]:
-            record = {"name": name, "run_name": name, "run_type": "iteration", "repetitions": options.repetitions,
-                      "repetition_index": repetition, "threads": 1, "iterations": 1, "time_unit": "ns",
-                      "tasks": float(count), "handovers": float(given), "steals": 0.0}
-            results, figures = timed(run, workers)
-            if run is loop and len(rows) < cell["rows"]:
-                record["scaled_from"] = float(len(rows))
-                figures["real_time"] *= cell["rows"] / len(rows)
-            wrong = what_is_wrong(results, expected[:count])
-            if wrong:
-                figures = {"error_occurred": True, "error_message": wrong, "real_time": 0.0, "cpu_time": 0.0}
-            record.update(figures)
-            records.append(record)
+        for partner, right in partners if repetition % 2 == 0 else partners[::-1]:
+            records.append(take_turn(partner, repetition, cell, options, right))
 
 
 def measure(cell, options, rows, records):
-    """Opens the pool where the cell has one, before anything else happens, and runs the turns."""
-    if cell["call"] in ("serial", "loop"):
-        turns(cell, options, rows, None, records)
-        return
-    howmany_within_range_rowonly.__defaults__ = (options.minimum, options.maximum)
-    context = multiprocessing.get_context("fork")
-    with context.Pool(cell["workers"], signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    """Opens the pool where the call needs one, before anything else happens, and runs the turns."""
+    notebook.set_range(options.minimum, options.maximum)
+    context, call = multiprocessing.get_context("fork"), notebook.CALLS[cell["call"]]
+    pool = contextlib.nullcontext()
+    if call.has_pool:
+        pool = context.Pool(cell["workers"], signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    with pool as opened:
         # Dying without the pool's end would leave its workers waiting for ever.
         signal.signal(signal.SIGTERM, lambda signo, frame: sys.exit(128 + signo))
         try:
-            turns(cell, options, rows, pool, records)
+            turns(cell, options, rows, context, opened, records)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -275,15 +252,17 @@ def whole(least):
 
 def arguments():
     """Reads the command line."""
+    most = ", ".join("%s %d" % (name, call.most) for name, call in notebook.CALLS.items() if call.most)
     parser = Parser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--cell", metavar="NAME", help="howmany/cpython/serial|loop|apply|map/-/chunk:N/workers:P/...")
+    parser.add_argument("--cell", metavar="NAME",
+                        help="howmany/cpython/CALL/-/chunk:N/workers:P/...; CALL: " + ", ".join(notebook.CALLS))
     parser.add_argument("--data", metavar="FILE", help="the rows: a .npy file of <i4, two-dimensional")
     parser.add_argument("--columns", metavar="N", type=whole(1), help="refuse data with another number of columns")
     parser.add_argument("--minimum", metavar="N", type=whole(-(2**31)), default=4, help="count from here (4)")
     parser.add_argument("--maximum", metavar="N", type=whole(-(2**31)), default=8, help="to here (8)")
     parser.add_argument("--repetitions", metavar="R", type=whole(1), default=1, help="how often (1)")
     parser.add_argument("--tasks", metavar="N", type=whole(1),
-                        help="run the first N rows only (apply: %d, others: all)" % APPLY_TASKS)
+                        help="run the first N rows only (all, but for calls that take long: %s)" % most)
     parser.add_argument("--version-json", action="store_true", help="print which Python this is, and end")
     return parser, parser.parse_args()
 
@@ -295,6 +274,7 @@ def context_of(options):
         "host_name": platform.node(),
         "executable": os.path.abspath(__file__),
         "num_cpus": os.cpu_count(),
+        "cpu_count": multiprocessing.cpu_count(),
         "load_avg": list(os.getloadavg()),
         "library_build_type": "release",
         "python": platform.python_version(),
@@ -310,18 +290,26 @@ def cell_of(options):
     """Takes the cell's name apart."""
     match = CELL.fullmatch(options.cell)
     if not match:
-        raise Bad("bad cell %s: it is howmany/cpython/serial|loop|apply|map/-/chunk:N/workers:P/rows:N/"
-                  "data:shared|copy/start:warm" % options.cell)
+        raise Bad("bad cell %s: it is howmany/cpython/%s/-/chunk:N/workers:P/rows:N/data:shared|copy/start:warm"
+                  % (options.cell, "|".join(notebook.CALLS)))
     cell = {"call": match["call"], "chunk": int(match["chunk"]), "workers": int(match["workers"])}
     cell["rows"] = int(match["rows"])
+    if cell["chunk"] and not notebook.CALLS[cell["call"]].has_chunk:
+        raise Bad("bad cell %s: %s has no chunk: chunk:0" % (options.cell, cell["call"]))
+    if (cell["rows"] == 0) != (cell["call"] == "open"):
+        raise Bad("bad cell %s: open runs no tasks (rows:0), every other call does" % options.cell)
     cell["loop_name"] = "howmany/cpython/loop/-/chunk:0/workers:1/rows:%s/%s" % (match["rows"], match["end"])
     return cell
 
 
 def load(options, cell):
     """Reads as many of the rows that the cell names as are needed."""
-    default = APPLY_TASKS if cell["call"] == "apply" else cell["rows"]
-    cell["tasks"] = min(cell["rows"], options.tasks or default)
+    most = notebook.CALLS[cell["call"]].most
+    cell["tasks"] = min(cell["rows"], options.tasks or most or cell["rows"])
+    if cell["rows"] == 0:
+        return []
+    if not options.data:
+        raise Bad("--data is needed for cells with rows (see --help)")
     try:
         rows, there = read_rows(options.data, max(cell["tasks"], LOOP_ROWS))
     except Bad as error:
@@ -339,8 +327,8 @@ def main():
     if options.version_json:
         print(json.dumps({"python": platform.python_version(), "implementation": platform.python_implementation()}))
         return 0
-    if not options.cell or not options.data:
-        parser.error("--cell and --data are needed (see --help)")
+    if not options.cell:
+        parser.error("--cell is needed, and --data (see --help)")
     records = []
     try:
         cell = cell_of(options)

@@ -257,10 +257,14 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
     const struct {
         const char *call, *floor;
         int workers;
-    } floors[] = {{"map", "peak", used},
-                  {"map_chunks", "peak", used},
-                  {"apply", trip_of(cell), 2},
-                  {"open", "fork", cell->workers}};
+    } floors[] = {
+        {"map", "peak", used},         {"map_async", "peak", used},
+        {"map_chunks", "peak", used},  {"map_chunks_async", "peak", used},
+        {"starmap", "peak", used},     {"starmap_async", "peak", used},
+        {"apply_async", "peak", used}, {"apply_callback", "peak", used},
+        {"imap", "peak", used},        {"imap_unordered", "peak", used},
+        {"apply", trip_of(cell), 2},   {"open", "fork", cell->workers},
+    };
     for (size_t i = 0; i < COUNT_OF(without); i++)
         if (strcmp(cell->backend, without[i]) == 0)
             return false;
@@ -297,7 +301,7 @@ bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus,
     strcpy(partner->schedule, "-");
     partner->chunk = 0;
     partner->workers = 1;
-    return turn == CELL_TURN_LOOP;
+    return turn == CELL_TURN_LOOP && runs_tasks;
 }
 
 uint64_t cell_python_chunk(uint64_t count, int workers)
@@ -308,7 +312,7 @@ uint64_t cell_python_chunk(uint64_t count, int workers)
 
 int cell_workers_used(const struct cell *cell, int usable_cpus)
 {
-    static const char *const alone[] = {"apply", "loop", "callback"};
+    static const char *const alone[] = {"apply", "spawn", "loop", "callback"};
     for (size_t i = 0; i < COUNT_OF(alone); i++)
         if (strcmp(cell->call, alone[i]) == 0)
             return 1;

@@ -6,6 +6,10 @@
  *   howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm[/wait:spin]
  *
  * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply.
+ * Calls that are named as in grain.h, without `grain_`, but for three: `apply_async` is collected by futures in the
+ * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task, one
+ * after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until all
+ * is handed over, collect_ns from then on until every result is there; calls that block have neither.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), and
  * the floor's `peak` (P copies of the kernel), `cacheline`, `futex`, `pipe` (raw round trips between two processes) and
  * `fork` (fork, exit, wait).
@@ -27,7 +31,7 @@ struct cell {
     char kernel[32]; /* with its parameter: "compute:1000" */
     char backend
         [24]; /* "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython" */
-    char call[16];     /* "apply", "map", "map_chunks", "loop", "callback", "open", "peak", ... */
+    char call[20];     /* "apply", "map", "map_chunks_async", "loop", "callback", "open", "peak", ... */
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
@@ -52,10 +56,10 @@ bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus,
 /* The serial baseline `loop` or `callback` of a cell's kernel and rows. */
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
 
-/* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for `map` and
- * `map_chunks`, the round trip of its own kind for `apply` (`pipe` for fork-pipe, `futex` where waiters park, else
- * `cacheline`), `fork` for `open`. False: there is none (another program's cell, one that does
- * no work, a baseline, a floor itself, a round trip with one usable CPU, `peak` where tasks differ). */
+/* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for a call that
+ * has all rows under way, the round trip of its own kind for `apply` (`pipe` for fork-pipe, `futex` where waiters park,
+ * else `cacheline`), `fork` for `open`. False: there is none (another program's cell, one that does no work, a baseline,
+ * a floor itself, `spawn`, a round trip with one usable CPU, `peak` where tasks differ). */
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 
 /* Whether a call is a raw round trip between two CPUs: `cacheline`, `futex`, `pipe`. */
@@ -64,7 +68,7 @@ bool cell_is_trip(const char *call);
 /* CPython's rule for the default chunk: ceil(count / (4 * workers)). */
 uint64_t cell_python_chunk(uint64_t count, int workers);
 
-/* min(workers, usable CPUs); 1 for calls with one task outstanding: `apply`, `loop`, `callback`,
+/* min(workers, usable CPUs); 1 for calls with one task outstanding: `apply`, `spawn`, `loop`, `callback`,
  * round trips. */
 int cell_workers_used(const struct cell *cell, int usable_cpus);
 

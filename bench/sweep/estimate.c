@@ -4,30 +4,50 @@
  */
 #include "estimate.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/kernel.h"
 
-#define START_S      0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
-#define VALUE_S      15e-9  /* to make and check one row of data, a process */
-#define ITERATION_S  1.3e-9 /* one step of compute's chain */
-#define WARMED_ROW_S 1e-6
-#define ROW_S        5e-9
-#define FORK_S       200e-6 /* fork, exit, wait */
-#define LINE_S       0.5e-6 /* a cache line, there and back */
-#define SLEEP_S      60e-6  /* the same between two that sleep */
-#define PYTHON_S     0.25   /* a python3 process with the notebook's data */
-#define PYTHON_ROW_S 280e-9
+#define START_S         0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
+#define VALUE_S         15e-9  /* to make and check one row of data, a process */
+#define ITERATION_S     1.3e-9 /* one step of compute's chain */
+#define WARMED_ROW_S    1e-6
+#define ROW_S           5e-9
+#define FORK_S          200e-6 /* fork, exit, wait */
+#define LINE_S          0.5e-6 /* a cache line, there and back */
+#define SLEEP_S         60e-6  /* the same between two that sleep */
+#define WORKER_S        1e-3   /* a pool's worker, its whole life */
+#define NAP_S           2e-3   /* before a cold call */
+#define PYTHON_WORKER_S 10e-3
+#define PYTHON_S        0.25 /* a python3 process with the notebook's data */
+#define PYTHON_ROW_S    280e-9
 
-/* What the hand-over costs. */
+/* What the hand-over costs: a chunk, a call of apply, a call of apply_async, a row of imap, a process. */
 static const struct cost {
     const char *backend;
-    double chunk_s, apply_s;
+    double chunk_s, apply_s, async_s, iter_s, spawn_s;
 } costs[] = {
-    {"fork", 60e-9, 100e-6},  {"fork-pipe", 30e-6, 100e-6}, {"pthread", 60e-9, 100e-6},
-    {"openmp", 40e-9, 20e-6}, {"null", 0, 0.2e-6},          {"openmp-as-shipped", 200e-9, 50e-6},
-    {"floor", 0, 0},          {"cpython", 25e-6, 100e-6},   {"serial", 0, 0},
+    {"fork", 60e-9, 100e-6, 500e-9, 2e-6, 300e-6},
+    {"fork-pipe", 30e-6, 100e-6, 1e-6, 3e-6, 300e-6},
+    {"pthread", 60e-9, 100e-6, 500e-9, 2e-6, 300e-6},
+    {"openmp", 40e-9, 20e-6, 500e-9, 3e-6, 300e-6},
+    {"null", 0, 0.2e-6, 0, 0, 0},
+    {"openmp-as-shipped", 200e-9, 50e-6, 800e-9, 4e-6, 300e-6},
+    {"floor", 0, 0, 0, 0, 0},
+    {"cpython", 25e-6, 100e-6, 40e-6, 60e-6, 4e-3},
+    {"serial", 0, 0, 0, 0, 0},
+};
+
+/* The calls whose tasks are handed over one by one, and by which of those costs. */
+static const struct {
+    const char *call;
+    size_t cost;
+} singles[] = {
+    {"apply", offsetof(struct cost, apply_s)},          {"apply_async", offsetof(struct cost, async_s)},
+    {"apply_callback", offsetof(struct cost, async_s)}, {"imap", offsetof(struct cost, iter_s)},
+    {"imap_unordered", offsetof(struct cost, iter_s)},  {"spawn", offsetof(struct cost, spawn_s)},
 };
 
 static const struct cost *cost_of(const char *backend)
@@ -36,6 +56,15 @@ static const struct cost *cost_of(const char *backend)
         if (strcmp(costs[i].backend, backend) == 0)
             return &costs[i];
     return &costs[0];
+}
+
+/* Seconds to hand over one task by itself; 0: the call does not do that. */
+static double single_cost(const struct cell *cell)
+{
+    for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
+        if (strcmp(singles[i].call, cell->call) == 0)
+            return *(const double *)(const void *)((const char *)cost_of(cell->backend) + singles[i].cost);
+    return 0;
 }
 
 static double row_cost(const struct cell *cell)
@@ -57,18 +86,21 @@ double estimate_call(const struct plan_cell *planned, int cpus)
     const struct cell *cell = &planned->cell;
     const struct cost *cost = cost_of(cell->backend);
     double tasks = (double)cell->rows;
-    bool is_trip = cell_is_trip(cell->call);
+    bool is_trip = cell_is_trip(cell->call), is_python = strcmp(cell->backend, "cpython") == 0;
+    bool is_apply = strcmp(cell->call, "apply") == 0;
     double trip_s = strcmp(cell->call, "cacheline") == 0 ? LINE_S : SLEEP_S;
-    bool is_subset = is_trip || strcmp(cell->call, "apply") == 0 || strcmp(cell->backend, "cpython") == 0;
+    bool is_subset = is_trip || is_apply || is_python || strcmp(cell->call, "spawn") == 0;
     if (is_subset && planned->tasks > 0 && (double)planned->tasks < tasks)
         tasks = (double)planned->tasks;
     if (strcmp(cell->call, "open") == 0)
-        return 1e-3 * cell->workers;
+        return (is_python ? PYTHON_WORKER_S : WORKER_S) * cell->workers;
     if (strcmp(cell->call, "fork") == 0)
         return FORK_S * (cell->workers + 1);
     double work = tasks * (is_trip ? trip_s : row_cost(cell));
-    if (strcmp(cell->call, "apply") == 0)
-        return tasks * cost->apply_s + work + (cell->start == CELL_START_COLD ? tasks * 2e-3 : 0);
+    if (cell->start == CELL_START_COLD)
+        work += NAP_S * (is_apply ? tasks : 1);
+    if (single_cost(cell) > 0)
+        return tasks * single_cost(cell) + work;
     if (cell->chunk > 0)
         work += tasks / (double)cell->chunk * cost->chunk_s * cell->workers;
     return work / cell_workers_used(cell, cpus) + (cell->workers > 1 ? 50e-6 : 0);

@@ -15,12 +15,30 @@
 /* Calls, and what makes sense for them. */
 static const struct call {
     const char *name;
-    bool claims; /* has a schedule and a chunk */
-    bool pooled; /* a call on a pool of the library */
+    enum { CLAIMS_NOTHING, CLAIMS_CHUNKS, CLAIMS_SCHEDULED } claims; /* a chunk; a schedule too */
+    bool pooled;                                                     /* a call on a pool of the library */
+    bool cpython;                                                    /* CPython has it too */
 } calls[] = {
-    {"apply", false, true}, {"map", true, true},         {"map_chunks", true, true}, {"open", false, true},
-    {"peak", false, false}, {"cacheline", false, false}, {"futex", false, false},    {"pipe", false, false},
-    {"fork", false, false}, {"loop", false, false},      {"callback", false, false},
+    {.name = "apply", .pooled = true, .cpython = true},
+    {.name = "apply_async", .pooled = true, .cpython = true},
+    {.name = "apply_callback", .pooled = true, .cpython = true},
+    {.name = "map", .claims = CLAIMS_SCHEDULED, .pooled = true, .cpython = true},
+    {.name = "map_async", .claims = CLAIMS_SCHEDULED, .pooled = true, .cpython = true},
+    {.name = "map_chunks", .claims = CLAIMS_SCHEDULED, .pooled = true},
+    {.name = "map_chunks_async", .claims = CLAIMS_SCHEDULED, .pooled = true},
+    {.name = "starmap", .claims = CLAIMS_SCHEDULED, .pooled = true, .cpython = true},
+    {.name = "starmap_async", .claims = CLAIMS_SCHEDULED, .pooled = true, .cpython = true},
+    {.name = "imap", .claims = CLAIMS_CHUNKS, .pooled = true, .cpython = true},
+    {.name = "imap_unordered", .claims = CLAIMS_CHUNKS, .pooled = true, .cpython = true},
+    {.name = "spawn", .pooled = true, .cpython = true},
+    {.name = "open", .pooled = true, .cpython = true},
+    {.name = "peak"},
+    {.name = "cacheline"},
+    {.name = "futex"},
+    {.name = "pipe"},
+    {.name = "fork"},
+    {.name = "loop", .cpython = true},
+    {.name = "callback"},
 };
 
 static const struct call *find_call(const char *name)
@@ -80,11 +98,12 @@ static bool is_possible(const struct cell *cell, int cpus)
     if (strcmp(cell->backend, "floor") == 0)
         return is_floor(cell, cpus) && is_plain(cell);
     if (strcmp(cell->backend, "cpython") == 0)
-        return strcmp(cell->kernel, "howmany") == 0 && is_plain(cell) &&
-               (strcmp(cell->call, "loop") == 0 || strcmp(cell->call, "apply") == 0 || strcmp(cell->call, "map") == 0);
+        return strcmp(cell->kernel, "howmany") == 0 && is_plain(cell) && call->cpython;
     if (strcmp(cell->backend, "serial") == 0 || !call->pooled || !library_has(cell->backend) || is_beyond_pipes(cell))
         return false;
-    if (!call->claims)
+    if (strcmp(cell->call, "spawn") == 0) /* its processes are no pool's: it is there once */
+        return strcmp(cell->backend, "fork") == 0;
+    if (call->claims != CLAIMS_SCHEDULED)
         return true;
     return grain_schedule_parse(cell->schedule, &schedule) == 0 &&
            grain_backend_has_schedule(library_backend(cell->backend), schedule);
@@ -154,7 +173,7 @@ static int expand_numbers(const struct grid *grid, struct cell *cell)
         worker_text = "1";
     if (cell_is_trip(cell->call))
         worker_text = "2";
-    if (!find_call(cell->call)->claims)
+    if (find_call(cell->call)->claims == CLAIMS_NOTHING)
         chunk_text = "auto";
     int status = numbers(grid, "workers", worker_text != NULL ? worker_text : "P", &workers);
     if (status == 0)
@@ -201,7 +220,7 @@ static const char *wait_name(int i)
 static int expand_schedules(const struct grid *grid, struct cell *cell)
 {
     const struct plan_row *row = grid->row;
-    bool claims = find_call(cell->call)->claims && strcmp(cell->backend, "cpython") != 0;
+    bool claims = find_call(cell->call)->claims == CLAIMS_SCHEDULED && strcmp(cell->backend, "cpython") != 0;
     const char *schedules = !claims ? "-" : row->schedules != NULL ? row->schedules : "dynamic";
     char word[LIST_WORD_MAX], data[LIST_WORD_MAX], start[LIST_WORD_MAX], wait[LIST_WORD_MAX];
     int status = 0;
@@ -251,7 +270,7 @@ static int expand_backends(const struct grid *grid, struct cell *cell)
         while (status == 0 && list_next(&words, call)) {
             if (options->calls != NULL && !list_has(options->calls, call))
                 continue;
-            snprintf(cell->call, sizeof cell->call, "%.15s", call);
+            snprintf(cell->call, sizeof cell->call, "%.19s", call);
             cell->rows = strcmp(call, "open") == 0 || strcmp(call, "fork") == 0 ? 0 : rows;
             status = expand_schedules(grid, cell);
         }

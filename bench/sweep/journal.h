@@ -6,11 +6,12 @@
  *
  *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
  *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "floor_ns": [..], "cpu_ns": ..,
- *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": .., "message": ""}
+ *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": ..,
+ *    "submit_ns": .., "collect_ns": .., "out_of_order": .., "message": ""}
  *
  * times_ns[i], loop_ns[i], callback_ns[i] and floor_ns[i] were taken turn by turn in one process; each is the wall
- * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. An older
- * record may lack floor_ns and call_bytes: they are not known then.
+ * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. A record
+ * may lack floor_ns, if it is an old one, and call_bytes and what follows it: they are not known then.
  */
 #ifndef GRAIN_BENCH_JOURNAL_H
 #define GRAIN_BENCH_JOURNAL_H
@@ -41,6 +42,8 @@ struct sample {
     double involuntary;            /* involuntary context switches of the process */
     double load;                   /* load average (1 minute) at the start */
     double call_bytes;             /* shared memory that a call took beside its data, at most */
+    double submit_ns, collect_ns;  /* the two phases of a call that does not block, wall time; not known of others */
+    double out_of_order;           /* results that came after one of a larger index: a call; likewise */
     char message[160];
 };
 

@@ -26,7 +26,7 @@ static const struct plan_row quick_rows[] = {
     {.kernels = COMPUTE, .rows = "250"},
     {.kernels = COMPUTE, .backends = "floor", .calls = "peak", .rows = "250"},
     {.backends = "cpython", .calls = "apply", .tasks = 2000},
-    {.backends = "cpython", .tasks = 5000},
+    {.backends = "cpython", .tasks = 2000},
     {.backends = "cpython", .chunks = "python"},
 };
 
@@ -75,7 +75,7 @@ static const struct plan_row full_rows[] = {
     {.chunks = "1,python", .starts = "cold"},
     {.calls = "apply", .waits = "spin,park", .backends = "fork,pthread", .tasks = 2000},
     {.backends = "cpython", .calls = "loop", .repetitions = 1},
-    {.backends = "cpython", .calls = "apply", .tasks = 5000, .repetitions = 1},
+    {.backends = "cpython", .calls = "apply", .tasks = 2000, .repetitions = 1},
     {.backends = "cpython", .chunks = "1,64,python", .repetitions = 1},
 };
 
@@ -132,6 +132,38 @@ static const struct plan_row growth_rows[] = {
      .beside = "callback"},
 };
 
+/* The calls over all rows at once, each with its asynchronous twin; those that are measured at CPython's chunk too. */
+#define MAPS  "map,map_async,map_chunks,map_chunks_async,starmap,starmap_async"
+#define RULED "map,map_async,starmap"
+
+/* CPython's calls that hand over rows one by one, without its apply. */
+#define PYTHON_SINGLES "apply_async,apply_callback,imap,imap_unordered"
+#define PYTHON_MAPS    "map,map_async,starmap,starmap_async"
+
+/* Every call on the same rows: what "All calls" in RESULTS.md is about. */
+static const struct plan_row calls_rows[] = {
+    {.calls = "apply", .tasks = 2000},
+    {.calls = "apply_async,apply_callback"},
+    {.calls = MAPS, .backends = "fork,pthread", .schedules = "steal", .chunks = "1,auto"},
+    {.calls = MAPS, .backends = "openmp", .chunks = "1,auto"},
+    {.calls = RULED, .backends = "fork,pthread", .schedules = "steal", .chunks = "python"},
+    {.calls = RULED, .backends = "openmp", .chunks = "python"},
+    {.calls = "imap,imap_unordered", .chunks = "auto"},
+    {.calls = "spawn", .backends = "fork", .tasks = 100},
+    {.calls = "open", .rows = "0"},
+    {.calls = "apply", .starts = "cold", .tasks = 20},
+    {.calls = "apply_async", .starts = "cold"},
+    {.calls = "map", .backends = "fork,pthread", .schedules = "steal", .chunks = "auto", .starts = "cold"},
+    {.calls = "map", .backends = "openmp", .chunks = "auto", .starts = "cold"},
+    {.backends = "cpython", .calls = "loop"},
+    {.backends = "cpython", .calls = "apply", .tasks = 1000},
+    {.backends = "cpython", .calls = PYTHON_SINGLES, .chunks = "auto", .tasks = 2000},
+    {.backends = "cpython", .calls = PYTHON_MAPS, .tasks = 2000},
+    {.backends = "cpython", .calls = PYTHON_MAPS, .chunks = "python"},
+    {.backends = "cpython", .calls = "spawn", .tasks = 10},
+    {.backends = "cpython", .calls = "open", .rows = "0"},
+};
+
 static const struct plan_profile profiles[] = {
     {.name = "default",
      .summary = "the whole comparison in 11 rounds, about 2 1/2 minutes on 2 CPUs",
@@ -175,6 +207,13 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0.002,
      .budget_s = 120,
      ARRAY(growth_rows)},
+    {.name = "calls",
+     .summary = "every call on every backend and in CPython, in 5 rounds, about 2 to 3 minutes on 2 CPUs",
+     .rounds = 5,
+     .repetitions = 1,
+     .min_time_s = 0, /* one call a time: nothing to calibrate */
+     .budget_s = 90,
+     ARRAY(calls_rows)},
 };
 
 const struct plan_profile *plan_profile_at(size_t index)

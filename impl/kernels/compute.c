@@ -23,6 +23,12 @@ static void compute_loop(const void *items, void *results, size_t count, const s
         result[i] = chain_run(seed[i], iterations);
 }
 
+/* It has no use for minimum and maximum. */
+static int compute_star(const void *const args[], void *result, struct grain_context *ctx)
+{
+    return compute_task(args[0], result, ctx);
+}
+
 static int compute_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
 {
     compute_loop(items, results, count, grain_context_params(ctx));
@@ -47,6 +53,7 @@ const struct kernel kernel_compute = {
     .result_size = sizeof(uint64_t),
     .task = compute_task,
     .chunk = compute_chunk,
+    .star = compute_star,
     .loop = compute_loop,
     .check = compute_check,
     .fill = kernel_fill_seeds,

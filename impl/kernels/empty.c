@@ -20,6 +20,12 @@ static void empty_loop(const void *items, void *results, size_t count, const str
         __asm__ volatile("");
 }
 
+/* It has no use for minimum and maximum. */
+static int empty_star(const void *const args[], void *result, struct grain_context *ctx)
+{
+    return empty_task(args[0], result, ctx);
+}
+
 static int empty_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
 {
     (void)ctx;
@@ -42,6 +48,7 @@ const struct kernel kernel_empty = {
     .result_size = 0,
     .task = empty_task,
     .chunk = empty_chunk,
+    .star = empty_star,
     .loop = empty_loop,
     .check = empty_check,
 };

@@ -35,6 +35,16 @@ static int howmany_task(const void *item, void *result, struct grain_context *ct
     return 0;
 }
 
+/* The notebook's howmany_within_range(row, minimum, maximum). */
+static int howmany_star(const void *const args[], void *result, struct grain_context *ctx)
+{
+    const struct kernel_params *params = grain_context_params(ctx);
+    int32_t minimum = *(const int32_t *)args[1], maximum = *(const int32_t *)args[2];
+    uint32_t low = (uint32_t)minimum, span = (uint32_t)maximum - low;
+    *(int32_t *)result = maximum < minimum ? 0 : row_count(args[0], params->columns, low, span);
+    return 0;
+}
+
 /* With a constant number of columns gcc unrolls the row, and a row costs no loop of its own. */
 static void howmany_loop(const void *items, void *results, size_t count, const struct kernel_params *params)
 {
@@ -89,6 +99,7 @@ const struct kernel kernel_howmany = {
     .result_size = sizeof(int32_t),
     .task = howmany_task,
     .chunk = howmany_chunk,
+    .star = howmany_star,
     .loop = howmany_loop,
     .check = howmany_check,
 };

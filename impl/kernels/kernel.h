@@ -33,9 +33,11 @@ struct kernel {
     enum kernel_items items;
     size_t result_size; /* bytes a task, may be 0 */
 
-    /* One task; one chunk of tasks. params: struct kernel_params, through grain_context_params(). */
+    /* One task; one chunk of tasks; one task whose arguments are its item, minimum and maximum (int32_t).
+     * params: struct kernel_params, through grain_context_params(). */
     grain_task_fn task;
     grain_chunk_fn chunk;
+    grain_star_fn star;
 
     /* `serial loop`: the best serial code over count items, no call a row. */
     void (*loop)(const void *items, void *results, size_t count, const struct kernel_params *params);

@@ -46,6 +46,12 @@ static void outlier_loop(const void *items, void *results, size_t count, const s
         result[i] = outlier_result(item[i], iterations);
 }
 
+/* It has no use for minimum and maximum. */
+static int outlier_star(const void *const args[], void *result, struct grain_context *ctx)
+{
+    return outlier_task(args[0], result, ctx);
+}
+
 static int outlier_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)
 {
     outlier_loop(items, results, count, grain_context_params(ctx));
@@ -78,6 +84,7 @@ const struct kernel kernel_outlier = {
     .result_size = sizeof(uint64_t),
     .task = outlier_task,
     .chunk = outlier_chunk,
+    .star = outlier_star,
     .loop = outlier_loop,
     .check = outlier_check,
     .fill = outlier_fill,

@@ -71,6 +71,65 @@ measure() { # CELL [FLAG...]
   done
 }
 
+ASYNC="apply_async apply_callback map_async map_chunks_async starmap_async imap imap_unordered spawn"
+
+# One process for many cells, without their partners, as JSON in $JSON: PROGRAM KERNEL/BACKEND END CALL...
+measure_all() {
+  local program=$1 of=$2 end=$3 cells=() call
+  shift 3
+  for call in "$@"; do cells+=(--grain_cell="$of/$call/-/chunk:0/$end"); done
+  JSON=$BATS_TEST_TMPDIR/out.json
+  "$program" "${cells[@]}" "--benchmark_filter=^$of/" --grain_tasks=10 --benchmark_min_time=0.0001 --benchmark_format=json \
+    >"$JSON" 2>"$BATS_TEST_TMPDIR/err"
+}
+
+@test "every call runs on every backend, warm and cold, and is right; those that do not block have two phases" {
+  need_python
+  local backend calls end
+  for backend in fork pthread openmp; do
+    [ "$backend" != openmp ] || backends | grep -qw openmp || continue
+    calls="starmap $ASYNC"
+    [ "$backend" = fork ] || calls=${calls% spawn}
+    for end in "workers:2/$ROWS" workers:2/rows:150/data:copy/start:cold; do
+      # shellcheck disable=SC2086
+      measure_all "$BENCH" "howmany/$backend" "$end" $calls
+      python3 - "$JSON" "$calls" <<'PY'
+import json, sys
+runs = json.load(open(sys.argv[1]))["benchmarks"]
+assert [r["name"].split("/")[2] for r in runs] == sys.argv[2].split(), runs
+for r in runs:
+    phases = r["submit_ns"] + r["collect_ns"]
+    assert "error_occurred" not in r, r
+    assert (r["submit_ns"] > 0 and r["collect_ns"] > 0) == ("/starmap/" not in r["name"]), r
+    # together they are the call, without the nap before it
+    assert phases <= 1.01 * r["real_time"] + 1e6, r
+    assert r["out_of_order"] == 0 or "/apply_callback/" in r["name"] or "/imap_unordered/" in r["name"], r
+    assert r["tasks"] == (10 if "/spawn/" in r["name"] else int(r["name"].split("rows:")[1].split("/")[0])), r
+PY
+    done
+  done
+}
+
+@test "other kernels have every call too" {
+  need_python
+  local kernel
+  for kernel in compute:50 outlier:5 empty; do
+    # shellcheck disable=SC2086
+    measure_all "$BENCH" $kernel/fork "workers:2/$ROWS" starmap $ASYNC
+    [ "$(runs "$JSON" True "'error_occurred' in r" | sort | uniq -c | xargs)" = "9 False" ]
+  done
+}
+
+@test "a process a task has baselines and no floor; a schedule is passed on" {
+  need_python
+  local cell=howmany/fork/spawn/-/chunk:0/workers:2/$ROWS
+  measure "$cell" --grain_tasks=5
+  [ "$(runs "$JSON" True "r['name']")" = "$cell"$'\n'"$LOOP"$'\n'"$CALLBACK" ]
+  cell=howmany/fork/starmap_async/dynamic/chunk:16/workers:2/$ROWS
+  measure "$cell"
+  [ "$(runs "$JSON" "r['name'] == '$cell'" "r['handovers'] >= 125")" = True ]
+}
+
 @test "an open cell has no baselines but a floor; apply and its floor run as many tasks as they may" {
   need_python
   local cell=howmany/fork/open/-/chunk:0/workers:2/rows:0/data:shared/start:warm line=howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS
@@ -210,6 +269,30 @@ PY
   done
 }
 
+# FAULT STATUS MESSAGE CALL...: every one of the calls ends so.
+all_fail() {
+  local fault=$1 code=$2 message=$3 status=0
+  shift 3
+  GRAIN_TEST_FAULT=$fault measure_all "$FAULTY" howmany/fork "workers:2/$ROWS" "$@" || status=$?
+  [ "$status" -eq "$code" ]
+  python3 - "$JSON" "$message" $# <<'PY'
+import json, re, sys
+runs = json.load(open(sys.argv[1]))["benchmarks"]
+assert len(runs) == int(sys.argv[3]), runs
+for r in runs:
+    assert re.match(sys.argv[2], r["error_message"]), r
+PY
+}
+
+@test "a wrong result of any call: exit 3; a task that fails in any call: exit 1; with the row" {
+  need_python
+  all_fail wrong 3 'wrong result at row 123: ' map_chunks starmap map_async map_chunks_async starmap_async
+  # calls of one task each have no index to go wrong at
+  all_fail wrong-row 3 'wrong result at row 0: ' apply apply_async apply_callback imap imap_unordered spawn
+  all_fail fail-row 1 'task [0-9]+ failed: (bad luck|its process ended with code 3)$' apply apply_async apply_callback \
+    imap imap_unordered spawn
+}
+
 @test "results of an earlier run do not pass for those of the timed one" {
   GRAIN_TEST_FAULT=stale run --separate-stderr "$FAULTY" --grain_cell="$CALLBACK" --grain_iterations=2,2,2,2 \
     "--benchmark_filter=^$CALLBACK\$" --benchmark_format=json
@@ -242,6 +325,7 @@ PY
     "howmany/fork/open/-/chunk:0/workers:2/$ROWS" "howmany/fork/map/-/chunk:1/workers:2/rows:0/data:shared/start:warm" \
     "howmany/floor/fork/-/chunk:0/workers:2/$ROWS" "howmany/fork/cacheline/-/chunk:0/workers:2/$ROWS" \
     howmany/floor/cacheline/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
+    "howmany/pthread/spawn/-/chunk:0/workers:2/$ROWS" "howmany/fork/apply_callback/-/chunk:0/workers:2/rows:0/data:shared/start:warm" \
     "howmany/serial/loop/dynamic/chunk:0/workers:1/$ROWS" "howmany/serial/loop/-/chunk:0/workers:2/$ROWS"; do
     run --separate-stderr "$BENCH" --grain_cell="$cell"
     [ "$status" -eq 2 ] || { echo "accepted: $cell" && false; }

@@ -47,7 +47,7 @@ $1"; }
 
 @test "each call: as many records as repetitions, each paired with the loop, in turns" {
   for call in serial/-/chunk:0/workers:1 apply/-/chunk:0/workers:2 map/-/chunk:1/workers:2 map/-/chunk:50/workers:2 \
-    map/-/chunk:7/workers:3 map/-/chunk:0/workers:2; do
+    map/-/chunk:7/workers:3 map/-/chunk:0/workers:2 starmap_async/-/chunk:7/workers:2; do
     cell "$call" --repetitions 3
     local name=howmany/cpython/$call/$END
     [ "$(records "r['name']")" = "$name
@@ -60,6 +60,41 @@ $LOOP" ]
     [ "$(records "r['real_time'] > 0 and r['run_type'] == 'iteration' and r['time_unit'] == 'ns' and r['tasks'] == 400" |
       sort -u)" = True ]
   done
+}
+
+@test "calls that do not block have two phases; results out of order are counted; a process a row" {
+  local call blocks
+  for call in map starmap apply_async apply_callback map_async starmap_async imap imap_unordered; do
+    cell "$call/-/chunk:0/workers:2"
+    blocks=$([[ $call =~ ^(map|starmap)$ ]] && echo True || echo False)
+    [ "$(records "(r['submit_ns'] == 0 and r['collect_ns'] == 0, abs(r['submit_ns'] + r['collect_ns'] - r['real_time']) < 1, r['out_of_order'] < 400)" |
+      head -1)" = "($blocks, $([ "$blocks" = True ] && echo False || echo True), True)" ] || { echo "$call" && false; }
+  done
+  cell spawn/-/chunk:0/workers:2 --tasks 3
+  [ "$(records "(r['tasks'], r['handovers'], r['submit_ns'] > 0 < r['collect_ns'])" | head -1)" = "(3.0, 3.0, True)" ]
+  with_module "
+job = m.notebook.Job(None, None, 2, [], 4, 8)
+for order, late in (None, 0), ([], 0), ([0, 1, 2], 0), ([2, 0, 1, 3], 2), ([3, 2, 1, 0], 3):
+    job.order = order
+    assert job.out_of_order() == late, order
+"
+}
+
+@test "open: a pool's whole life, without rows, data and partner" {
+  python3 "$SCRIPT" --cell howmany/cpython/open/-/chunk:0/workers:2/rows:0/data:shared/start:warm --repetitions 2 >"$JSON"
+  [ "$(records "(r['name'].split('/')[2], r['tasks'], r['handovers'], r['real_time'] > 1e5)" | sort -u)" = "('open', 0.0, 0.0, True)" ]
+  [ "$(records 1 | wc -l)" -eq 2 ]
+  python3 -c 'import json, os, sys; assert json.load(open(sys.argv[1]))["context"]["cpu_count"] == os.cpu_count()' "$JSON"
+}
+
+@test "what Pool.starmap_async gives is the notebook's pairs, in order" {
+  with_module "
+with m.multiprocessing.get_context('fork').Pool(2) as pool:
+    job = m.notebook.Job(None, pool, 2, [[1, 2, 6, 2, 3], [1, 3, 6, 5, 2], [6, 6, 6, 7, 0], [9, 0, 2, 3, 6], [0, 6, 0, 8, 1]], 4, 8)
+    assert m.notebook.run_starmap_async(job) == [(0, 1), (1, 2), (2, 4), (3, 1), (4, 2)]
+    assert m.notebook.run_apply_callback(job) == m.notebook.run_imap_unordered(job) == [1, 2, 4, 1, 2]
+    assert sorted(job.order) == [0, 1, 2, 3, 4]
+"
 }
 
 @test "the loop alone is its own partner" {
@@ -77,17 +112,22 @@ $LOOP" ]
 @test "the default chunk is the one that Pool.map picks, for any number of rows" {
   with_module "
 with m.multiprocessing.get_context('fork').Pool(2) as pool:
-    for n in (1, 7, 8, 9, 17, 100, 2001):
-        assert m.chunk_picked(pool, [[1, 2]] * n) == m.python_chunk(n, 2), n
-    cell = {'chunk': 25, 'workers': 2}
-    assert m.warm_up_map(pool, [[1, 2]] * 200, cell) is None
-    assert m.warm_up_map(pool, [[1, 2]] * 300, cell) == 25
+    for name in m.notebook.BY_RULE:
+        call = m.notebook.CALLS[name]
+        for n in (1, 7, 8, 9, 17, 100, 2001):
+            job = m.notebook.Job(None, pool, 2, [[1, 2]] * n, 4, 8)
+            assert m.chunk_picked(call.run, job) == m.python_chunk(n, 2), (name, n)
+        for n, chunk in (200, None), (300, 25):
+            job = m.notebook.Job(None, pool, 2, [[1, 2]] * n, 4, 8)
+            m.warm_up(call, job, {'call': name, 'chunk': 25, 'workers': 2})
+            assert job.chunk == chunk and len(job.rows) == n, (name, n)
 assert m.python_chunk(200000, 2) == 25000
 "
 }
 
 @test "minimum and maximum reach every call" {
-  for call in serial/-/chunk:0/workers:1 apply/-/chunk:0/workers:2 map/-/chunk:1/workers:2; do
+  for call in serial/-/chunk:0/workers:1 apply/-/chunk:0/workers:2 map/-/chunk:1/workers:2 \
+    starmap_async/-/chunk:0/workers:2 imap_unordered/-/chunk:0/workers:2; do
     cell $call --minimum 9 --maximum 9
     cell $call --minimum 8 --maximum 4
     cell $call --minimum -5 --maximum 100
@@ -96,12 +136,12 @@ assert m.python_chunk(200000, 2) == 25000
 
 @test "a wrong result: exit 3, a record with the row and both values" {
   run --separate-stderr with_module "
-right = m.run_map
-def wrong(pool, rows, chunk):
-    results = right(pool, rows, chunk)
+right = m.notebook.run_map
+def wrong(job):
+    results = right(job)
     results[5] += 1
     return results
-m.run_map = wrong
+m.notebook.CALLS['map'] = m.notebook.CALLS['map']._replace(run=wrong)
 sys.argv[1:] = ['--cell', 'howmany/cpython/map/-/chunk:1/workers:2/$END', '--data', sys.argv[2]]
 sys.exit(m.main())"
   [ "$status" -eq 3 ]
@@ -135,7 +175,9 @@ sys.exit(m.main())"
 
 @test "bad cells and flags: exit 2 and one clear line" {
   for name in nonsense howmany/fork/map/-/chunk:1/workers:2/$END howmany/cpython/map/dynamic/chunk:1/workers:2/$END \
-    howmany/cpython/map/-/chunk:1/workers:0/$END howmany/cpython/imap/-/chunk:1/workers:2/$END \
+    howmany/cpython/map/-/chunk:1/workers:0/$END howmany/cpython/map_chunks/-/chunk:1/workers:2/$END \
+    howmany/cpython/apply_async/-/chunk:4/workers:2/$END howmany/cpython/open/-/chunk:0/workers:2/$END \
+    howmany/cpython/map/-/chunk:0/workers:2/rows:0/data:copy/start:warm \
     compute:5/cpython/map/-/chunk:1/workers:2/$END howmany/cpython/map/-/chunk:1/workers:2/${END/400/401}; do
     run --separate-stderr python3 "$SCRIPT" --cell "$name" --data "$DATA"
     [ "$status" -eq 2 ] || { echo "accepted: $name" && false; }

@@ -282,6 +282,28 @@ P
   [[ $(cat file/samples.jsonl) == *"/rows:3/"* ]]
 }
 
+@test "with the real programs: the two phases of calls reach the samples" {
+  unset GRAIN_BENCH
+  [ -x "$GRAIN_BINARY/bench/grain-bench" ] || skip "no grain-bench"
+  need_python
+  run --separate-stderr "$GRAIN" sweep --budget 0 --profile calls --rounds 1 --rows 2000 --workers 2 \
+    --filter '/(fork|cpython)/(map|map_async|apply_callback|open)/.*chunk:0/.*start:warm' --out dir
+  [ "$status" -eq 0 ]
+  python3 - <<'P'
+import json
+samples = {}
+for line in open("dir/samples.jsonl"):
+    r = json.loads(line)
+    assert r["status"] == "ok", r
+    samples["/".join(r["cell"].split("/")[1:3])] = r
+wanted = {"fork/map", "fork/map_async", "fork/apply_callback", "fork/open", "cpython/apply_callback", "cpython/open"}
+assert wanted <= set(samples), samples.keys()
+for name, r in samples.items():
+    has_phases = name.endswith(("_async", "_callback"))
+    assert all((key in r) == has_phases for key in ("submit_ns", "collect_ns", "out_of_order")), r
+P
+}
+
 @test "with the real programs: CPython is measured beside it" {
   unset GRAIN_BENCH
   [ -x "$GRAIN_BINARY/bench/grain-bench" ] || skip "no grain-bench"

@@ -37,7 +37,8 @@ static void a_task_learns_that_its_pool_is_terminated(void **state)
     (void)state;
     needs("cancel");
     struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = backend, .workers = 2, .grace_ns = 5000000000u};
+    struct grain_pool_options options = options_with(2);
+    options.grace_ns = 5000000000u;
     void *status;
     pthread_t caller;
     assert_int_equal(grain_pool_open(&pool, &options), 0);

@@ -79,12 +79,11 @@ static int pool_open(struct grain_pool **pool, int workers, uint64_t max_tasks, 
     memset(tally, 0, sizeof *tally);
     tally->first_bad = first_bad;
     tally->last_bad = last_bad;
-    struct grain_pool_options options = {.backend = backend,
-                                         .workers = workers,
-                                         .initializer = begin_life,
-                                         .finalizer = end_life,
-                                         .argument = &argument,
-                                         .max_tasks_per_worker = max_tasks};
+    struct grain_pool_options options = options_with(workers);
+    options.initializer = begin_life;
+    options.finalizer = end_life;
+    options.argument = &argument;
+    options.max_tasks_per_worker = max_tasks;
     return grain_pool_open(pool, &options);
 }
 

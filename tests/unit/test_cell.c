@@ -127,7 +127,7 @@ static void test_refused(void **state)
         "howmany/fo:rk/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
         "a23456789012345678901234567890123/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
         "howmany/a23456789012345678901234/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
-        "howmany/fork/a234567890123456/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/a2345678901234567890/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
         "howmany/fork/map/a23456789012/chunk:64/workers:2/rows:200000/data:shared/start:warm",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -194,6 +194,13 @@ static void test_floor(void **state)
          "compute:9/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
         {"howmany/pthread/map/static/chunk:1/workers:4/rows:20" PLAIN, 1,
          "howmany/floor/peak/-/chunk:0/workers:1/rows:20" PLAIN},
+        {"howmany/fork/map_chunks_async/steal/chunk:0/workers:2/rows:20" PLAIN, 2,
+         "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/openmp/apply_callback/-/chunk:0/workers:8/rows:20" PLAIN, 2,
+         "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/pthread/imap_unordered/-/chunk:0/workers:2/rows:20" PLAIN, 2,
+         "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"howmany/fork/spawn/-/chunk:0/workers:2/rows:20" PLAIN, 2, NULL},
         {"howmany/fork/apply/-/chunk:0/workers:1/rows:20" PLAIN, 2,
          "howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
         {"howmany/fork-pipe/apply/-/chunk:0/workers:1/rows:20" PLAIN, 2,
@@ -260,6 +267,8 @@ static void test_partners(void **state)
     partners_are("howmany/floor/fork/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL, NULL);
     partners_are("howmany/cpython/map/-/chunk:64/workers:2/rows:20" PLAIN,
                  "howmany/cpython/loop/-/chunk:0/workers:1/rows:20" PLAIN, NULL, NULL);
+    partners_are("howmany/cpython/open/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL, NULL);
+    partners_are("howmany/fork/spawn/-/chunk:0/workers:2/rows:20" PLAIN, loop, callback, NULL);
     partners_are(loop, loop, callback, NULL);
 #undef PLAIN
 }
@@ -285,9 +294,9 @@ static void test_workers_used(void **state)
     static const struct {
         const char *call;
         int workers, usable, used;
-    } expected[] = {{"map", 2, 8, 2},      {"map", 16, 8, 8}, {"map_chunks", 4, 2, 2}, {"apply", 4, 8, 1},
-                    {"callback", 4, 8, 1}, {"loop", 4, 8, 1}, {"peak", 4, 2, 2},       {"cacheline", 2, 8, 1},
-                    {"futex", 2, 8, 1},    {"pipe", 2, 8, 1}};
+    } expected[] = {{"map", 2, 8, 2},   {"map", 16, 8, 8},        {"map_chunks", 4, 2, 2}, {"apply", 4, 8, 1},
+                    {"spawn", 4, 8, 1}, {"apply_async", 4, 2, 2}, {"callback", 4, 8, 1},   {"loop", 4, 8, 1},
+                    {"peak", 4, 2, 2},  {"cacheline", 2, 8, 1},   {"futex", 2, 8, 1},      {"pipe", 2, 8, 1}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct cell cell = {.workers = expected[i].workers};
         snprintf(cell.call, sizeof cell.call, "%s", expected[i].call);

@@ -16,9 +16,9 @@
 #include "job.h"
 #include "kernels/kernel.h"
 
-enum form { BY_TASK, BY_CHUNK, BY_LOOP, FORMS };
+enum form { BY_TASK, BY_CHUNK, BY_STAR, BY_LOOP, FORMS };
 
-/* Runs a kernel over count items in one of its three forms, as a backend does. */
+/* Runs a kernel over count items in one of its forms, as a backend does. */
 static void run(const struct kernel *kernel, enum form form, const void *items, void *results, size_t count,
                 const struct kernel_params *params)
 {
@@ -26,14 +26,22 @@ static void run(const struct kernel *kernel, enum form form, const void *items, 
         kernel->loop(items, results, count, params);
         return;
     }
+    static const enum job_form forms[] = {[BY_TASK] = JOB_TASK, [BY_CHUNK] = JOB_CHUNK, [BY_STAR] = JOB_STAR};
+    size_t item_size = kernel_item_size(kernel, params);
+    const struct grain_column columns[] = {{items, item_size, item_size},
+                                           {&params->minimum, sizeof params->minimum, 0},
+                                           {&params->maximum, sizeof params->maximum, 0}};
     struct job job = {
-        .form = form == BY_TASK ? JOB_TASK : JOB_CHUNK,
+        .form = forms[form],
+        .star_task = kernel->star,
+        .columns = columns,
+        .column_count = sizeof columns / sizeof *columns,
         .task = kernel->task,
         .chunk_task = kernel->chunk,
         .items = items,
         .results = results,
         .count = count,
-        .item_size = kernel_item_size(kernel, params),
+        .item_size = item_size,
         .result_size = kernel->result_size,
         .params = params,
         .params_size = sizeof *params,
@@ -76,7 +84,8 @@ static void test_table(void **state)
     while (kernel_at(listed)) {
         const struct kernel *kernel = kernel_at(listed++);
         assert_ptr_equal(kernel_find(kernel->name), kernel);
-        assert_true(kernel->task && kernel->chunk && kernel->loop && kernel->check && strlen(kernel->summary) > 10);
+        assert_true(kernel->task && kernel->chunk && kernel->star && kernel->loop && kernel->check &&
+                    strlen(kernel->summary) > 10);
         assert_int_equal(kernel->fill != NULL, kernel->items == KERNEL_ITEMS_SEEDS);
     }
     assert_int_equal(listed, sizeof expected / sizeof expected[0]);

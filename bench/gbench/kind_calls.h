@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The calls that stand in files of their own: what kind.c puts into its table. Each is a hook of struct kind.
+ */
+#ifndef GRAIN_BENCH_KIND_CALLS_H
+#define GRAIN_BENCH_KIND_CALLS_H
+
+#include "gbench.h"
+#include "subject.h"
+
+/* kind_map.c: the calls over all rows at once, and their asynchronous twins. */
+int run_map(struct subject *subject, struct gbench_state *state);
+int run_map_chunks(struct subject *subject, struct gbench_state *state);
+int run_starmap(struct subject *subject, struct gbench_state *state);
+int run_map_async(struct subject *subject, struct gbench_state *state);
+int run_map_chunks_async(struct subject *subject, struct gbench_state *state);
+int run_starmap_async(struct subject *subject, struct gbench_state *state);
+int poison_map(struct subject *subject);
+int poison_map_chunks(struct subject *subject);
+int poison_starmap(struct subject *subject);
+
+/* kind_async.c: a call a row, all under way together. */
+int open_apply_async(struct subject *subject);
+int run_apply_async(struct subject *subject, struct gbench_state *state);
+int open_apply_callback(struct subject *subject);
+int run_apply_callback(struct subject *subject, struct gbench_state *state);
+
+/* kind_iter.c: a source of rows. */
+int run_imap(struct subject *subject, struct gbench_state *state);
+int open_imap_unordered(struct subject *subject);
+int run_imap_unordered(struct subject *subject, struct gbench_state *state);
+
+/* kind_spawn.c: a process a row. */
+int open_spawn(struct subject *subject);
+int run_spawn(struct subject *subject, struct gbench_state *state);
+int poison_spawn(struct subject *subject);
+
+#endif
