@@ -6,11 +6,13 @@
  *
  *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
  *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "floor_ns": [..], "cpu_ns": ..,
- *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": .., "message": ""}
+ *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": ..,
+ *    "submit_ns": .., "collect_ns": .., "out_of_order": .., "message": ""}
  *
  * times_ns[i], loop_ns[i], callback_ns[i] and floor_ns[i] were taken turn by turn in one process; each is the wall
- * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. An older
- * record may lack floor_ns and call_bytes: they are not known then.
+ * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. What does
+ * not apply is left out: submit_ns and collect_ns belong to calls without waiting, out_of_order to calls whose results
+ * arrive one by one, and an older record may lack floor_ns and call_bytes too.
  */
 #ifndef GRAIN_BENCH_JOURNAL_H
 #define GRAIN_BENCH_JOURNAL_H
@@ -41,6 +43,8 @@ struct sample {
     double involuntary;            /* involuntary context switches of the process */
     double load;                   /* load average (1 minute) at the start */
     double call_bytes;             /* shared memory that a call took beside its data, at most */
+    double submit_ns, collect_ns;  /* wall time a call: until all tasks are handed over, from then to the last result */
+    double out_of_order;           /* results a call that arrived after one with a larger index */
     char message[160];
 };
 

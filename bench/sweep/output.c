@@ -171,6 +171,9 @@ int output_read(const char *text, size_t size, const struct output_names *names,
         sample->steals = counter(runs, cell, "steals");
         sample->involuntary = counter(runs, cell, "involuntary");
         sample->call_bytes = counter(runs, cell, "call_bytes");
+        sample->submit_ns = counter(runs, cell, "submit_ns");
+        sample->collect_ns = counter(runs, cell, "collect_ns");
+        sample->out_of_order = counter(runs, cell, "out_of_order");
         scale_floor(runs, names, sample);
     }
     json_decref(root);

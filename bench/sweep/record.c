@@ -29,6 +29,9 @@ static const struct {
     {"involuntary", offsetof(struct sample, involuntary), false},
     {"load", offsetof(struct sample, load), false},
     {"call_bytes", offsetof(struct sample, call_bytes), true},
+    {"submit_ns", offsetof(struct sample, submit_ns), true},
+    {"collect_ns", offsetof(struct sample, collect_ns), true},
+    {"out_of_order", offsetof(struct sample, out_of_order), true},
 };
 #define FIGURE_COUNT (sizeof figures / sizeof *figures)
 
@@ -96,7 +99,8 @@ char *record_write(const struct sample *sample)
     for (size_t s = 0; s < SERIES_COUNT; s++)
         json_object_set_new(record, series[s].key, numbers(series_of(&copy, s), copy.times));
     for (size_t i = 0; i < FIGURE_COUNT; i++)
-        json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));
+        if (!figures[i].is_late || isfinite(*figure_of(&copy, i))) /* most cells have no such figure */
+            json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));
     /* A message comes from another program: what is not UTF-8 in it must not lose the record. */
     if (json_object_set_new(record, "message", json_string(copy.message)) != 0)
         json_object_set_new(record, "message", json_string("(message is not UTF-8)"));

@@ -34,6 +34,8 @@ static struct sample example(int round)
     }
     sample.handovers = 3125;
     sample.call_bytes = 4096;
+    sample.submit_ns = 7e5;
+    sample.collect_ns = 3e5;
     strcpy(sample.message, "a \"quoted\" line\nand a second");
     return sample;
 }
@@ -56,6 +58,8 @@ static void assert_same(const struct sample *a, const struct sample *b)
     assert_true(a->handovers == b->handovers);
     assert_true(isnan(b->steals));
     assert_true(a->call_bytes == b->call_bytes);
+    assert_true(a->submit_ns == b->submit_ns && a->collect_ns == b->collect_ns);
+    assert_true(isnan(b->out_of_order));
 }
 
 static char *in_folder(void **state, const char *name)

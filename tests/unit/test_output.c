@@ -92,15 +92,17 @@ static void test_counters_and_units(void **state)
     struct sample sample;
     assert_int_equal(read_text("{\"benchmarks\":[{\"name\":\"a/fork/x:1\",\"repetition_index\":0,\"iterations\":1,"
                                "\"time_unit\":\"ms\",\"real_time\":1.5,\"steals\":2,\"handovers\":4,\"cpu_ns\":8,"
-                               "\"workers_cpu_ns\":16,\"involuntary\":32},"
+                               "\"workers_cpu_ns\":16,\"involuntary\":32,\"submit_ns\":6,\"collect_ns\":9,"
+                               "\"out_of_order\":1},"
                                "{\"name\":\"a/fork/x:1\",\"repetition_index\":1,\"iterations\":1,\"time_unit\":\"us\","
                                "\"real_time\":2500,\"steals\":4,\"handovers\":4,\"cpu_ns\":8,\"workers_cpu_ns\":16,"
-                               "\"involuntary\":32}]}",
+                               "\"involuntary\":32,\"submit_ns\":8,\"collect_ns\":9,\"out_of_order\":2}]}",
                                &sample),
                      0);
     assert_true(fabs(sample.times_ns[0] - 1.5e6) < 1 && fabs(sample.times_ns[1] - 2.5e6) < 1);
     assert_true(sample.steals == 3 && sample.handovers == 4 && sample.cpu_ns == 8);
     assert_true(sample.workers_cpu_ns == 16 && sample.involuntary == 32);
+    assert_true(sample.submit_ns == 7 && sample.collect_ns == 9 && sample.out_of_order == 1.5);
     assert_true(isnan(sample.loop_ns[0]));
 }
 
