@@ -291,7 +291,7 @@ uint64_t cell_python_chunk(uint64_t count, int workers)
 
 int cell_workers_used(const struct cell *cell, int usable_cpus)
 {
-    static const char *const alone[] = {"apply", "loop", "callback", "cacheline"};
+    static const char *const alone[] = {"apply", "spawn", "loop", "callback", "cacheline"};
     for (size_t i = 0; i < COUNT_OF(alone); i++)
         if (strcmp(cell->call, alone[i]) == 0)
             return 1;

@@ -26,7 +26,7 @@ enum cell_wait { CELL_WAIT_ADAPTIVE, CELL_WAIT_SPIN, CELL_WAIT_PARK };
 struct cell {
     char kernel[32];   /* with its parameter: "compute:1000" */
     char backend[24];  /* "fork", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython" */
-    char call[16];     /* "apply", "map", "map_chunks", "loop", "callback", "open", "peak", ... */
+    char call[20];     /* "apply", "map", "map_chunks_async", "loop", "callback", "open", "peak", ... */
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
@@ -59,7 +59,7 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 /* CPython's rule for the default chunk: ceil(count / (4 * workers)). */
 uint64_t cell_python_chunk(uint64_t count, int workers);
 
-/* min(workers, usable CPUs); 1 for calls with one task outstanding: `apply`, `loop`, `callback`,
+/* min(workers, usable CPUs); 1 for calls with one task outstanding: `apply`, `spawn`, `loop`, `callback`,
  * `cacheline`. */
 int cell_workers_used(const struct cell *cell, int usable_cpus);
 

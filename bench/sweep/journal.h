@@ -10,9 +10,8 @@
  *    "submit_ns": .., "collect_ns": .., "out_of_order": .., "message": ""}
  *
  * times_ns[i], loop_ns[i], callback_ns[i] and floor_ns[i] were taken turn by turn in one process; each is the wall
- * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. What does
- * not apply is left out: submit_ns and collect_ns belong to calls without waiting, out_of_order to calls whose results
- * arrive one by one, and an older record may lack floor_ns and call_bytes too.
+ * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. A record
+ * may lack floor_ns, if it is an old one, and call_bytes and what follows it: they are not known then.
  */
 #ifndef GRAIN_BENCH_JOURNAL_H
 #define GRAIN_BENCH_JOURNAL_H
@@ -43,8 +42,8 @@ struct sample {
     double involuntary;            /* involuntary context switches of the process */
     double load;                   /* load average (1 minute) at the start */
     double call_bytes;             /* shared memory that a call took beside its data, at most */
-    double submit_ns, collect_ns;  /* wall time a call: until all tasks are handed over, from then to the last result */
-    double out_of_order;           /* results a call that arrived after one with a larger index */
+    double submit_ns, collect_ns;  /* the two phases of a call that does not block, wall time; not known of others */
+    double out_of_order;           /* results that came after one of a larger index: a call; likewise */
     char message[160];
 };
 

@@ -156,6 +156,17 @@ static void scale_floor(const json_t *runs, const struct output_names *names, st
         sample->floor_ns[i] *= (double)sample->tasks / tasks;
 }
 
+/* Two phases are there where collecting took time; a call that blocks gives 0 for both. */
+static void read_phases(const json_t *runs, const char *cell, struct sample *sample)
+{
+    double collect_ns = counter(runs, cell, "collect_ns");
+    if (!(collect_ns > 0))
+        return;
+    sample->submit_ns = counter(runs, cell, "submit_ns");
+    sample->collect_ns = collect_ns;
+    sample->out_of_order = counter(runs, cell, "out_of_order");
+}
+
 int output_read(const char *text, size_t size, const struct output_names *names, struct sample *sample)
 {
     json_t *root = load(text, size);
@@ -171,9 +182,7 @@ int output_read(const char *text, size_t size, const struct output_names *names,
         sample->steals = counter(runs, cell, "steals");
         sample->involuntary = counter(runs, cell, "involuntary");
         sample->call_bytes = counter(runs, cell, "call_bytes");
-        sample->submit_ns = counter(runs, cell, "submit_ns");
-        sample->collect_ns = counter(runs, cell, "collect_ns");
-        sample->out_of_order = counter(runs, cell, "out_of_order");
+        read_phases(runs, cell, sample);
         scale_floor(runs, names, sample);
     }
     json_decref(root);

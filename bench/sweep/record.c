@@ -19,7 +19,7 @@ static const char *const status_names[] = {
 static const struct {
     const char *key;
     size_t offset;
-    bool is_late; /* older records lack it */
+    bool is_late; /* left out where it is not known: older records lack it */
 } figures[] = {
     {"cpu_ns", offsetof(struct sample, cpu_ns), false},
     {"workers_cpu_ns", offsetof(struct sample, workers_cpu_ns), false},
@@ -99,7 +99,7 @@ char *record_write(const struct sample *sample)
     for (size_t s = 0; s < SERIES_COUNT; s++)
         json_object_set_new(record, series[s].key, numbers(series_of(&copy, s), copy.times));
     for (size_t i = 0; i < FIGURE_COUNT; i++)
-        if (!figures[i].is_late || isfinite(*figure_of(&copy, i))) /* most cells have no such figure */
+        if (!figures[i].is_late || isfinite(*figure_of(&copy, i)))
             json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));
     /* A message comes from another program: what is not UTF-8 in it must not lose the record. */
     if (json_object_set_new(record, "message", json_string(copy.message)) != 0)
