@@ -99,6 +99,10 @@ int command_plot(int argc, char **argv)
             drawn++;
             continue;
         }
+        if (status == FIGURES_NOT_HERE) {
+            say_note(1, "%s", error);
+            continue;
+        }
         say_error(PROGRAM, "%s", error);
         if (status != -ENODATA) {
             return status == -ENOPKG ? EXIT_MISSING : status == -ENOENT ? EXIT_USAGE : EXIT_RUNTIME;

@@ -28,10 +28,12 @@ static const struct figure {
     const char *name;
     void (*make)(struct sheet *sheet, const struct figure_source *source);
     const char *needs;
+    const char *folder; /* of a sweep of its own, inside that of the run; NULL: it belongs to every run */
 } figures[] = {
-    {"fig_chunk", figure_chunk, "no `howmany` map cell was measured"},
-    {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured"},
-    {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`"},
+    {"fig_chunk", figure_chunk, "no `howmany` map cell was measured", NULL},
+    {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured", NULL},
+    {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`", NULL},
+    {"fig_calls", figure_calls, "no sweep of the calls was made", "calls"},
 };
 #define FIGURES (sizeof figures / sizeof figures[0])
 
@@ -278,12 +280,35 @@ static int draw_all(const struct figure *figure, const struct figure_source *sou
     return status;
 }
 
+/* The sweep that a figure is about: PLACE becomes its folder. summary.csv is read where there is one; of a sweep inside
+ * a run there are only the samples. */
+static int load(const struct figure *figure, const char *dir, char place[PATH_MAX_BYTES], struct figure_source *source,
+                struct summary *summary)
+{
+    struct sample *samples = NULL;
+    size_t count = 0, cut;
+    int length = snprintf(place, PATH_MAX_BYTES, "%s/%s", dir, figure->folder ? figure->folder : "");
+    int status = figure->folder && length < PATH_MAX_BYTES ? journal_read(place, &samples, &count, &cut) : -ENOENT;
+
+    if (status == -ENOENT) {
+        snprintf(place, PATH_MAX_BYTES, "%s", dir);
+        status = summary_read(summary, dir);
+        read_env(source, place);
+    } else if (status == 0) {
+        read_env(source, place);
+        status = summary_make(summary, samples, count, source->usable_cpus);
+    }
+    free(samples);
+    return status;
+}
+
 int figures_draw(const char *dir, const char *name, const struct figures_options *options,
                  char error[FIGURES_ERROR_MAX])
 {
     const struct figure *figure = NULL;
     struct summary summary = {0};
     struct figure_source source = {.summary = &summary};
+    char place[PATH_MAX_BYTES];
     int status;
 
     for (size_t i = 0; i < FIGURES; i++) {
@@ -292,14 +317,13 @@ int figures_draw(const char *dir, const char *name, const struct figures_options
     if (!figure) {
         return failed(-EINVAL, error, "%s: no such figure", name);
     }
-    status = summary_read(&summary, dir);
+    status = load(figure, dir, place, &source, &summary);
     if (status != 0) {
-        return failed(status, error, "%s/summary.csv: %s", dir,
+        return failed(status, error, "%s/%s: %s", place, strcmp(place, dir) == 0 ? "summary.csv" : "samples.jsonl",
                       status == -EBADMSG ? "not a summary of a sweep" : strerror(-status));
     }
-    read_env(&source, dir);
     choose(&source);
     status = draw_all(figure, &source, dir, options, error);
     summary_free(&summary);
-    return status;
+    return status == -ENODATA && figure->folder ? FIGURES_NOT_HERE : status;
 }
