@@ -7,7 +7,7 @@ folder = ARG0[1:strlen(ARG0) - strlen("fig_calls.gp")]
 load folder."style.gp"
 row_mm = 3.7
 high = row_mm * (yhigh - ylow)
-top = narrow ? 26 : 24
+top = 26
 height = top + high + (narrow ? 33 : 27)
 load folder."page.gp"
 
@@ -46,7 +46,7 @@ plot for [s = 1:3] data using ((is("baseline_left") || is("baseline_right") || i
         font font(small_px) noenhanced notitle, \
     data using (is("baseline_right") ? column("x") : NaN):(yhigh):"text" with labels left offset character 0.3, 0.6 \
         font font(small_px) noenhanced notitle, \
-    data using (is("baseline_above") ? column("x") : NaN):(yhigh):"text" with labels left offset character 0.3, \
-        (narrow ? 1.7 : 0.6) font font(small_px) noenhanced notitle, \
+    data using (is("baseline_above") ? column("x") : NaN):(yhigh):"text" with labels left offset character 0.3, 1.7 \
+        font font(small_px) noenhanced notitle, \
     for [s = 1:legends] keyentry with points ls legend_look[s] ps 0.9 title legend[s]
 unset multiplot
