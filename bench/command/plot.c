@@ -94,13 +94,12 @@ int command_plot(int argc, char **argv)
     argp_parse(&parser, argc, argv, 0, NULL, &arguments);
     for (size_t i = 0; (name = figures_name(i)); i++) {
         int status = figures_draw(arguments.dir, name, &arguments.options, error);
+        if (status == -ENODATA && figures_is_optional(i)) {
+            continue;
+        }
         if (status == 0) {
             plot_say(&arguments, name);
             drawn++;
-            continue;
-        }
-        if (status == FIGURES_NOT_HERE) {
-            say_note(1, "%s", error);
             continue;
         }
         say_error(PROGRAM, "%s", error);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "analysis/study.h"
 #include "figure.h"
 #include "figures.h"
 
@@ -28,7 +29,7 @@ static const struct figure {
     const char *name;
     void (*make)(struct sheet *sheet, const struct figure_source *source);
     const char *needs;
-    const char *folder; /* of a sweep of its own, inside that of the run; NULL: it belongs to every run */
+    const char *folder; /* of its sweep, inside that of the others; may be missing. NULL: that of the others */
 } figures[] = {
     {"fig_chunk", figure_chunk, "no `howmany` map cell was measured", NULL},
     {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured", NULL},
@@ -40,6 +41,11 @@ static const struct figure {
 const char *figures_name(size_t index)
 {
     return index < FIGURES ? figures[index].name : NULL;
+}
+
+bool figures_is_optional(size_t index)
+{
+    return index < FIGURES && figures[index].folder != NULL;
 }
 
 static int failed(int status, char error[FIGURES_ERROR_MAX], const char *format, ...)
@@ -280,24 +286,49 @@ static int draw_all(const struct figure *figure, const struct figure_source *sou
     return status;
 }
 
-/* The sweep that a figure is about: PLACE becomes its folder. summary.csv is read where there is one; of a sweep inside
- * a run there are only the samples. */
-static int load(const struct figure *figure, const char *dir, char place[PATH_MAX_BYTES], struct figure_source *source,
-                struct summary *summary)
+/* Figures of a summary. */
+static int draw_summary(const struct figure *figure, const char *dir, const struct figures_options *options,
+                        char error[FIGURES_ERROR_MAX])
+{
+    struct summary summary = {0};
+    struct figure_source source = {.summary = &summary};
+    int status = summary_read(&summary, dir);
+
+    if (status != 0) {
+        return failed(status, error, "%s/summary.csv: %s", dir,
+                      status == -EBADMSG ? "not a summary of a sweep" : strerror(-status));
+    }
+    read_env(&source, dir);
+    choose(&source);
+    status = draw_all(figure, &source, dir, options, error);
+    summary_free(&summary);
+    return status;
+}
+
+/* Figures of a sweep of its own, from its samples: inside a run there is no summary of it. */
+static int draw_samples(const struct figure *figure, const char *dir, const char *from,
+                        const struct figures_options *options, char error[FIGURES_ERROR_MAX])
 {
     struct sample *samples = NULL;
+    struct study study = {0};
+    struct figure_source source = {.summary = &study.summary};
     size_t count = 0, cut;
-    int length = snprintf(place, PATH_MAX_BYTES, "%s/%s", dir, figure->folder ? figure->folder : "");
-    int status = figure->folder && length < PATH_MAX_BYTES ? journal_read(place, &samples, &count, &cut) : -ENOENT;
+    int status;
 
-    if (status == -ENOENT) {
-        snprintf(place, PATH_MAX_BYTES, "%s", dir);
-        status = summary_read(summary, dir);
-        read_env(source, place);
-    } else if (status == 0) {
-        read_env(source, place);
-        status = summary_make(summary, samples, count, source->usable_cpus);
+    read_env(&source, from);
+    status = journal_read(from, &samples, &count, &cut);
+    if (status == 0) {
+        status = study_open(&study, samples, count, source.usable_cpus);
     }
+    if (status == -ENOENT || status == -ENODATA) {
+        status = failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
+    } else if (status != 0) {
+        status = failed(status, error, "%s/samples.jsonl: %s", from, strerror(-status));
+    } else {
+        choose(&source);
+        status = draw_all(figure, &source, dir, options, error);
+    }
+    study_close(&study);
     free(samples);
     return status;
 }
@@ -306,10 +337,7 @@ int figures_draw(const char *dir, const char *name, const struct figures_options
                  char error[FIGURES_ERROR_MAX])
 {
     const struct figure *figure = NULL;
-    struct summary summary = {0};
-    struct figure_source source = {.summary = &summary};
-    char place[PATH_MAX_BYTES];
-    int status;
+    char inside[PATH_MAX_BYTES], samples[PATH_MAX_BYTES + 16];
 
     for (size_t i = 0; i < FIGURES; i++) {
         figure = strcmp(figures[i].name, name) == 0 ? &figures[i] : figure;
@@ -317,13 +345,12 @@ int figures_draw(const char *dir, const char *name, const struct figures_options
     if (!figure) {
         return failed(-EINVAL, error, "%s: no such figure", name);
     }
-    status = load(figure, dir, place, &source, &summary);
-    if (status != 0) {
-        return failed(status, error, "%s/%s: %s", place, strcmp(place, dir) == 0 ? "summary.csv" : "samples.jsonl",
-                      status == -EBADMSG ? "not a summary of a sweep" : strerror(-status));
+    if (!figure->folder) {
+        return draw_summary(figure, dir, options, error);
     }
-    choose(&source);
-    status = draw_all(figure, &source, dir, options, error);
-    summary_free(&summary);
-    return status == -ENODATA && figure->folder ? FIGURES_NOT_HERE : status;
+    if (snprintf(inside, sizeof inside, "%s/%s", dir, figure->folder) >= (int)sizeof inside) {
+        return failed(-ENAMETOOLONG, error, "the folder's name is too long");
+    }
+    snprintf(samples, sizeof samples, "%s/samples.jsonl", inside);
+    return draw_samples(figure, dir, access(samples, F_OK) == 0 ? inside : dir, options, error);
 }
