@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "analysis/study.h"
 #include "analysis/summary.h"
 
 #define FIGURE_TEXT_MAX 160
@@ -34,9 +35,10 @@ const struct figure_backend *figure_find_backend(const char *name);
 
 struct figure_source {
     const struct summary *summary;
-    int usable_cpus; /* 0: unknown */
-    int workers;     /* P: the worker count that most cells were measured with */
-    uint64_t rows;   /* n: likewise */
+    const struct study *study; /* of a figure with a sweep of its own: its rounds too; else NULL */
+    int usable_cpus;           /* 0: unknown */
+    int workers;               /* P: the worker count that most cells were measured with */
+    uint64_t rows;             /* n: likewise */
     bool quick;
     char cpu_model[FIGURE_TEXT_MAX], rounds[FIGURE_TEXT_MAX], commit[FIGURE_TEXT_MAX];
 };

@@ -130,6 +130,17 @@ static void calls_baselines(struct sheet *sheet, const struct figure_source *sou
     calls_baseline(sheet, "baseline_above", 3, row ? row->ns_per_row : NAN, "CPython's loop", x);
 }
 
+/* The time of one cell over that of another, round by round, as the claims have it. NAN: not known. */
+static double calls_ratio(const struct figure_source *source, const struct summary_row *row,
+                          const struct summary_row *other)
+{
+    const struct series *series = row ? series_find(&source->study->set, &row->cell) : NULL;
+    const struct series *beside = other ? series_find(&source->study->set, &other->cell) : NULL;
+    struct estimate ratio = {.median = NAN};
+
+    return series && beside && study_compare(series, beside, &ratio) == 0 ? ratio.median : NAN;
+}
+
 /* How many times as long CPython takes as fork, for the calls between two groups. */
 static void calls_subtitle(struct sheet *sheet, const struct figure_source *source, const char *kind, size_t first,
                            size_t last)
@@ -141,11 +152,9 @@ static void calls_subtitle(struct sheet *sheet, const struct figure_source *sour
     size_t used = 0;
 
     for (size_t g = first; g <= last; g++) {
-        const struct summary_row *own = calls_row(source, &groups[g], fork);
-        const struct summary_row *peer = calls_row(source, &groups[g], cpython);
+        double ratio = calls_ratio(source, calls_row(source, &groups[g], cpython), calls_row(source, &groups[g], fork));
 
-        if (own && peer) {
-            double ratio = peer->ns_per_row / own->ns_per_row;
+        if (isfinite(ratio)) {
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*f × (%s)", used > 0 ? "; " : "", ratio < 10,
                                      ratio, names[g]);
         }

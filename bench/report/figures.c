@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analysis/study.h"
 #include "figure.h"
 #include "figures.h"
 
@@ -311,7 +310,7 @@ static int draw_samples(const struct figure *figure, const char *dir, const char
 {
     struct sample *samples = NULL;
     struct study study = {0};
-    struct figure_source source = {.summary = &study.summary};
+    struct figure_source source = {.summary = &study.summary, .study = &study};
     size_t count = 0, cut;
     int status;
 

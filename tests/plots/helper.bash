@@ -16,19 +16,21 @@ setup() {
   cp -r "$FIXTURE" run
 }
 
-# calls_sweep DIR: the sweep of the calls, in DIR; backend, call, schedule, chunk, tasks, ns a task
+# calls_sweep DIR: the sweep of the calls, in DIR; backend, call, schedule, chunk, tasks, ns a task; openmp was disturbed
 calls_sweep() {
-  local backend call schedule chunk tasks ns round
+  local backend call schedule chunk tasks ns round steal_pct
   mkdir -p "$1"
   cp "$FIXTURE/env.json" "$1/"
   while read -r backend call schedule chunk tasks ns; do
+    steal_pct=0
+    [ "$backend" != openmp ] || steal_pct=30
     for round in 0 1 2; do
       printf '{"cell": "howmany/%s/%s/%s/chunk:%s/workers:2/rows:200000/data:shared/start:warm", "round": %d, ' \
         "$backend" "$call" "$schedule" "$chunk" "$round"
       printf '"status": "ok", "iterations": 1, "tasks": %d, "times_ns": [%d], "loop_ns": [440000], ' \
         "$tasks" $((tasks * ns + round))
       printf '"callback_ns": [620000], "cpu_ns": 1, "workers_cpu_ns": 1, "handovers": 1, "steals": 0, "steal_pct": %d, ' \
-        $([ "$backend" = openmp ] && echo 30 || echo 0)
+        "$steal_pct"
       printf '"involuntary": 0, "load": 0.5, "message": ""}\n'
     done
   done >"$1/samples.jsonl" <<'CELLS'

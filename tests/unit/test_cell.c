@@ -127,7 +127,7 @@ static void test_refused(void **state)
         "howmany/fo:rk/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
         "a23456789012345678901234567890123/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
         "howmany/a23456789012345678901234/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
-        "howmany/fork/a234567890123456/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
+        "howmany/fork/a2345678901234567890/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm",
         "howmany/fork/map/a23456789012/chunk:64/workers:2/rows:200000/data:shared/start:warm",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
