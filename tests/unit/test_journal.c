@@ -34,8 +34,8 @@ static struct sample example(int round)
     }
     sample.handovers = 3125;
     sample.call_bytes = 4096;
-    sample.submit_ns = 7e5;
-    sample.collect_ns = 3e5;
+    sample.submit_ns = 100;
+    sample.collect_ns = 200 + round;
     strcpy(sample.message, "a \"quoted\" line\nand a second");
     return sample;
 }

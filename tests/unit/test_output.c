@@ -92,18 +92,37 @@ static void test_counters_and_units(void **state)
     struct sample sample;
     assert_int_equal(read_text("{\"benchmarks\":[{\"name\":\"a/fork/x:1\",\"repetition_index\":0,\"iterations\":1,"
                                "\"time_unit\":\"ms\",\"real_time\":1.5,\"steals\":2,\"handovers\":4,\"cpu_ns\":8,"
-                               "\"workers_cpu_ns\":16,\"involuntary\":32,\"submit_ns\":6,\"collect_ns\":9,"
-                               "\"out_of_order\":1},"
+                               "\"workers_cpu_ns\":16,\"involuntary\":32},"
                                "{\"name\":\"a/fork/x:1\",\"repetition_index\":1,\"iterations\":1,\"time_unit\":\"us\","
                                "\"real_time\":2500,\"steals\":4,\"handovers\":4,\"cpu_ns\":8,\"workers_cpu_ns\":16,"
-                               "\"involuntary\":32,\"submit_ns\":8,\"collect_ns\":9,\"out_of_order\":2}]}",
+                               "\"involuntary\":32}]}",
                                &sample),
                      0);
     assert_true(fabs(sample.times_ns[0] - 1.5e6) < 1 && fabs(sample.times_ns[1] - 2.5e6) < 1);
     assert_true(sample.steals == 3 && sample.handovers == 4 && sample.cpu_ns == 8);
     assert_true(sample.workers_cpu_ns == 16 && sample.involuntary == 32);
-    assert_true(sample.submit_ns == 7 && sample.collect_ns == 9 && sample.out_of_order == 1.5);
     assert_true(isnan(sample.loop_ns[0]));
+}
+
+/* A call has two phases where collecting took time; 0 says that it has none. */
+static void test_phases(void **state)
+{
+    (void)state;
+    struct sample sample;
+    assert_int_equal(
+        read_text("{\"benchmarks\":[" RUN(
+                      "a/fork/x:1", "0", "9",
+                      ",\"submit_ns\":2,\"collect_ns\":7,\"out_of_order\":0") "," RUN("a/fork/x:1", "1", "9",
+                                                                                      ",\"submit_ns\":4,\"collect_ns\":"
+                                                                                      "5,\"out_of_order\":3") "]}",
+                  &sample),
+        0);
+    assert_true(sample.submit_ns == 3 && sample.collect_ns == 6 && sample.out_of_order == 1.5);
+    assert_int_equal(read_text("{\"benchmarks\":[" RUN("a/fork/x:1", "0", "9",
+                                                       ",\"submit_ns\":0,\"collect_ns\":0,\"out_of_order\":0") "]}",
+                               &sample),
+                     0);
+    assert_true(isnan(sample.submit_ns) && isnan(sample.collect_ns) && isnan(sample.out_of_order));
 }
 
 /* Google Benchmark's aggregates hold NaN, and names may hold anything. */
@@ -150,7 +169,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs),      cmocka_unit_test(test_partners), cmocka_unit_test(test_counters_and_units),
+        cmocka_unit_test(test_pairs),      cmocka_unit_test(test_partners),
+        cmocka_unit_test(test_phases),     cmocka_unit_test(test_counters_and_units),
         cmocka_unit_test(test_no_numbers), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
