@@ -78,10 +78,15 @@ static void claim_rest(struct claim *claim, const struct study *study, const str
 static enum study_figure figure_of(enum claim_form form)
 {
     static const enum study_figure figures[] = {
-        [CLAIM_OVER_LOOP] = STUDY_OVER_LOOP,          [CLAIM_OVER_CALLBACK] = STUDY_OVER_CALLBACK,
-        [CLAIM_SHARE_OF_PEAK] = STUDY_SHARE_OF_FLOOR, [CLAIM_SPEEDUP] = STUDY_TIMES_CALLBACK,
-        [CLAIM_OVER_FLOOR] = STUDY_OVER_FLOOR,        [CLAIM_OVER_BEST] = STUDY_OVER_BEST,
-        [CLAIM_BREAK_EVEN_LOOP] = STUDY_OVER_LOOP,    [CLAIM_BREAK_EVEN_CALLBACK] = STUDY_OVER_CALLBACK,
+        [CLAIM_OVER_LOOP] = STUDY_OVER_LOOP,
+        [CLAIM_OVER_CALLBACK] = STUDY_OVER_CALLBACK,
+        [CLAIM_SHARE_OF_PEAK] = STUDY_SHARE_OF_FLOOR,
+        [CLAIM_SPEEDUP] = STUDY_TIMES_CALLBACK,
+        [CLAIM_OVER_FLOOR] = STUDY_OVER_FLOOR,
+        [CLAIM_OVER_BEST] = STUDY_OVER_BEST,
+        [CLAIM_OUT_OF_ORDER] = STUDY_OUT_OF_ORDER,
+        [CLAIM_BREAK_EVEN_LOOP] = STUDY_OVER_LOOP,
+        [CLAIM_BREAK_EVEN_CALLBACK] = STUDY_OVER_CALLBACK,
     };
 
     return figures[form];
@@ -159,6 +164,7 @@ static int claim_make(struct claim *claim, const struct claim_kind *kind, const 
     *claim = (struct claim){.limit = kind->limit,
                             .goal = kind->goal,
                             .is_core = kind->is_core,
+                            .is_tutorial = kind->is_tutorial,
                             .relation = break_even ? "<" : relations[kind->sense],
                             .ratio = {.median = NAN, .low = NAN, .high = NAN},
                             .over_loop = {.median = NAN, .low = NAN, .high = NAN}};
@@ -173,6 +179,13 @@ static int claim_make(struct claim *claim, const struct claim_kind *kind, const 
     return status;
 }
 
+/* Whether a claim stands in the list: where what it is about was not measured at all, it does not. */
+static bool is_listed(const struct claim *claim, const struct study *study)
+{
+    return !(claim->is_core && claim->cells[0][0] == '\0') &&
+           !(claim->is_tutorial && !study_measured(study, "apply_async"));
+}
+
 int claims_make(struct claims *claims, const struct study *study)
 {
     int status = 0;
@@ -185,7 +198,7 @@ int claims_make(struct claims *claims, const struct study *study)
             struct claim *claim = &claims->claims[claims->count];
 
             status = claim_make(claim, &claim_kinds[i], study, claim_kinds[i].backends[k]);
-            claims->count += !claim_kinds[i].is_core || claim->cells[0][0] != '\0';
+            claims->count += is_listed(claim, study);
         }
     if (status != 0)
         claims_free(claims);

@@ -28,6 +28,7 @@ struct claim {
     double limit, goal;           /* goal: 0 where there is none */
     bool reaches_goal;            /* the whole interval lies on its side of the goal too */
     bool is_core;                 /* about the pool itself */
+    bool is_tutorial;             /* what the tutorial says */
     uint64_t chunk;               /* break-even: the chunk, 0 for none; else the chunk of the second cell */
     char cells[2][CELL_NAME_MAX]; /* what was compared; the second is "" where the baseline is the cell's own */
 };
@@ -36,11 +37,12 @@ struct claim {
 enum claim_form {
     CLAIM_OVER_LOOP,     /* time over serial loop (cpython: its own) */
     CLAIM_OVER_CALLBACK, /* time over serial callback */
-    CLAIM_OVER_CELL,     /* time over that of the second cell */
+    CLAIM_OVER_CELL,     /* time over that of the second cell; study_compare() says in what units */
     CLAIM_SHARE_OF_PEAK, /* speed over that of floor/peak: in pairs, else between two cells */
     CLAIM_SPEEDUP,       /* serial callback over time; that of the loop beside it */
     CLAIM_OVER_FLOOR,    /* time over that of the floor beside it */
     CLAIM_OVER_BEST,     /* time over the shortest that the longest task and the CPUs allow */
+    CLAIM_OUT_OF_ORDER,  /* not a ratio: results that arrived out of order, a call */
     CLAIM_BREAK_EVEN_LOOP,
     CLAIM_BREAK_EVEN_CALLBACK /* the smallest chunk from which on all larger ones win */
 };
@@ -61,8 +63,9 @@ struct claim_kind {
     struct pick cell, other;
     enum claim_sense sense;
     double limit, goal;
-    bool needs_cpus; /* a speedup: cannot be shown with one usable CPU */
-    bool is_core;    /* about the pool itself: left out of a sweep that has not measured it */
+    bool needs_cpus;  /* a speedup: cannot be shown with one usable CPU */
+    bool is_core;     /* about the pool itself: left out of a sweep that has not measured it */
+    bool is_tutorial; /* what the tutorial says: left out of a sweep that has not its calls */
 };
 
 extern const struct claim_kind claim_kinds[];

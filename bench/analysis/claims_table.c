@@ -70,6 +70,20 @@
         .call = "map", .schedule = "steal", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = (tasks), __VA_ARGS__             \
     }
 
+#define CALL(name)                                                                                                     \
+    {                                                                                                                  \
+        .call = (name)                                                                                                 \
+    }
+/* At CPython's chunk, under the one schedule that the sweep of the calls has. */
+#define AT_PYTHON(name)                                                                                                \
+    {                                                                                                                  \
+        .call = (name), .chunk = PICK_CHUNK_PYTHON                                                                     \
+    }
+#define OF_CPYTHON(...)                                                                                                \
+    {                                                                                                                  \
+        .backend = "cpython", __VA_ARGS__                                                                              \
+    }
+
 const struct claim_kind claim_kinds[] = {
     {"apply-slower-than-loop", "%s: apply, a call a row, is slower than the serial loop", EACH, CLAIM_OVER_LOOP, APPLY,
      .limit = 1},
@@ -179,6 +193,32 @@ const struct claim_kind claim_kinds[] = {
      .limit = 1.7,
      .goal = 1.3,
      .is_core = true},
+    {"tutorial-apply", "%s: apply is slower than the serial loop", WITH_PEERS, CLAIM_OVER_LOOP, APPLY, .limit = 1,
+     .is_tutorial = true},
+    {"tutorial-map", "%s: map is faster than apply", WITH_PEERS, CLAIM_OVER_CELL, APPLY, AT_PYTHON("map"), .limit = 1,
+     .is_tutorial = true},
+    {"tutorial-starmap", "%s: starmap is as fast as map, within a quarter", WITH_PEERS, CLAIM_OVER_CELL,
+     AT_PYTHON("starmap"), AT_PYTHON("map"), .sense = CLAIM_AT_MOST, .limit = 1.25, .is_tutorial = true},
+    {"tutorial-apply-async", "%s: apply_async is faster than apply", WITH_PEERS, CLAIM_OVER_CELL, APPLY,
+     CALL("apply_async"), .limit = 1, .is_tutorial = true},
+    {"tutorial-map-async", "%s: map_async is faster than map", WITH_PEERS, CLAIM_OVER_CELL, AT_PYTHON("map"),
+     AT_PYTHON("map_async"), .limit = 1, .is_tutorial = true},
+    {"tutorial-loop", "%s: map beats the serial loop", WITH_PEERS, CLAIM_OVER_LOOP, AT_PYTHON("map"),
+     .sense = CLAIM_AT_MOST, .limit = 1, .needs_cpus = true, .is_tutorial = true},
+    {"tutorial-loop-chunks", "%s: map_chunks beats the serial loop", EACH, CLAIM_OVER_LOOP, AT_PYTHON("map_chunks"),
+     .sense = CLAIM_AT_MOST, .limit = 1, .needs_cpus = true, .is_tutorial = true},
+    {"tutorial-order", "%s: callbacks of apply_async arrive out of order (how many a call)", WITH_PEERS,
+     CLAIM_OUT_OF_ORDER, CALL("apply_callback"), .limit = 0, .is_tutorial = true},
+    {"tutorial-open", "%s: opening the pool takes longer than apply_async and get of all rows", WITH_PEERS,
+     CLAIM_OVER_CELL, CALL("open"), CALL("apply_async"), .limit = 1, .is_tutorial = true},
+    {"tutorial-cheaper-apply", "%s: apply is at least 20 x cheaper than CPython's", PROCESSES, CLAIM_OVER_CELL,
+     OF_CPYTHON(.call = "apply"), APPLY, .sense = CLAIM_AT_LEAST, .limit = 20, .is_tutorial = true},
+    {"tutorial-cheaper-async", "%s: apply_async and get are at least 200 x cheaper than CPython's", PROCESSES,
+     CLAIM_OVER_CELL, OF_CPYTHON(.call = "apply_async"), CALL("apply_async"), .sense = CLAIM_AT_LEAST, .limit = 200,
+     .is_tutorial = true},
+    {"tutorial-cheaper-map1", "%s: map, steal, chunk 1, is at least 1000 x cheaper than CPython's map, chunk 1",
+     PROCESSES, CLAIM_OVER_CELL, OF_CPYTHON(.call = "map", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = 1),
+     STEAL_AT(1, .start = CELL_START_WARM), .sense = CLAIM_AT_LEAST, .limit = 1000, .is_tutorial = true},
 };
 
 const size_t claim_kind_count = sizeof claim_kinds / sizeof claim_kinds[0];

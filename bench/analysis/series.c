@@ -16,8 +16,10 @@
 static const char *const kernel_order[] = {"howmany", NULL};
 static const char *const backend_order[] = {
     "serial", "floor", "null", "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "cpython", NULL};
-static const char *const call_order[] = {"loop", "callback", "peak",  "cacheline", "futex",      "pipe",
-                                         "fork", "open",     "apply", "map",       "map_chunks", NULL};
+static const char *const call_order[] = {
+    "loop",    "callback",      "peak",        "cacheline",      "futex", "pipe",      "fork",       "open",
+    "spawn",   "apply",         "apply_async", "apply_callback", "map",   "map_async", "map_chunks", "map_chunks_async",
+    "starmap", "starmap_async", "imap",        "imap_unordered", NULL};
 static const char *const schedule_order[] = {"-", "static", "dynamic", "guided", "steal", "taskloop", NULL};
 
 static int compare_names(const char *a, const char *b, const char *const *order)
@@ -167,6 +169,29 @@ static double series_base_ns(const struct series *series, const struct sample *s
         strcmp(series->cell.call, loop ? "loop" : "callback") == 0)
         return sample->times_ns[i];
     return loop ? sample->loop_ns[i] : sample->callback_ns[i];
+}
+
+double series_median(const struct series *series, size_t offset)
+{
+    double *values = malloc((series->count > 0 ? series->count : 1) * sizeof *values), median;
+
+    if (values == NULL)
+        return NAN;
+    for (size_t i = 0; i < series->count; i++) {
+        const char *sample = (const char *)series->rounds[i];
+
+        values[i] = series_good(series->rounds[i]) ? *(const double *)(const void *)(sample + offset) : NAN;
+    }
+    median = statistics_median(values, series->count);
+    free(values);
+    return median;
+}
+
+double series_all_rows(const struct series *series, const struct sample *sample)
+{
+    double share = sample->tasks > 0 ? (double)series->cell.rows / (double)sample->tasks : 1;
+
+    return series_time(series, sample) * share;
 }
 
 double series_time(const struct series *series, const struct sample *sample)

@@ -53,6 +53,12 @@ double series_speedup(const struct series *series, const struct sample *sample, 
 double series_over_floor(const struct series *series, const struct sample *sample);
 double series_overhead(const struct series *series, const struct sample *sample, int workers_used);
 
+/* The time of a call, scaled to all rows where it ran fewer tasks; of a call without tasks, as it is. */
+double series_all_rows(const struct series *series, const struct sample *sample);
+
+/* Median over the good rounds of a figure, named by its offset in struct sample; NAN: not known. */
+double series_median(const struct series *series, size_t offset);
+
 /* The tasks of a call (those of the first good record). */
 uint64_t series_tasks(const struct series *series);
 

@@ -129,16 +129,16 @@ static bool pick_matches(const struct study *study, const struct series *series,
     const char *kernel = pick->kernel != NULL ? pick->kernel : MAIN_KERNEL;
     const char *wanted = pick->backend != NULL ? pick->backend : backend;
     bool cpython = strcmp(wanted, "cpython") == 0;
-    uint64_t rows = strcmp(pick->call, "open") == 0 ? 0 : pick->rows > 0 ? pick->rows : study->rows;
+    uint64_t rows = pick->rows > 0 ? pick->rows : study->rows;
     int factor = pick->workers_factor > 0 ? pick->workers_factor : 1;
     int workers = pick->workers > 0 ? pick->workers : study->workers * factor;
 
     if (series->good == 0 || strcmp(cell->backend, wanted) != 0 || strcmp(cell->call, pick->call) != 0)
         return false;
-    if (!is_kernel(cell->kernel, kernel) || cell->workers != workers)
-        return false;
-    if (pick->kernel == NULL && cell->rows != rows) /* another kernel has as many tasks as it needs */
-        return false;
+    if (!is_kernel(cell->kernel, kernel) || (cell->workers != workers && strcmp(cell->call, "spawn") != 0))
+        return false; /* spawn has no pool */
+    if (pick->kernel == NULL && cell->rows != rows && strcmp(cell->call, "open") != 0)
+        return false; /* another kernel has as many tasks as it needs; opening a pool has none */
     if (pick->schedule != NULL && !cpython && strcmp(cell->schedule, pick->schedule) != 0)
         return false;
     if (cell->start != pick->start || cell->wait != CELL_WAIT_ADAPTIVE)
@@ -198,6 +198,14 @@ const struct series *study_peak(const struct study *study, const struct series *
     return NULL;
 }
 
+bool study_measured(const struct study *study, const char *call)
+{
+    for (size_t i = 0; i < study->set.count; i++)
+        if (study->set.series[i].good > 0 && strcmp(study->set.series[i].cell.call, call) == 0)
+            return true;
+    return false;
+}
+
 /* Summary and series are in the same order. */
 const struct summary_row *study_row(const struct study *study, const struct series *series)
 {
@@ -231,6 +239,8 @@ static double figure_of(const struct study *study, const struct series *series, 
         return 1 / series_over_floor(series, sample);
     case STUDY_OVER_BEST:
         return series_slowdown(series, sample, SERIES_CALLBACK) / best_share(study, series);
+    case STUDY_OUT_OF_ORDER:
+        return series_good(sample) ? sample->out_of_order : NAN;
     }
     return NAN;
 }
@@ -250,8 +260,19 @@ int study_figure(const struct study *study, const struct series *series, enum st
     return status;
 }
 
+static bool is_cpython(const struct series *series)
+{
+    return strcmp(series->cell.backend, "cpython") == 0;
+}
+
+static bool is_open(const struct series *series)
+{
+    return strcmp(series->cell.call, "open") == 0;
+}
+
 int study_compare(const struct series *series, const struct series *other, struct estimate *ratio)
 {
+    bool plain = is_cpython(series) != is_cpython(other) || is_open(series) || is_open(other);
     double *values = malloc(series->count * sizeof *values);
     int status = -ENOMEM;
 
@@ -261,8 +282,10 @@ int study_compare(const struct series *series, const struct series *other, struc
         values[i] = NAN;
         for (size_t k = 0; k < other->count; k++)
             if (other->rounds[k]->round == series->rounds[i]->round)
-                values[i] = series_slowdown(series, series->rounds[i], SERIES_WORK) /
-                            series_slowdown(other, other->rounds[k], SERIES_WORK);
+                values[i] = plain
+                                ? series_all_rows(series, series->rounds[i]) / series_all_rows(other, other->rounds[k])
+                                : series_slowdown(series, series->rounds[i], SERIES_WORK) /
+                                      series_slowdown(other, other->rounds[k], SERIES_WORK);
     }
     status = statistics_estimate(values, series->count, ratio);
     free(values);

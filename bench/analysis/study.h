@@ -7,6 +7,8 @@
 #ifndef GRAIN_BENCH_STUDY_H
 #define GRAIN_BENCH_STUDY_H
 
+#include <stdbool.h>
+
 #include "analysis/series.h"
 #include "analysis/statistics.h"
 #include "analysis/summary.h"
@@ -51,6 +53,9 @@ const struct series *study_pick_below(const struct study *study, const char *bac
 /* floor/peak with the kernel, rows and workers used of a cell; NULL when it was not measured. */
 const struct series *study_peak(const struct study *study, const struct series *series);
 
+/* Whether any cell of a call was measured. */
+bool study_measured(const struct study *study, const char *call);
+
 /* The cell's row of the summary. */
 const struct summary_row *study_row(const struct study *study, const struct series *series);
 
@@ -62,14 +67,17 @@ enum study_figure {
     STUDY_TIMES_CALLBACK,
     STUDY_OVER_FLOOR,     /* time over the floor's */
     STUDY_SHARE_OF_FLOOR, /* speed over the floor's */
-    STUDY_OVER_BEST       /* time over max(W / P_used, the longest task) */
+    STUDY_OVER_BEST,      /* time over max(W / P_used, the longest task) */
+    STUDY_OUT_OF_ORDER    /* results that arrived after one with a larger index, a call */
 };
 
 /* Its median over the rounds, no value known where there are no pairs. 0 or -ENOMEM. */
 int study_figure(const struct study *study, const struct series *series, enum study_figure figure,
                  struct estimate *estimate);
 
-/* Time of `series` over that of `other`, where both have the round. 0 or -ENOMEM. */
+/* Time of `series` over that of `other`, where both have the round: each in units of its own serial work. CPython's
+ * work is another, and opening a pool is none: then it is the plain times that are compared, those of all rows. 0 or
+ * -ENOMEM. */
 int study_compare(const struct series *series, const struct series *other, struct estimate *ratio);
 
 /* CPython's default chunk at the study's rows and workers. */

@@ -77,13 +77,24 @@ static double median_of(const struct series *series, round_value_fn value, int w
     return statistics_median(room, series->count);
 }
 
+/* Calls that hand over task by task: each may switch, as a whole map may. */
+static bool is_by_task(const struct cell *cell)
+{
+    static const char *const calls[] = {"apply", "spawn", "apply_async", "apply_callback", "imap", "imap_unordered"};
+
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        if (strcmp(cell->call, calls[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Whether something outside the cell disturbed a round. More workers than CPUs take turns by themselves, so there
  * switches say nothing. */
 static bool round_disturbed(const struct series *series, const struct sample *sample, int usable_cpus)
 {
     double iterations = (double)sample->iterations; /* the switches are those of one repetition */
     double measured_s = series_time(series, sample) * iterations * 1e-9;
-    double calls = strcmp(series->cell.call, "apply") == 0 ? iterations * (double)sample->tasks : iterations;
+    double calls = is_by_task(&series->cell) ? iterations * (double)sample->tasks : iterations;
     double allowed = INVOLUNTARY_ALLOWED + INVOLUNTARY_A_CALL * calls * series->cell.workers;
 
     if (sample->steal_pct > STEAL_PCT_BAD)

@@ -17,11 +17,23 @@ const struct figure_backend figure_backends[FIGURE_BACKENDS] = {
     {.name = "cpython", .label = "CPython", .peer = true},
 };
 
+const struct figure_backend *figure_find_backend(const char *name)
+{
+    for (size_t i = 0; i < FIGURE_BACKENDS; i++) {
+        if (strcmp(figure_backends[i].name, name) == 0) {
+            return &figure_backends[i];
+        }
+    }
+    return NULL;
+}
+
 static bool chunk_fits(uint64_t chunk, const struct cell *cell)
 {
     switch (chunk) {
     case 0:
         return cell->chunk > 0 || strcmp(cell->call, "map") != 0;
+    case FIGURE_CHUNK_AUTO:
+        return cell->chunk == 0;
     case FIGURE_CHUNK_RULE:
         return cell->chunk == cell_python_chunk(cell->rows, cell->workers);
     default:

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analysis/ladder.h"
+#include "analysis/study.h"
 #include "analysis/summary.h"
 
 #define FIGURE_TEXT_MAX 160
@@ -27,14 +27,18 @@ struct figure_backend {
 extern const struct figure_backend figure_backends[];
 #define FIGURE_BACKENDS 5
 
+/* One of them, or NULL. */
+const struct figure_backend *figure_find_backend(const char *name);
+
 #define FIGURE_CHUNK_RULE UINT64_MAX
+#define FIGURE_CHUNK_AUTO (UINT64_MAX - 1)
 
 struct figure_source {
     const struct summary *summary;
-    const struct ladder *ladder; /* NULL: not asked for */
-    int usable_cpus;             /* 0: unknown */
-    int workers;                 /* P: the worker count that most cells were measured with */
-    uint64_t rows;               /* n: likewise */
+    const struct study *study; /* of a figure with a sweep of its own: its rounds too; else NULL */
+    int usable_cpus;           /* 0: unknown */
+    int workers;               /* P: the worker count that most cells were measured with */
+    uint64_t rows;             /* n: likewise */
     bool quick;
     char cpu_model[FIGURE_TEXT_MAX], rounds[FIGURE_TEXT_MAX], commit[FIGURE_TEXT_MAX];
 };
@@ -44,7 +48,8 @@ struct figure_line {
     const char *kernel, *call;
     const struct figure_backend *backend;
     const char *schedule; /* NULL: any */
-    uint64_t chunk;       /* 0: any above 0; FIGURE_CHUNK_RULE: CPython's rule, another number at each P */
+    uint64_t chunk;       /* 0: any above 0; FIGURE_CHUNK_RULE: CPython's rule, another number at each P;
+                             FIGURE_CHUNK_AUTO: the pool's own choice */
     int workers;          /* 0: any */
     uint64_t rows;        /* 0: any */
 };
@@ -92,6 +97,7 @@ void span_text(const struct span *span, char text[32]);
 /* "23 ns", "1.8 us", "94 ms": three digits at most. */
 void figure_time(double time_ns, char text[32]);
 
+void figure_calls(struct sheet *sheet, const struct figure_source *source);
 void figure_chunk(struct sheet *sheet, const struct figure_source *source);
 void figure_overhead(struct sheet *sheet, const struct figure_source *source);
 void figure_speedup(struct sheet *sheet, const struct figure_source *source);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/ladder.h"
 #include "figure.h"
 
 static const struct figure_backend *looks_of(const struct ladder_rung *rung)
@@ -57,10 +58,13 @@ static void rung_put(struct sheet *sheet, const struct figure_source *source, co
 
 void figure_ladder(struct sheet *sheet, const struct figure_source *source)
 {
-    const struct ladder *ladder = source->ladder;
+    struct ladder made, *ladder = &made;
     struct span span = {NAN, NAN};
     double y = 0;
 
+    if (ladder_make(ladder, source->study) != 0 || !ladder->is_there) {
+        return;
+    }
     for (int step = 0; step < LADDER_STEPS; step++) {
         const struct ladder_rung *rung = &ladder->rungs[step];
         span_add(&span, rung->call_ns.median);

@@ -33,6 +33,7 @@ static const struct figure {
     {"fig_chunk", figure_chunk, "no `howmany` map cell was measured", NULL},
     {"fig_overhead", figure_overhead, "no overhead of `howmany` apply or map was measured", NULL},
     {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`", NULL},
+    {"fig_calls", figure_calls, "no sweep of the calls was made", "calls"},
     {"fig_ladder", figure_ladder, "no `fork-pipe` apply cell was measured", "ladder"},
 };
 #define FIGURES (sizeof figures / sizeof figures[0])
@@ -314,31 +315,27 @@ static int draw_summary(const struct figure *figure, const char *dir, const stru
     return status;
 }
 
-/* The ladder needs pairs, which only the samples have. One without samples has no ladder. */
-static int draw_ladder(const struct figure *figure, const char *dir, const char *from,
-                       const struct figures_options *options, char error[FIGURES_ERROR_MAX])
+/* Figures of a sweep of its own, from its samples: inside a run there is no summary of it. */
+static int draw_samples(const struct figure *figure, const char *dir, const char *from,
+                        const struct figures_options *options, char error[FIGURES_ERROR_MAX])
 {
     struct sample *samples = NULL;
-    struct study study;
-    struct ladder ladder;
-    struct figure_source source = {.ladder = &ladder};
+    struct study study = {0};
+    struct figure_source source = {.summary = &study.summary, .study = &study};
     size_t count = 0, cut;
     int status;
 
     read_env(&source, from);
-    if (journal_read(from, &samples, &count, &cut) != 0 ||
-        study_open(&study, samples, count, source.usable_cpus) != 0) {
-        free(samples);
-        return failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
-    }
-    status = ladder_make(&ladder, &study);
-    if (status == 0 && !ladder.is_there) {
-        status = failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
-    }
+    status = journal_read(from, &samples, &count, &cut);
     if (status == 0) {
-        source.summary = &study.summary;
-        source.workers = ladder.rungs[LADDER_PIPE].series->cell.workers;
-        source.rows = series_tasks(ladder.rungs[LADDER_PIPE].series);
+        status = study_open(&study, samples, count, source.usable_cpus);
+    }
+    if (status == -ENOENT || status == -ENODATA) {
+        status = failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);
+    } else if (status != 0) {
+        status = failed(status, error, "%s/samples.jsonl: %s", from, strerror(-status));
+    } else {
+        choose(&source);
         status = draw_all(figure, &source, dir, options, error);
     }
     study_close(&study);
@@ -365,5 +362,5 @@ int figures_draw(const char *dir, const char *name, const struct figures_options
         return failed(-ENAMETOOLONG, error, "the folder's name is too long");
     }
     snprintf(samples, sizeof samples, "%s/samples.jsonl", inside);
-    return draw_ladder(figure, dir, access(samples, R_OK) == 0 ? inside : dir, options, error);
+    return draw_samples(figure, dir, access(samples, F_OK) == 0 ? inside : dir, options, error);
 }

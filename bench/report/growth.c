@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "report/parts.h"
@@ -49,20 +49,6 @@ static const struct series *longest_line(const struct study *study, const char *
     return found;
 }
 
-/* Median over the rounds; NAN where no record has it. */
-static double call_bytes(const struct series *series)
-{
-    double *values = malloc(series->count * sizeof *values), bytes = NAN;
-
-    if (values == NULL)
-        return NAN;
-    for (size_t i = 0; i < series->count; i++)
-        values[i] = series_good(series->rounds[i]) ? series->rounds[i]->call_bytes : NAN;
-    bytes = statistics_median(values, series->count);
-    free(values);
-    return bytes;
-}
-
 static void growth_row(struct table *table, const struct summary_row *row, const struct summary_row *before,
                        const struct series *series)
 {
@@ -75,7 +61,7 @@ static void growth_row(struct table *table, const struct summary_row *row, const
     table_figure(table, row->ns_per_row);
     table_cell(table, "%s", table_interval(row->ci_low_ns / tasks, row->ci_high_ns / tasks, interval));
     table_figure(table, before != NULL ? row->ns_per_row / before->ns_per_row : NAN);
-    table_figure(table, call_bytes(series) / units);
+    table_figure(table, series_median(series, offsetof(struct sample, call_bytes)) / units);
     table_cell(table, "%s", row->quality);
 }
 

@@ -17,7 +17,13 @@
 #define REPORT_BACKENDS 3
 
 /* Sweeps of their own that may lie in folders inside that of a sweep, and have their parts on its page. */
-enum report_folder { REPORT_CORE, REPORT_GROWTH, REPORT_LADDER, REPORT_FOLDERS };
+enum report_folder {
+    REPORT_CORE,
+    REPORT_GROWTH,
+    REPORT_CALLS,
+    REPORT_LADDER,
+    REPORT_FOLDERS, /* how many; as a place: the page's own sweep */
+};
 
 struct report {
     char *dir;
@@ -47,6 +53,8 @@ int part_comparison(const struct report *report, FILE *out);
 int part_pays(const struct report *report, FILE *out);
 int part_core(const struct report *report, FILE *out);
 int part_growth(const struct report *report, FILE *out);
+int part_calls(const struct report *report, FILE *out);
+int part_tutorial(const struct report *report, FILE *out);
 int part_ladder(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);

@@ -53,20 +53,32 @@ int part_figures(const struct report *report, FILE *out)
 {
     static const struct {
         const char *name, *caption;
+        enum report_folder folder;
+        const char *call; /* without a cell of it there is no figure */
     } figures[] = {
-        {"fig_chunk", "Time a row against chunk: `dynamic` on the left, each backend's best schedule on the right. The "
-                      "bands are 95 % intervals"},
-        {"fig_overhead", "Overhead a task: `apply` and `map` at three chunks"},
-        {"fig_speedup", "Speedup over the serial callback against workers, for small and for large tasks"},
+        {"fig_chunk",
+         "Time a row against chunk: `dynamic` on the left, each backend's best schedule on the right. The bands are "
+         "95 % intervals",
+         REPORT_FOLDERS, NULL},
+        {"fig_overhead", "Overhead a task: `apply` and `map` at three chunks", REPORT_FOLDERS, NULL},
+        {"fig_speedup", "Speedup over the serial callback against workers, for small and for large tasks",
+         REPORT_FOLDERS, NULL},
+        {"fig_calls", "Time a task by call, CPython's calls beside", REPORT_CALLS, "apply_async"},
     };
     char cpu[ENV_TEXT_MAX], commit[ENV_TEXT_MAX];
 
     fputs("## Figures\n", out);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        const struct report *from =
+            figures[i].folder < REPORT_FOLDERS ? report_inside(report, figures[i].folder) : report;
+
+        if (figures[i].call != NULL && !study_measured(&from->study, figures[i].call))
+            continue;
         fprintf(out, "\n![%s](figures/%s.svg)\n\n*%s%s.\n%s, P = %d, %llu rows, n = %zu rounds, commit %s.*\n",
-                figures[i].name, figures[i].name, report->quick ? "QUICK. " : "", figures[i].caption,
-                env_text(&report->env, "cpu_model", cpu), report->study.workers, (unsigned long long)report->study.rows,
-                report->study.set.planned, short_commit(&report->env, commit));
+                figures[i].name, figures[i].name, from->quick ? "QUICK. " : "", figures[i].caption,
+                env_text(&from->env, "cpu_model", cpu), from->study.workers, (unsigned long long)from->study.rows,
+                from->study.set.planned, short_commit(&from->env, commit));
+    }
     return 0;
 }
 

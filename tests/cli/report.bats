@@ -40,12 +40,12 @@ sample() {
   [ "$(wc -l <"$dir/summary.csv")" -eq 3 ]
 }
 
-@test "sweeps inside the folder, as core and growth, have their parts on the page; a broken one is refused" {
+@test "sweeps inside the folder, core, growth and calls, have their parts on the page; a broken one is refused" {
   make_sweep
   "$grain" report -q "$dir"
-  run ! grep -E '^## (The pool|Growth)' "$dir/RESULTS.md"
-  mkdir "$dir/core" "$dir/growth"
-  echo '{"usable_cpus": 2, "profile": "core", "cpu_model": "Other CPU", "commit": "abc"}' | tee "$dir/core/env.json" >"$dir/growth/env.json"
+  run ! grep -E '^## (The pool|Growth|All calls|What the tutorial)' "$dir/RESULTS.md"
+  mkdir "$dir/core" "$dir/growth" "$dir/calls"
+  echo '{"usable_cpus": 2, "profile": "core", "cpu_model": "Other CPU", "commit": "abc"}' | tee "$dir/core/env.json" "$dir/calls/env.json" >"$dir/growth/env.json"
   local round rows
   for round in 0 1 2; do
     sample "howmany/fork/map/steal/chunk:1/workers:2/rows:200000/data:shared/start:warm" "$round" 200000 30000"$round"
@@ -53,11 +53,19 @@ sample() {
   for rows in 1000 2000; do
     sample "compute:1/pthread/map/steal/chunk:1/workers:2/rows:$rows/data:shared/start:warm" 0 "$rows" "$((rows * 4))"
   done >"$dir/growth/samples.jsonl"
+  for round in 0 1 2; do
+    sample "howmany/fork/apply/-/chunk:0/workers:2/rows:200000/data:shared/start:warm" "$round" 2000 180000"$round"
+    sample "howmany/fork/apply_async/-/chunk:0/workers:2/rows:200000/data:shared/start:warm" "$round" 200000 1000000"$round"
+  done >"$dir/calls/samples.jsonl"
   cp "$dir/claims.json" "$BATS_TEST_TMPDIR"
   "$grain" report -q "$dir"
   grep -A2 "^## The pool's core" "$dir/RESULTS.md" | grep "^A sweep of its own: Other CPU, 2 usable CPUs, .*profile core, commit abc, 3 rounds a cell"
   grep '^| fork: map, steal, chunk 1, .*| holds' "$dir/RESULTS.md"
   grep -E '^\| pthread +\| +2000 \| +2 \| +4.00 \| +- \| +1.00 \|' "$dir/RESULTS.md"
+  grep -A2 "^## All calls" "$dir/RESULTS.md" | grep "^A sweep of its own: Other CPU"
+  grep -E '^\| apply +\| +- \| +- \| +- \| +~180 \| +900 ' "$dir/RESULTS.md"
+  grep -E '^\| apply_async is faster than apply +\| fork +\| +18.0 \|.*\| holds ' "$dir/RESULTS.md"
+  grep -F '(figures/fig_calls.svg)' "$dir/RESULTS.md"
   cmp "$dir/claims.json" "$BATS_TEST_TMPDIR/claims.json" # the folder's own
   [ ! -e "$dir/core/RESULTS.md" ]
   echo '[' >"$dir/core/env.json"

@@ -5,9 +5,10 @@
 load helper
 
 @test "every figure is drawn, as SVG and as PNG of at least 200 dpi" {
+  calls_sweep run/calls
   run "$GRAIN" plot run
   [ "$status" -eq 0 ]
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     [ -s "run/figures/$name.csv" ]
     well_formed "run/figures/$name.svg"
     [ "$(head -c 4 "run/figures/$name.png" | tail -c 3)" = PNG ]
@@ -18,8 +19,9 @@ load helper
 }
 
 @test "--width 85 and --format draw what they say" {
+  calls_sweep run/calls
   "$GRAIN" plot run --width 85 --format svg
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     [ -s "run/figures/$name-85.svg" ]
     [ ! -e "run/figures/$name-85.png" ]
     [ ! -e "run/figures/$name.svg" ]
@@ -91,6 +93,35 @@ load helper
   done
 }
 
+@test "fig_calls is drawn from the sweep of the calls inside: a point a measured call and backend" {
+  calls_sweep run/calls
+  "$GRAIN" plot run --format svg
+  file=run/figures/fig_calls
+  for expected in fork:6 pthread:3 openmp:2 openmp-as-shipped:0 cpython:5; do
+    backend=${expected%:*}
+    expected=${expected#*:}
+    [ "$(sheet $file.csv point $backend)" -eq "$expected" ]
+    [ "$(points $file.svg "$(shape $backend)")" -eq $((expected == 0 ? 0 : expected + 1)) ]
+  done
+  [ "$(points $file.svg 15)" -eq 2 ] # openmp was disturbed
+  grep -q '^subtitle,.*CPython over fork: 104 × (apply); 667 × (apply_async)"' $file.csv
+  grep -q '^value,0,0,fork,1,60[.0-9]*,.*"60.0 ns"' $file.csv
+  grep -q 'serial loop 2.00 ns' $file.svg
+  [ ! -e run/calls/figures ]
+}
+
+@test "fig_calls is drawn from the run itself when that is the sweep of the calls; in other runs it is not missed" {
+  calls_sweep run
+  "$GRAIN" report -q run >/dev/null
+  run -0 "$GRAIN" plot run --format svg
+  [ "$(sheet run/figures/fig_calls.csv point fork)" -eq 6 ]
+  rm -r run
+  cp -r "$FIXTURE" run
+  run -0 "$GRAIN" plot run --format svg
+  [ ! -e run/figures/fig_calls.csv ]
+  [[ $output != *fig_calls* ]]
+}
+
 @test "the ideal line is flat beyond the CPUs, and more workers than CPUs are shaded" {
   "$GRAIN" plot run --format svg
   [ "$(awk -F, '$1 == "ideal" { printf "%s:%s ", $6, $7 }' run/figures/fig_speedup.csv)" = "1:1 2:2 4:2 " ]
@@ -143,6 +174,7 @@ make_ladder() {
 }
 
 @test "text is at least 7 pt at both widths" {
+  calls_sweep run/calls
   "$GRAIN" plot run --format svg
   "$GRAIN" plot run --format svg --width 85
   for file in run/figures/*.svg; do
@@ -154,16 +186,17 @@ make_ladder() {
 }
 
 @test "the caption names CPU, P, rows, n and commit; only quick runs are stamped" {
+  calls_sweep run/calls
   "$GRAIN" plot run --format svg
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     for word in "Platinum 8481C" "P = 2" "200000 rows" "n = 11 rounds" "commit 5c17f6b0d1e2"; do
       grep -q "$word" "run/figures/$name.svg"
     done
     run ! grep QUICK "run/figures/$name.svg"
   done
-  sed -i 's/"default"/"quick"/' run/env.json
+  sed -i 's/"default"/"quick"/' run/env.json run/calls/env.json
   "$GRAIN" plot run --format svg
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     grep -q QUICK "run/figures/$name.svg"
   done
 }

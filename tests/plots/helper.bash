@@ -16,6 +16,47 @@ setup() {
   cp -r "$FIXTURE" run
 }
 
+# calls_sweep DIR: the sweep of the calls, in DIR; backend, call, schedule, chunk, tasks, ns a task; openmp was disturbed
+calls_sweep() {
+  local backend call schedule chunk tasks ns round steal_pct
+  mkdir -p "$1"
+  cp "$FIXTURE/env.json" "$1/"
+  while read -r backend call schedule chunk tasks ns; do
+    steal_pct=0
+    [ "$backend" != openmp ] || steal_pct=30
+    for round in 0 1 2; do
+      printf '{"cell": "howmany/%s/%s/%s/chunk:%s/workers:2/rows:200000/data:shared/start:warm", "round": %d, ' \
+        "$backend" "$call" "$schedule" "$chunk" "$round"
+      printf '"status": "ok", "iterations": 1, "tasks": %d, "times_ns": [%d], "loop_ns": [440000], ' \
+        "$tasks" $((tasks * ns + round))
+      printf '"callback_ns": [620000], "cpu_ns": 1, "workers_cpu_ns": 1, "handovers": 1, "steals": 0, "steal_pct": %d, ' \
+        "$steal_pct"
+      printf '"involuntary": 0, "load": 0.5, "message": ""}\n'
+    done
+  done >"$1/samples.jsonl" <<'CELLS'
+serial loop - 0 200000 2
+serial callback - 0 200000 3
+fork spawn - 0 100 200000
+fork apply - 0 2000 900
+fork apply_async - 0 200000 60
+fork map steal 1 200000 4
+fork map steal 25000 200000 3
+fork map steal 0 200000 3
+pthread apply - 0 2000 850
+pthread apply_async - 0 200000 50
+pthread map steal 1 200000 4
+openmp apply - 0 2000 5000
+openmp apply_callback - 0 200000 400
+openmp map dynamic 1 200000 30
+cpython loop - 0 200000 280
+cpython spawn - 0 100 400000
+cpython apply - 0 2000 94000
+cpython apply_async - 0 200000 40000
+cpython map - 1 200000 25000
+cpython map - 25000 200000 1800
+CELLS
+}
+
 # points FILE SHAPE: how many points of gnuplot's shape number are drawn in an SVG (definitions have an id)
 points() {
   grep -o "<use xlink:href='#gpPt$(($2 - 1))'[^>]*>" "$1" | grep -vc "id="

@@ -5,9 +5,10 @@
 load helper
 
 @test "each script draws by hand: data, out, fmt; width may be left out" {
+  calls_sweep run/calls
   "$GRAIN" plot run --format svg
   mkdir elsewhere
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     gnuplot -e "data='run/figures/$name.csv'; out='$name.svg'; fmt='svg'" "$PLOTS/$name.gp"
     cmp "$name.svg" "run/figures/$name.svg"
     gnuplot -e "data='run/figures/$name.csv'; out='$name.png'; fmt='png'; width=85" "$PLOTS/$name.gp"
@@ -18,8 +19,9 @@ load helper
 }
 
 @test "columns are picked by name: their order does not matter" {
+  calls_sweep run/calls
   "$GRAIN" plot run --format svg
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     awk -F, 'BEGIN { OFS = FS } { print $10, $9, $8, $7, $6, $5, $4, $3, $2, $1 }' "run/figures/$name.csv" >turned.csv
     gnuplot -e "data='turned.csv'; out='turned.svg'" "$PLOTS/$name.gp"
     cmp turned.svg "run/figures/$name.svg"
@@ -29,7 +31,7 @@ load helper
 @test "empty data: a message, a non-zero exit, no picture" {
   echo "kind,panel,series,backend,style,x,y,low,high,text" >header.csv
   : >empty.csv
-  for name in fig_chunk fig_overhead fig_speedup; do
+  for name in fig_chunk fig_overhead fig_speedup fig_calls; do
     for data in header.csv empty.csv missing.csv; do
       run gnuplot -e "data='$data'; out='y.svg'" "$PLOTS/$name.gp"
       [ "$status" -ne 0 ]

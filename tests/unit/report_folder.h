@@ -63,8 +63,13 @@ static inline void save(const struct folder *folder)
             write_list(out, "floor_ns", sample->floor_ns, sample->times);
         fprintf(out,
                 "\"cpu_ns\": 1.0, \"workers_cpu_ns\": 1.0, \"handovers\": %.1f, \"steals\": 0.0, \"steal_pct\": %.1f, "
-                "\"involuntary\": 0.0, \"load\": 1.0, \"call_bytes\": %.1f, \"message\": \"%s\"}\n",
-                sample->handovers, sample->steal_pct, sample->call_bytes, sample->message);
+                "\"involuntary\": 0.0, \"load\": 1.0, \"call_bytes\": %.1f, ",
+                sample->handovers, sample->steal_pct, sample->call_bytes);
+        if (sample->submit_ns > 0)
+            fprintf(out, "\"submit_ns\": %.1f, \"collect_ns\": %.1f, ", sample->submit_ns, sample->collect_ns);
+        if (sample->out_of_order > 0)
+            fprintf(out, "\"out_of_order\": %.1f, ", sample->out_of_order);
+        fprintf(out, "\"message\": \"%s\"}\n", sample->message);
     }
     fclose(out);
 }

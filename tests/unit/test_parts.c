@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "report_folder.h"
+#include "synthetic_calls.h"
 
 /* The part about the core is there when its cells are, and says what its claims say. */
 static void test_core(void **state)
@@ -79,6 +80,49 @@ static void test_growth(void **state)
     free(page);
 }
 
+/* Every call, a table a backend; CPython's same call beside, at the same chunk. */
+static void test_calls(void **state)
+{
+    static const struct {
+        const char *start, *end; /* of a line */
+    } lines[] = {
+        {"| open           |     - |       - |       - |   8.00 |       - |", "|      2.00 |    - |"},
+        {"| spawn          |     - |       - |       - | ~40000 |  200000 | 1/91", "|      2.00 |    - |"},
+        {"| apply          |     - |       - |       - |   ~180 |     900 |   1/410 |", "|       105 | 9000 |"},
+        {"| apply_async    |     - |    9.00 |    3.00 |   12.0 |    60.0 |", "|       668 |  600 |"},
+        {"| map            |  auto |       - |       - |  0.400 |", "|       902 |    - |"},
+        {"| map            |     1 |       - |       - |  0.500 |    2.50 |   0.880 |    1.24 |",
+         "|      9950 |    - |"},
+        {"| map_chunks     | 25000 |       - |       - |  0.240 |    1.20 |    1.82 |", "|         - |    - |"},
+        {"| starmap        | 25000 |", "|      1294 |    - |"},
+        {"| imap *         |     - |", "|       557 |    - |"},
+    };
+    struct folder *folder = *state;
+    char *page;
+
+    put(folder, "env.json", ENV);
+    page = make(folder, NULL);
+    assert_lacks(page, "## All calls");
+    assert_lacks(page, "## What the tutorial says");
+    assert_lacks(page, "fig_calls");
+    free(page);
+    synthetic_free(&folder->sweep);
+    folder->sweep = synthetic_calls();
+    for (size_t i = 0; i < folder->sweep.count; i++)
+        if (strncmp(folder->sweep.samples[i].cell, "howmany/fork/imap/", 18) == 0)
+            folder->sweep.samples[i].steal_pct = 30;
+    page = make(folder, NULL);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        assert_line(page, lines[i].start, lines[i].end);
+    assert_has(page, "Arrived out of order, a call: `apply_callback` 12 of 200000, `imap_unordered` 7 of 200000.");
+    assert_has(page, "| apply          |     - |      - |       - | ~18800 |   94000 |  1/337 |\n");
+    assert_has(page, "(figures/fig_calls.svg)");
+    assert_has(page, "## What the tutorial says\n\n");
+    assert_has(page, "after opening, 49 ms leave time for 825 rows.");
+    assert_line(page, "| map is faster than apply ", "| fork    | ");
+    free(page);
+}
+
 static void ladder_cell(struct folder *folder, const char *name, double call_ns, double raw_ns)
 {
     synthetic_cell(&folder->sweep, name, 2000, 2000 * call_ns, NAN, NAN);
@@ -141,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_core),
         WITH_FOLDER(test_growth),
+        WITH_FOLDER(test_calls),
         WITH_FOLDER(test_ladder),
         WITH_FOLDER(test_ladder_out_of_order),
     };
