@@ -17,7 +17,7 @@
 #define WORKERS      2
 #define ROUNDS       1000
 #define ROUND        2000
-#define ROUNDS_FIRST 50 /* until everything that is kept is there */
+#define ROUNDS_FIRST 50   /* until everything that is kept is there */
 #define LEAK_PAGES   1024 /* of 2 million futures */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -121,7 +121,7 @@ mutant "the last part's bit set without looking" backend/team_run.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
 mutant "orphans left alone" backend/team_run.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
 mutant "an heir that runs the task again" backend/team_heir.c sed 's/begin = after;/begin = at;/'
-mutant "an heir that tries again without end" backend/team_heir.c sed 's/used >= job_retries(job, at)/false/'
+mutant "an heir that tries again without end" backend/team_heir.c sed 's/used >= job->retries/false/'
 mutant "an heir that does not count tries" backend/team_heir.c sed 's/slot->tries, used + 1/slot->tries, 1/'
 mutant "an heir that tries again and moves on" backend/team_heir.c sed 's/^ *after = at;/;/'
 mutant "an heir that trusts the next job's bits" backend/team_heir.c sed '/what was just read may be/,+1d'

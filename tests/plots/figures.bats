@@ -50,8 +50,8 @@ load helper
       expected=$(($(rows $backend "$here && schedule == \"dynamic\"") + $(rows $backend "$here && schedule == \"$best\"")))
     fi
     [ "$expected" -gt 0 ]
-    [ "$(sheet $file.csv point $backend)" -eq "$expected" ]
-    [ "$(points $file.svg "$(shape $backend)")" -eq $((expected + 1)) ] # and one in the legend
+    [ "$(sheet $file.csv point "$backend")" -eq "$expected" ]
+    [ "$(points $file.svg "$(shape "$backend")")" -eq $((expected + 1)) ] # and one in the legend
   done
 }
 
@@ -88,8 +88,8 @@ load helper
       $(rows $backend "kernel == \"howmany\" && $map && chunk == $b") +
       $(rows $backend "kernel == \"compute:2000\" && $map && chunk == $c")))
     [ "$expected" -ge 9 ]
-    [ "$(sheet $file.csv point $backend)" -eq "$expected" ]
-    [ "$(points $file.svg "$(shape $backend)")" -eq $((expected + 1)) ]
+    [ "$(sheet $file.csv point "$backend")" -eq "$expected" ]
+    [ "$(points $file.svg "$(shape "$backend")")" -eq $((expected + 1)) ]
   done
 }
 
@@ -100,8 +100,8 @@ load helper
   for expected in fork:6 pthread:3 openmp:2 openmp-as-shipped:0 cpython:5; do
     backend=${expected%:*}
     expected=${expected#*:}
-    [ "$(sheet $file.csv point $backend)" -eq "$expected" ]
-    [ "$(points $file.svg "$(shape $backend)")" -eq $((expected == 0 ? 0 : expected + 1)) ]
+    [ "$(sheet $file.csv point "$backend")" -eq "$expected" ]
+    [ "$(points $file.svg "$(shape "$backend")")" -eq $((expected == 0 ? 0 : expected + 1)) ]
   done
   [ "$(points $file.svg 15)" -eq 2 ] # openmp was disturbed
   grep -q '^subtitle,.*CPython over fork: 104 × (apply); 667 × (apply_async)"' $file.csv
