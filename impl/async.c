@@ -80,11 +80,18 @@ void async_release(struct async *async)
 
 /* ------------------------------------------------------------------------------------- dispatchers */
 
-/* How many calls come while one batch runs: the room of the next. It doubles when a batch is full, in batch.c. */
+/* How many calls come while one batch runs is the room of the next, for fresh memory is dear. It doubles when a batch is
+ * full (queue.c), and halves after several that were nearly empty: among the large batches of a stream there are small
+ * ones. */
 static void room_learn(struct async *async, const struct batch *batch)
 {
-    if (batch->is_calls && batch->count < batch->room / 4 && async->next_room > BATCH_CALLS_MIN)
-        async->next_room /= 2;
+    if (!batch->is_calls)
+        return;
+    async->small_batches = batch->count < async->next_room / 4 ? async->small_batches + 1 : 0;
+    if (async->small_batches < BATCH_SMALL_MAX || async->next_room == BATCH_CALLS_MIN)
+        return;
+    async->next_room /= 2;
+    async->small_batches = 0;
 }
 
 /* From the queue to the list of those that run; no call comes in any more. With async.lock held, as the next. */

@@ -28,6 +28,7 @@
 #define ASYNC_DISPATCHERS_MAX 64
 #define BATCH_CALLS_MIN       16
 #define BATCH_CALLS_MAX       4096
+#define BATCH_SMALL_MAX       8
 /* How long calls are gathered since the last batch began, while it runs and when it has ended. */
 #define BATCH_GATHER_NS      500000u
 #define BATCH_GATHER_FREE_NS 100000u
@@ -104,6 +105,7 @@ struct async {
     struct batch *running, *ended, *spare;
     size_t spares;
     size_t next_room;
+    unsigned small_batches; /* in a row */
     pthread_t dispatchers[ASYNC_DISPATCHERS_MAX];
     int dispatcher_count, idle;
     int running_calls;      /* batches of queued calls that run */

@@ -161,7 +161,7 @@ static int batch_append(struct grain_pool *pool, const struct apply *apply, cons
     if (status || (may_append(*out, apply) && call_append(*out, apply, params)))
         return status;
     atomic_store_explicit(&(*out)->phase, BATCH_SEALED, memory_order_relaxed);
-    if ((*out)->count == async->next_room && async->next_room < BATCH_CALLS_MAX)
+    if ((*out)->count >= async->next_room && async->next_room < BATCH_CALLS_MAX)
         async->next_room *= 2;
     async_wake(pool);
     return batch_begin(pool, apply, params, out);
