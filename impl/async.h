@@ -103,7 +103,7 @@ struct async {
     _Atomic size_t references;
     struct batch *first, *last; /* queued; the last may be open */
     struct batch *running, *ended, *spare;
-    size_t spares;
+    size_t spare_bytes;
     size_t next_room;
     unsigned small_batches; /* in a row */
     pthread_t dispatchers[ASYNC_DISPATCHERS_MAX];

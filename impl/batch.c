@@ -18,6 +18,11 @@ static size_t round_up(size_t size)
     return (size + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+static size_t futures_bytes(size_t room)
+{
+    return round_up(room * sizeof(struct grain_future));
+}
+
 static size_t errors_of(size_t room)
 {
     return room < ERRORS_MAX ? room : ERRORS_MAX;
@@ -60,7 +65,7 @@ void batch_drop(struct batch *batch)
 static bool is_worth_keeping(const struct batch *batch)
 {
     return batch->calls && batch->bytes >= BATCH_SPARE_BYTES && !batch->is_lost &&
-           batch->async->spares < BATCH_SPARES_MAX;
+           batch->async->spare_bytes < BATCH_SPARES_MAX;
 }
 
 void batch_release(struct batch *batch)
@@ -75,7 +80,7 @@ void batch_release(struct batch *batch)
     bool is_kept = is_worth_keeping(batch);
     if (is_kept) {
         batch_list(&async->spare, batch);
-        async->spares++;
+        async->spare_bytes += batch->bytes + futures_bytes(batch->room);
     } else {
         batch_memory_put(batch);
     }
@@ -91,12 +96,7 @@ void batch_spares_drop(struct async *async)
         batch_unlist(batch);
         batch_drop(batch);
     }
-    async->spares = 0;
-}
-
-static size_t futures_bytes(size_t room)
-{
-    return round_up(room * sizeof(struct grain_future));
+    async->spare_bytes = 0;
 }
 
 void *batch_tail(struct batch *batch)
@@ -129,7 +129,7 @@ static struct batch *batch_reuse(struct async *async, size_t room, size_t payloa
     for (struct batch *batch = async->spare; batch; batch = batch->next_listed)
         if (batch->room >= room && batch->room <= 8 * room && batch->bytes >= calls_bytes(batch->room) + payload) {
             batch_unlist(batch);
-            async->spares--;
+            async->spare_bytes -= batch->bytes + futures_bytes(batch->room);
             return batch;
         }
     return NULL;

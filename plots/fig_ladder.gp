@@ -30,6 +30,6 @@ plot for [s = 1:5] data using (is("bar") && column("style") == s ? column("x") :
     data using (is("raw") ? column("x") : NaN):(column("y") - 0.46):(0):(0.92) with vectors nohead lc rgb ink lw 2.2 dt 1, \
     data using (is("value") ? column("x") : NaN):"y":"text" with labels boxed left offset character 1, 0 \
         font font(small_px) noenhanced, \
-    data using (is("name") ? xlow : NaN):"y":"text" with labels right offset character -0.6, 0 \
+    data using (is("name") ? 1.001 * xlow : NaN):"y":"text" with labels right offset character -0.6, 0 \
         font font(small_px) noenhanced
 unset multiplot

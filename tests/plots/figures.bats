@@ -152,6 +152,7 @@ make_ladder() {
   make_ladder run/ladder
   "$GRAIN" plot run
   file=run/figures/fig_ladder
+  for name in CPython "grain: pipes"; do grep -q "$name" $file.svg; done
   well_formed $file.svg
   [ -s $file.png ]
   [ "$(sheet $file.csv bar cpython)" -eq 1 ]
