@@ -117,7 +117,8 @@ static bool may_run(const struct async *async, uint64_t *until_ns)
 {
     const struct batch *batch = async->first;
     *until_ns = async->last_start_ns + (async->running_calls > 0 ? BATCH_GATHER_NS : BATCH_GATHER_FREE_NS);
-    return batch->is_wanted || atomic_load_explicit(&batch->phase, memory_order_relaxed) != BATCH_OPEN ||
+    /* Nothing comes into one that is not the last. */
+    return batch->is_wanted || batch->next || atomic_load_explicit(&batch->phase, memory_order_relaxed) != BATCH_OPEN ||
            async_clock_ns() >= *until_ns;
 }
 
@@ -258,9 +259,21 @@ void async_hurry(struct batch *batch)
 
 /* ------------------------------------------------------------------------------------------ the end */
 
+/* Of what runs: calls that no worker has begun are taken back. With the lock held batches stay in the list. */
+static void running_cancel(struct async *async)
+{
+    pthread_mutex_lock(&async->lock);
+    for (struct batch *batch = async->running; batch; batch = batch->next_listed)
+        for (size_t i = 0; batch->is_calls && i < batch->count; i++)
+            job_call_claim(&batch->calls[i], CALL_TAKEN_BACK);
+    pthread_cond_broadcast(&async->settled);
+    pthread_mutex_unlock(&async->lock);
+}
+
 void async_cancel(struct grain_pool *pool)
 {
     struct async *async = pool->async;
+    running_cancel(async);
     for (;;) {
         pthread_mutex_lock(&async->lock);
         struct batch *batch = async->first ? batch_next(async) : NULL;

@@ -62,10 +62,18 @@ void batch_drop(struct batch *batch)
     free(batch);
 }
 
+/* Of memory that is limited the calls themselves are to have the most. */
+static size_t spare_bytes_most(const struct async *async)
+{
+    size_t limit = async->pool ? async->pool->core.memory_limit / 8 : 0;
+    return limit && limit < BATCH_SPARES_MAX ? limit : BATCH_SPARES_MAX;
+}
+
 static bool is_worth_keeping(const struct batch *batch)
 {
+    const struct async *async = batch->async;
     return batch->calls && batch->bytes >= BATCH_SPARE_BYTES && !batch->is_lost &&
-           batch->async->spare_bytes < BATCH_SPARES_MAX;
+           async->spare_bytes < spare_bytes_most(async);
 }
 
 void batch_release(struct batch *batch)
@@ -73,10 +81,11 @@ void batch_release(struct batch *batch)
     struct async *async = batch->async;
     if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < batch->count; i++)
-        free(batch->futures[i].extra);
     pthread_mutex_lock(&async->lock);
     batch_unlist(batch);
+    /* Only now: whatever stands in the list may be settled by ended_settle(), and be given an extra. */
+    for (size_t i = 0; i < batch->count; i++)
+        free(batch->futures[i].extra);
     bool is_kept = is_worth_keeping(batch);
     if (is_kept) {
         batch_list(&async->spare, batch);
@@ -106,7 +115,7 @@ void *batch_tail(struct batch *batch)
 
 struct batch *batch_new(struct async *async, size_t room, size_t tail)
 {
-    struct batch *batch = malloc(round_up(sizeof *batch) + futures_bytes(room) + tail);
+    struct batch *batch = aligned_alloc(ALIGN, round_up(round_up(sizeof *batch) + futures_bytes(room) + tail));
     if (!batch)
         return NULL;
     memset(batch, 0, sizeof *batch);
@@ -149,14 +158,19 @@ static void pages_fetch(void *memory, size_t bytes)
         madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
-/* bytes: of the pool's memory. */
+/* bytes: of the pool's memory. With async.lock held. */
 static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, size_t bytes)
 {
     struct batch *batch = batch_new(pool->async, room, 0);
     void *memory;
     if (!batch)
         return NULL;
-    if (pool_memory_get(pool, bytes, &memory)) {
+    int status = pool_memory_get(pool, bytes, &memory);
+    if (status && pool->async->spare) {
+        batch_spares_drop(pool->async);
+        status = pool_memory_get(pool, bytes, &memory);
+    }
+    if (status) {
         batch_drop(batch);
         return NULL;
     }

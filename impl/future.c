@@ -155,7 +155,8 @@ bool grain_future_ready(const struct grain_future *future)
         return false;
     if (future_is_ready(future))
         return true;
-    if (!future->has_callbacks && future->batch->is_calls)
+    /* In a forked child the calls are the parent's, who may have used their memory again. */
+    if (!future->has_callbacks && future->batch->is_calls && async_is_owner(future->batch->async))
         future_settle_early((struct grain_future *)(uintptr_t)future);
     return future_is_ready(future);
 }
@@ -185,9 +186,9 @@ static int future_await(struct grain_future *future, uint64_t timeout_ns)
 {
     if (grain_future_ready(future))
         return 0;
-    if (timeout_ns == 0)
-        return -ETIMEDOUT;
     int status = wait_is_vain(future);
+    if (status == 0 && timeout_ns == 0)
+        status = -ETIMEDOUT;
     if (status)
         return status;
     if (atomic_load_explicit(&future->batch->phase, memory_order_relaxed) == BATCH_OPEN)
@@ -238,7 +239,8 @@ static bool take_held_back(struct grain_future *future)
 {
     struct batch *batch = future->batch;
     if (batch->is_calls)
-        return job_call_claim(call_of(future), CALL_TAKEN_BACK);
+        return atomic_load_explicit(&batch->phase, memory_order_acquire) != BATCH_ENDED &&
+               job_call_claim(call_of(future), CALL_TAKEN_BACK);
     if (atomic_load_explicit(&batch->phase, memory_order_relaxed) >= BATCH_RUNNING)
         return false;
     batch->job.count = 0;

@@ -55,24 +55,30 @@ static void call_end(struct job_call *call, enum job_call_state state)
     __atomic_store_n(&call->state, state, __ATOMIC_RELEASE);
 }
 
-/* The failure of a queued call: for its own caller it is the only task there is. */
-static void call_fail(const struct job *job, const struct grain_error *error)
+static struct job_call *call_at(const struct job *job, size_t index)
 {
-    struct job_call *call = (struct job_call *)(uintptr_t)job->items + error->index;
-    if (job_call_state(call) != CALL_RUNNING) /* it died after it had said that it was done */
+    return (struct job_call *)(uintptr_t)job->items + index;
+}
+
+/* The first failure of a queued call: for its own caller it is the only task there is. The call has not ended by that: its
+ * task may still run. A worker that is killed in here leaves it to its replacement to say so again. */
+static void call_note(const struct job *job, const struct grain_error *error)
+{
+    struct job_call *call = call_at(job, error->index);
+    if (job_call_state(call) != CALL_RUNNING || call->code) /* it has ended, or told of a failure before */
         return;
     uint32_t slot = __atomic_fetch_add(&job->errors->used, 1, __ATOMIC_RELAXED);
-    call->code = error->code;
     call->error = 0;
     if (slot < job->errors->room) {
         job->errors->errors[slot] = *error;
         job->errors->errors[slot].index = 0;
         call->error = slot + 1;
     }
-    call_end(call, CALL_FAILED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    call->code = error->code;
 }
 
-void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
+static void failure_note(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
 {
     if (outcome->failed == 0 || error->index < outcome->first.index)
         outcome->first = *error;
@@ -80,7 +86,14 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
     if (job->codes)
         job->codes[error->index] = error->code;
     if (job->form == JOB_CALLS)
-        call_fail(job, error);
+        call_note(job, error);
+}
+
+void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
+{
+    failure_note(job, outcome, error);
+    if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING)
+        call_end(call_at(job, error->index), CALL_FAILED);
 }
 
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from)
@@ -98,7 +111,7 @@ static void fail_one(struct grain_context *ctx, size_t index, int code, const ch
         memcpy(error.message, text, length);
         error.message[length] = '\0';
     }
-    job_fail(ctx->job, ctx->outcome, &error);
+    failure_note(ctx->job, ctx->outcome, &error);
 }
 
 static int task_fail(struct grain_context *ctx, size_t index, int code, const char *text)
@@ -250,8 +263,7 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
                 fail_late(ctx, i, late);
             if (code && ctx->unfailed <= i)
                 task_fail(ctx, i, code, NULL);
-            if (ctx->unfailed <= i)
-                call_end(call, CALL_DONE);
+            call_end(call, ctx->unfailed <= i ? CALL_DONE : CALL_FAILED);
         }
         if (__builtin_expect(job_is_asked(ctx) != 0, 0))
             end = task_noted(ctx, i, end, 0);

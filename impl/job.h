@@ -155,7 +155,7 @@ static inline uint32_t job_call_state(const struct job_call *call)
     return __atomic_load_n(&call->state, __ATOMIC_ACQUIRE);
 }
 
-/* Records that one task failed. message may be NULL. */
+/* Records that one task failed, for one that will not return: its worker died. */
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error);
 
 /* Adds what one share has to tell to the whole. */

@@ -58,6 +58,7 @@ static int extra_make(struct grain_future *future, const struct grain_call_optio
     int status = delivery_start(batch->async);
     if (status) {
         free(future->extra);
+        future->extra = NULL;
         return status;
     }
     future->has_callbacks = true;
@@ -157,9 +158,8 @@ static int batch_append(struct grain_pool *pool, const struct apply *apply, cons
     *out = async->first ? async->last : NULL;
     if (!is_open(*out))
         return batch_begin(pool, apply, params, out);
-    int status = pool_phase(pool);
-    if (status || (may_append(*out, apply) && call_append(*out, apply, params)))
-        return status;
+    if (may_append(*out, apply) && call_append(*out, apply, params))
+        return 0;
     atomic_store_explicit(&(*out)->phase, BATCH_SEALED, memory_order_relaxed);
     if ((*out)->count >= async->next_room && async->next_room < BATCH_CALLS_MAX)
         async->next_room *= 2;
@@ -172,13 +172,14 @@ int async_apply(struct grain_pool *pool, const struct apply *apply, const struct
 {
     struct async *async = pool->async;
     struct batch *batch;
-    int status = 0;
+    int status;
     if (apply->result_size > UINT32_MAX)
         return -EOVERFLOW;
     if (apply->arg_size > SIZE_MOST || apply->params_size > SIZE_MOST)
         return -ENOMEM;
     pthread_mutex_lock(&async->lock);
-    if (async->dispatcher_count == 0)
+    status = pool_phase(pool); /* one that is being joined starts no thread any more */
+    if (status == 0 && async->dispatcher_count == 0)
         status = async_wake(pool);
     if (status == 0)
         status = batch_append(pool, apply, options->params, &batch);

@@ -12,7 +12,7 @@
 #include "backend/cargo.h"
 #include "backend/pipes.h"
 #include "backend/supervisor.h"
-#include "backend/team.h"
+#include "backend/team_front.h"
 #include "machine/machine.h"
 #include "transport/arena.h"
 
@@ -21,6 +21,7 @@ struct fork_state {
     struct supervisor supervisor;
     struct arena arena;
     struct crew *crew;
+    struct pipes *pipes;            /* NULL: workers live on the team's rings */
     uint64_t bytes_now, bytes_most; /* of the arena, taken for calls */
 };
 
@@ -65,7 +66,9 @@ static int pipes_make(struct backend_pool *pool, struct fork_state *state)
         return 0;
     pool->schedules &= ~BACKEND_SCHEDULE(STEAL);
     pool->default_schedule = GRAIN_SCHEDULE_DYNAMIC;
-    return pipes_open(&state->crew->pipes, state->crew, is_alive, state);
+    int status = pipes_open(&state->pipes, state->crew, is_alive, state);
+    state->crew->pipes = state->pipes;
+    return status;
 }
 
 static int fork_open(struct backend_pool *pool)
@@ -85,7 +88,7 @@ static int fork_open(struct backend_pool *pool)
         if (status == 0)
             status = supervisor_start(&state->supervisor, state->crew);
         if (status) {
-            pipes_close(state->crew->pipes);
+            pipes_close(state->pipes);
             team_front_drop(&state->front);
         }
     }
@@ -104,19 +107,19 @@ static void fork_cancel(struct backend_pool *pool)
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_STOP);
     supervisor_notify(&state->supervisor);
-    if (state->crew->pipes)
-        pipes_cancel(state->crew->pipes);
+    if (state->pipes)
+        pipes_cancel(state->pipes);
 }
 
 static void fork_close(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_QUIT);
-    if (state->crew->pipes)
-        pipes_quit(state->crew->pipes);
+    if (state->pipes)
+        pipes_quit(state->pipes);
     supervisor_notify(&state->supervisor);
     supervisor_join(&state->supervisor);
-    pipes_close(state->crew->pipes);
+    pipes_close(state->pipes);
     pool->worker_pids = NULL;
     pool->replaced = NULL;
     team_front_drop(&state->front);
@@ -166,10 +169,13 @@ static int single_run_in(struct fork_state *state, struct cargo *cargo, struct j
 
 static int call_run(struct backend_pool *pool, struct fork_state *state, struct job *job)
 {
-    if (state->crew->pipes)
-        return pipes_run(state->crew->pipes, job);
+    if (state->pipes)
+        return pipes_run(state->pipes, job);
     struct cargo cargo;
-    cargo_init(&cargo, &state->arena, team_job_take(&state->front), job);
+    struct team_job *place = team_job_take(&state->front);
+    if (!place)
+        return team_wait_is_vain(&state->front);
+    cargo_init(&cargo, &state->arena, place, job);
     bool is_single = job_is_single(job);
     int status = is_single ? single_run_in(state, &cargo, job) : job_run_in(state, &cargo, job, pool->workers);
     if (status == -ENOTRECOVERABLE || status == -ECANCELED)

@@ -4,6 +4,7 @@
  * caller waits in poll() alone: for replies, for room in a request pipe, for the end of the pool.
  */
 #include "backend/pipes.h"
+#include "transport/descriptor.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -52,10 +53,9 @@ int pipes_open(struct pipes **out, struct crew *crew, bool (*is_alive)(void *use
     pipes->lanes = calloc((size_t)workers, sizeof *pipes->lanes);
     pipes->polls = calloc(2 * (size_t)workers + 1, sizeof *pipes->polls);
     pipes->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    status = descriptor_lift(&pipes->stop_fd);
     if (!pipes->lanes || !pipes->polls)
         status = -ENOMEM;
-    else if (pipes->stop_fd < 0)
-        status = -errno;
     for (int i = 0; i < workers && pipes->lanes; i++)
         pipes->lanes[i].request = pipes->lanes[i].reply = (struct pipe_ends){-1, -1};
     for (int i = 0; i < workers && status == 0; i++)

@@ -198,7 +198,7 @@ void pipes_work(struct pipes *pipes, int id, int pid, bool is_replacement, void 
     slot->ctx.outcome = &worker.outcome;
     if (pipe_in_open(&worker.in))
         _exit(1);
-    if (is_replacement)
+    if (is_replacement && !is_stopping(team, TEAM_QUIT)) /* then no call is left that would read it */
         birth_tell(&worker);
     while (request_await(&worker, &status) && request_run(&worker, status))
         ;

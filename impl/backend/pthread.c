@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "backend/builtin.h"
-#include "backend/team.h"
+#include "backend/team_front.h"
 #include "machine/machine.h"
 #include "transport/wait.h"
 
@@ -57,6 +57,7 @@ static void *worker_main(void *argument)
     if (!worker->is_heir)
         initialized_say(pool);
     worker->is_spent = team_work(pool->team, worker->id, 0, state, worker->is_heir);
+    state = pool->team->slots[worker->id].ctx.state; /* a task may have put another one there */
     worker->is_heir = true;
     if (status == 0)
         backend_finalize(pool->pool, worker->id, 0, &state);
@@ -155,6 +156,8 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
 {
     struct pthread_state *state = pool->state;
     struct team_job *place = team_job_take(&state->front);
+    if (!place)
+        return team_wait_is_vain(&state->front);
     job_describe(&place->job, job);
     bool is_single = job_is_single(job);
     int status;

@@ -91,9 +91,12 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
         pipes_work(crew->pipes, id, getpid(), is_replacement, state);
     else
         is_spent = team_work(crew->team, id, getpid(), state, is_replacement);
+    state = crew->team->slots[id].ctx.state; /* a task may have put another one there */
+    enum crew_stage end = is_spent ? CREW_SPENT : CREW_LEFT;
+    stage_set(crew, id, end);
     if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) < TEAM_STOP)
         backend_finalize(crew->pool, id, getpid(), &state);
-    return is_spent ? CREW_SPENT : CREW_READY;
+    return end;
 }
 
 static _Noreturn void worker_main(const struct boss *boss, int id, bool is_replacement)
@@ -161,6 +164,11 @@ static uint64_t pardons_of(const struct team *team)
     return sum;
 }
 
+static int patience_of(const struct team *team)
+{
+    return 4 * team->workers > 8 ? 4 * team->workers : 8;
+}
+
 /* Whether workers die faster than they get anything done: after max(8, 4 P) in a row the pool is lost. Deaths after which
  * a task was tried again (`retries`) count neither way: the caller has said how many there may be.
  * Before that each further death waits a little longer. A storm of kills between finished chunks is
@@ -168,7 +176,6 @@ static uint64_t pardons_of(const struct team *team)
 static bool is_hopeless(struct boss *boss)
 {
     const struct team *team = boss->crew->team;
-    int patience = 4 * team->workers > 8 ? 4 * team->workers : 8;
     uint64_t progress = progress_of(team), pardoned = pardons_of(team);
     int forgiven = (int)(pardoned - boss->pardoned);
     boss->deaths_in_a_row = progress == boss->progress ? boss->deaths_in_a_row + 1 - forgiven : 1;
@@ -176,31 +183,35 @@ static bool is_hopeless(struct boss *boss)
     boss->pardoned = pardoned;
     if (boss->deaths_in_a_row > 2)
         usleep((useconds_t)(1000 << (boss->deaths_in_a_row < 8 ? boss->deaths_in_a_row - 3 : 5)));
-    return boss->deaths_in_a_row > patience;
+    return boss->deaths_in_a_row > patience_of(team);
 }
 
 /* Whether a worker that ended at this stage was the last straw. */
 static bool is_lost(struct boss *boss, int id, uint32_t stage)
 {
     int *refusals = &boss->crew->refusals[id];
-    if (stage >= CREW_READY)
-        *refusals = 0;
-    if (stage == CREW_REFUSED)
-        return ++*refusals >= BACKEND_TRIES;
-    return stage != CREW_SPENT && is_hopeless(boss);
+    int most = stage == CREW_REFUSED ? BACKEND_TRIES : patience_of(boss->crew->team);
+    /* However well the others do: what this slot holds is settled by nobody else. */
+    if (stage < CREW_READY && boss->crew->pool->initializer && ++*refusals >= most)
+        return true;
+    return stage != CREW_SPENT && stage != CREW_REFUSED && is_hopeless(boss);
 }
 
 static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status)
 {
     struct crew *crew = boss->crew;
     uint32_t stage = stage_of(crew, id);
-    uint64_t counted = stage != CREW_SPENT;
+    uint64_t counted = stage != CREW_SPENT || WIFSIGNALED(wait_status);
     struct team_slot *slot = &crew->team->slots[id];
-    slot->dead_pid = pid;
-    slot->dead_signo = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-    slot->dead_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
-    slot->ctx.deadline_ns = 0;                  /* the dead one's */
     bool is_overdue = slot->overdue_pid == pid; /* the task's fault, and told of */
+    if (stage >= CREW_READY) { /* else it came to nothing: the slot still speaks of the one before it */
+        slot->dead_pid = pid;
+        slot->dead_signo = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+        slot->dead_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
+        slot->overdue_pid = is_overdue ? pid : 0; /* numbers come round again */
+        crew->refusals[id] = 0;
+    }
+    slot->ctx.deadline_ns = 0; /* the dead one's */
     if (is_overdue || !is_lost(boss, id, stage)) {
         /* Short of processes or memory: try again for about a second before giving up. */
         crew->replaced += counted; /* before the replacement can finish a job whose caller looks at it */
@@ -227,7 +238,7 @@ static void workers_reap(struct boss *boss)
         crew->pids[i] = 0;
         boss->alive--;
         uint32_t phase = atomic_load_explicit(&crew->team->phase, memory_order_acquire);
-        bool has_left = WIFEXITED(status) && WEXITSTATUS(status) == 0 && stage_of(crew, i) == CREW_READY &&
+        bool has_left = stage_of(crew, i) == CREW_LEFT &&
                         atomic_load_explicit(&crew->team->slots[i].ticket, memory_order_acquire) == 0;
         /* Even while the pool closes, queued work is finished: by a replacement if need be. */
         if (phase == TEAM_RUN || (phase == TEAM_QUIT && !has_left))

@@ -27,7 +27,8 @@ enum crew_stage {
     CREW_NEW,     /* its initializer runs: a death is one like any other */
     CREW_REFUSED, /* the initializer failed: it is tried again a few times, then the pool is given up */
     CREW_READY,   /* its tasks run */
-    CREW_SPENT    /* max_tasks_per_worker: replaced as planned */
+    CREW_SPENT,   /* max_tasks_per_worker: replaced as planned; perhaps in its finalizer still */
+    CREW_LEFT     /* the team ends: it holds nothing any more; perhaps in its finalizer still */
 };
 
 /* What `start` says; the first word stays. */
@@ -40,7 +41,7 @@ struct crew {
     volatile uint64_t replaced; /* supervisor: without those that were spent */
     volatile int *pids;         /* supervisor: one a worker */
     _Atomic uint32_t *stages;   /* enum crew_stage, one a worker */
-    int *refusals;              /* supervisor: how often in a row the initializer failed, one a worker */
+    int *refusals;              /* supervisor: how often in a row its worker ended before it was ready, one a slot */
     struct team *team;
     _Atomic uint64_t limit_ns;       /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
     const struct backend_pool *pool; /* as it was when the supervisor was forked */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "backend/supervisor.h"
+#include "transport/descriptor.h"
 #include "transport/wait.h"
 
 struct start {
@@ -60,12 +61,13 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     fflush(stdout);
     fflush(stderr);
     *supervisor = (struct supervisor){.crew = crew, .command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (supervisor->command_fd < 0)
-        return -errno;
+    int status = descriptor_lift(&supervisor->command_fd);
+    if (status)
+        return status;
     pthread_mutex_init(&supervisor->lock, NULL);
     struct start start = {.supervisor = supervisor, .caller = getpid()};
     start.caller_fd = (int)syscall(SYS_pidfd_open, start.caller, 0);
-    int status = start_in_thread(&start);
+    status = start_in_thread(&start);
     if (start.caller_fd >= 0)
         close(start.caller_fd);
     if (status) {

@@ -165,7 +165,7 @@ int team_place(struct team *team);
 int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
 void team_front_drop(struct team_front *front);
 
-/* Caller: a free job descriptor (waits for one), and its return. */
+/* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its return. */
 struct team_job *team_job_take(struct team_front *front);
 void team_job_return(struct team_front *front, struct team_job *job);
 

@@ -93,6 +93,8 @@ struct team_job *team_job_take(struct team_front *front)
     uint64_t free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
     for (;;) {
         if (free_jobs == 0) {
+            if (team_wait_is_vain(front)) /* those in use do not come back: workers may still be in them */
+                return NULL;
             make_room();
             free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
         } else if (atomic_compare_exchange_weak_explicit(&front->free_jobs, &free_jobs, free_jobs & (free_jobs - 1),
@@ -310,7 +312,9 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t part = first; part < last && part < (uint32_t)team->usable_cpus; part++) {
         int slot = (int)((job->slot + part) % count);
-        slot_wake(team, slot, slot_pending(front, slot) > 1);
+        /* relaxed: either we see BUSY, or busy_become sees the ticket: the fence above, and its own */
+        bool is_busy = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY;
+        slot_wake(team, slot, is_busy || slot_pending(front, slot) > 1);
     }
     team_feed(team);
 }

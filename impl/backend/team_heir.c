@@ -113,6 +113,9 @@ static void tasks_fail(struct team_slot *slot, const struct job *job, struct job
                        uint64_t after)
 {
     struct grain_error error;
+    bool has_told = slot->ctx.unfailed > at;
+    if (has_told && job->form != JOB_CHUNK && job->form != JOB_CALLS)
+        return; /* its own failure stands, or that of the heir before */
     death_describe(&error, slot, job->task_timeout_ns);
     for (error.index = at; error.index < after; error.index++)
         job_fail(job, outcome, &error);

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "transport/descriptor.h"
+
 #define ALIGNMENT     ((size_t)64)
 #define RESERVE_FIRST ((size_t)1 << 40)
 #define RESERVE_LEAST ((size_t)1 << 24)
@@ -40,9 +42,10 @@ static int range_reserve(struct arena *arena)
 int arena_open(struct arena *arena, size_t limit)
 {
     *arena = (struct arena){.fd = memfd_create("grain", MFD_CLOEXEC)};
-    if (arena->fd < 0)
-        return -errno;
-    int status = range_reserve(arena);
+    int status = descriptor_lift(&arena->fd);
+    if (status)
+        return status;
+    status = range_reserve(arena);
     if (status) {
         close(arena->fd);
         return status;

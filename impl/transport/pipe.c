@@ -10,23 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FIRST_ROOM     (64u << 10)
-#define STANDARD_FILES 3
+#include "transport/descriptor.h"
+
+#define FIRST_ROOM (64u << 10)
 
 /* --------------------------------------------------------------------------------------- descriptors */
-
-/* In a program that has closed its standard streams a task's printf() would otherwise end up in here. */
-static int above_standard(int *end)
-{
-    if (*end >= STANDARD_FILES)
-        return 0;
-    int moved = fcntl(*end, F_DUPFD_CLOEXEC, STANDARD_FILES);
-    if (moved < 0)
-        return -errno;
-    close(*end);
-    *end = moved;
-    return 0;
-}
 
 int pipe_open(struct pipe_ends *ends)
 {
@@ -34,9 +22,9 @@ int pipe_open(struct pipe_ends *ends)
     *ends = (struct pipe_ends){-1, -1};
     if (pipe2(fds, O_DIRECT | O_CLOEXEC))
         return -errno;
-    int status = above_standard(&fds[0]);
+    int status = descriptor_lift(&fds[0]);
     if (status == 0)
-        status = above_standard(&fds[1]);
+        status = descriptor_lift(&fds[1]);
     *ends = (struct pipe_ends){fds[0], fds[1]};
     if (status)
         pipe_close(ends);

@@ -220,6 +220,32 @@ static void what_a_task_keeps_stays_with_its_worker(void **state)
     grain_pool_free(pool);
 }
 
+/* The second life of a worker, in the place of the one that its initializer began. */
+static int begins_anew(const void *arg, void *result, struct grain_context *ctx)
+{
+    void **state = grain_context_state(ctx);
+    struct life *life = *state;
+    (void)arg;
+    (void)result;
+    *state = malloc(sizeof *life);
+    *(struct life *)*state = *life;
+    free(life);
+    return 0;
+}
+
+static void the_finalizer_gets_what_the_last_task_left(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *pool;
+    struct grain_call_options options = {.chunk = 1};
+    assert_int_equal(pool_open(&pool, WORKERS, 0, 0, 0), 0);
+    assert_int_equal(
+        grain_map(pool, begins_anew, (struct grain_in){NULL, COUNT, 0}, (struct grain_out){NULL, 0}, &options), 0);
+    pool_end(pool);
+    assert_int_equal(tally->ends, tally->lives);
+}
+
 /* ------------------------------------------------------------------------------- workers that are replaced */
 
 static void max_tasks_is_refused_where_workers_stay(void **state)
@@ -333,6 +359,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_initializer_that_fails_is_tried_again),
         cmocka_unit_test(an_initializer_that_only_fails_is_bounded),
         cmocka_unit_test(what_a_task_keeps_stays_with_its_worker),
+        cmocka_unit_test(the_finalizer_gets_what_the_last_task_left),
         cmocka_unit_test(max_tasks_is_refused_where_workers_stay),
         cmocka_unit_test(a_map_changes_its_workers),
         cmocka_unit_test(single_tasks_change_their_workers),
