@@ -27,12 +27,12 @@
 
 #define ASYNC_DISPATCHERS_MAX 64
 #define BATCH_CALLS_MIN       16
-#define BATCH_CALLS_MAX       4096
+#define BATCH_CALLS_MAX       2048
 #define BATCH_SMALL_MAX       8
 /* How long calls are gathered since the last batch began, while it runs and when it has ended. */
 #define BATCH_GATHER_NS      500000u
-#define BATCH_GATHER_FREE_NS 100000u
-#define BATCH_SPARES_MAX     256                /* kept for the next calls: fresh pages cost more than a call does */
+#define BATCH_GATHER_FREE_NS 200000u
+#define BATCH_SPARES_MAX     ((size_t)32 << 20) /* bytes kept for the next calls: fresh pages cost more than a call */
 #define BATCH_SPARE_BYTES    ((size_t)16 << 10) /* smaller ones are not kept */
 #define BATCH_PAYLOAD_MAX    ((size_t)1 << 20)  /* of more than one call */
 

@@ -83,7 +83,8 @@ static int warm_up(struct subject *subject)
     const struct kind *kind = subject->kind;
     bool is_stolen = strcmp(subject->cell.backend, "fork") == 0 && subject->schedule == GRAIN_SCHEDULE_STEAL;
     bool is_enough = kind->poison && subject->kernel && subject->params.iterations > SHORT_ITERATIONS;
-    int runs = is_enough ? 0 : is_stolen ? WARM_RUNS : 1, status = 0;
+    int usual = kind->warm_runs ? kind->warm_runs : 1, status = 0;
+    int runs = is_enough ? 0 : is_stolen ? WARM_RUNS : usual;
     for (int i = 0; i < runs && status == 0; i++)
         status = kind->run(subject, NULL);
     return status || !kind->poison ? status : kind->poison(subject);

@@ -163,8 +163,10 @@ static int run_fork(struct subject *subject, struct gbench_state *state)
 
 static const struct kind kinds[] = {
     {"apply", ANY_POOL, .has_data = true, .is_one_by_one = true, .run = run_apply, .poison = work_poison_here},
-    {"apply_async", OVER_ROWS, .run = run_apply_async, .open = open_apply_async, .poison = work_poison_here},
-    {"apply_callback", OVER_ROWS, .run = run_apply_callback, .open = open_apply_callback, .poison = work_poison_here},
+    {"apply_async", OVER_ROWS, .warm_runs = 3, .run = run_apply_async, .open = open_apply_async,
+     .poison = work_poison_here},
+    {"apply_callback", OVER_ROWS, .warm_runs = 3, .run = run_apply_callback, .open = open_apply_callback,
+     .poison = work_poison_here},
     {"map", OVER_ROWS, .run = run_map, .poison = poison_map},
     {"map_async", OVER_ROWS, .run = run_map_async, .poison = poison_map},
     {"map_chunks", OVER_ROWS, .run = run_map_chunks, .poison = poison_map_chunks},

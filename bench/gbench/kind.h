@@ -17,6 +17,7 @@ struct kind {
     const char *backend; /* the only backend that it goes with, on a serial pool; NULL: any pool */
     bool is_serial;      /* runs on the caller's thread, which is bound meanwhile */
     bool has_data;       /* items, results, and a pool to go over them */
+    int warm_runs;       /* how many runs it takes until nothing is new to it any more; 0: one */
     bool is_one_by_one;  /* its tasks run one after the other: at most --grain_tasks of them */
 
     /* What is timed: all the cell's tasks once. state: NULL when the clock stands. 0 or a status. */
