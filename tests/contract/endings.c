@@ -15,6 +15,7 @@
 #define LATE    -3
 #define QUICK   100
 #define LONG_MS 1500
+#define WORKERS 2
 
 struct board {
     _Atomic int begun, ended, is_open;
@@ -67,7 +68,7 @@ static void terminate_ends_what_waits_behind_long_tasks_at_once(void **state)
 {
     (void)state;
     needs("runs tasks");
-    struct grain_pool *pool = pool_with(2);
+    struct grain_pool *pool = pool_with(WORKERS);
     struct board *board = board_of(pool);
     struct grain_future *futures[QUICK];
     for (int i = 0; i < QUICK; i++)
@@ -76,9 +77,14 @@ static void terminate_ends_what_waits_behind_long_tasks_at_once(void **state)
         sleep_ms(1);
     uint64_t begin = now_ns();
     assert_int_equal(grain_pool_terminate(pool), 0);
-    for (int i = 10; i < QUICK; i++)
-        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), -ECANCELED);
-    assert_true(now_ns() - begin < (uint64_t)LONG_MS * 1000000u / 2);
+    int ended = 0;
+    while (ended < QUICK - 2 * WORKERS && now_ns() - begin < (uint64_t)LONG_MS * 1000000u / 2) {
+        ended = 0; /* which of them run nobody can tell: OpenMP takes the last first */
+        for (int i = 0; i < QUICK; i++)
+            ended += grain_future_get(futures[i], 0) == -ECANCELED;
+        sleep_ms(1);
+    }
+    assert_true(ended >= QUICK - 2 * WORKERS);
     grain_pool_free(pool);
     for (int i = 0; i < QUICK; i++)
         grain_future_free(futures[i]);
