@@ -1,4 +1,4 @@
 # grain sweep, against a stand-in for grain-bench and against the real one.
 if(TARGET grain_program)
-  grain_bats(sweep TIMEOUT 180)
+  grain_bats(sweep TIMEOUT 300)
 endif()

@@ -7,7 +7,7 @@ function(grain_contract program)
   target_link_libraries(contract_${program} PRIVATE grain_flags contract_shared ${ARGN})
   foreach(backend serial null fork fork-pipe pthread openmp)
     add_test(NAME contract/${program}/${backend} COMMAND contract_${program} ${backend})
-    set_tests_properties(contract/${program}/${backend} PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77 LABELS contract)
+    set_tests_properties(contract/${program}/${backend} PROPERTIES TIMEOUT 180 SKIP_RETURN_CODE 77 LABELS contract)
   endforeach()
 endfunction()
 
