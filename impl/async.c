@@ -53,13 +53,6 @@ int async_open(struct async **out, struct grain_pool *pool)
     return 0;
 }
 
-uint64_t async_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 void async_wait_until(pthread_cond_t *cond, struct async *async, uint64_t until_ns)
 {
     struct timespec at = {.tv_sec = (time_t)(until_ns / SECOND), .tv_nsec = (long)(until_ns % SECOND)};
@@ -102,7 +95,7 @@ static struct batch *batch_next(struct async *async)
     room_learn(async, batch);
     if (batch->is_calls) {
         async->running_calls++;
-        async->last_start_ns = async_clock_ns();
+        async->last_start_ns = job_clock_ns();
     }
     batch_list(&async->running, batch);
     atomic_store_explicit(&batch->phase, BATCH_RUNNING, memory_order_release);
@@ -119,7 +112,7 @@ static bool may_run(const struct async *async, uint64_t *until_ns)
     *until_ns = async->last_start_ns + (async->running_calls > 0 ? BATCH_GATHER_NS : BATCH_GATHER_FREE_NS);
     /* Nothing comes into one that is not the last. */
     return batch->is_wanted || batch->next || atomic_load_explicit(&batch->phase, memory_order_relaxed) != BATCH_OPEN ||
-           async_clock_ns() >= *until_ns;
+           job_clock_ns() >= *until_ns;
 }
 
 static struct batch *batch_take(struct async *async)
@@ -142,7 +135,6 @@ static struct batch *batch_take(struct async *async)
 static int batch_run(struct batch *batch)
 {
     struct grain_pool *pool = batch->async->pool;
-    const struct grain_backend *backend = pool->core.backend;
     struct job *job = &batch->job;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_TERMINATED)
         return -ECANCELED;
@@ -151,19 +143,7 @@ static int batch_run(struct batch *batch)
         job->chunk = 1;
         job->schedule = pool->core.default_schedule;
     }
-    if (job->count == 0)
-        return 0;
-    int status;
-    if (backend->run) {
-        status = backend->run(&pool->core, job);
-    } else {
-        void *ticket;
-        status = backend->submit(&pool->core, job, &ticket);
-        status = status ? status : backend->wait(&pool->core, job, ticket);
-    }
-    atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
-    atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
-    return status;
+    return job->count > 0 ? pool_dispatch(pool, job) : 0;
 }
 
 /* A map's results are there, and somebody may have to be told of calls. */

@@ -160,8 +160,7 @@ bool future_settle(struct grain_future *future);
 /* The same if its call has ended, and nobody else is about it. */
 bool future_settle_early(struct grain_future *future);
 
-/* Nanoseconds of CLOCK_MONOTONIC; waits for a condition until then, with async.lock held. */
-uint64_t async_clock_ns(void);
+/* Waits for a condition until a time of job_clock_ns(), with async.lock held. */
 void async_wait_until(pthread_cond_t *cond, struct async *async, uint64_t until_ns);
 
 /* Starts a thread of the pool. 0 or -errno. */

@@ -108,6 +108,15 @@ static int job_dispatch(struct grain_pool *pool, struct job *job)
     return status ? status : backend->wait(&pool->core, job, ticket);
 }
 
+int pool_dispatch(struct grain_pool *pool, struct job *job)
+{
+    int status = job_dispatch(pool, job);
+    atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
+    if (job->steals)
+        atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
+    return status;
+}
+
 static void report_fill(struct grain_report *report, const struct job *job)
 {
     if (!report)
@@ -134,11 +143,8 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
             memset(job->codes, 0, job->count * sizeof *job->codes);
         }
         if (job->count > 0)
-            status = job_dispatch(pool, job);
+            status = pool_dispatch(pool, job);
         report_fill(report, job);
-        atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
-        if (job->steals)
-            atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
         if (status == 0 && job->outcome.failed)
             status = GRAIN_TASK_FAILED;
     }

@@ -97,7 +97,7 @@ static void deliver(struct async *async, struct grain_future *future)
 static void delivery_sleep(struct async *async, bool may_come)
 {
     if (may_come)
-        async_wait_until(&async->deliveries, async, async_clock_ns() + LOOK_NS);
+        async_wait_until(&async->deliveries, async, job_clock_ns() + LOOK_NS);
     else
         pthread_cond_wait(&async->deliveries, &async->lock);
 }

@@ -157,7 +157,7 @@ static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int c
 
 #define LATE_TEXT 128
 
-static uint64_t clock_ns(void)
+uint64_t job_clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -170,7 +170,7 @@ static void limit_begin(struct grain_context *ctx, uint64_t limit_ns)
 {
     if (limit_ns == 0)
         return;
-    uint64_t now = clock_ns();
+    uint64_t now = job_clock_ns();
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&ctx->deadline_ns, limit_ns < UINT64_MAX - now ? now + limit_ns : UINT64_MAX, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -184,7 +184,7 @@ static bool limit_end(struct grain_context *ctx, uint64_t limit_ns, char text[LA
     uint64_t deadline = ctx->deadline_ns;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&ctx->deadline_ns, 0, __ATOMIC_RELAXED);
-    uint64_t now = clock_ns();
+    uint64_t now = job_clock_ns();
     if (now <= deadline)
         return false;
     snprintf(text, LATE_TEXT, "the task took %.3f ms; its limit is %.3f ms", (double)(now - deadline + limit_ns) * 1e-6,

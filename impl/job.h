@@ -161,6 +161,9 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
 /* Adds what one share has to tell to the whole. */
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from);
 
+/* Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t job_clock_ns(void);
+
 /* Marks the calling thread as a worker of pool until job_leave(); returns what it was before. */
 const void *job_enter(const void *pool);
 void job_leave(const void *outer);

@@ -52,6 +52,9 @@ void pool_leave(struct grain_pool *pool);
 int pool_look(const struct grain_pool *pool);
 int pool_phase(const struct grain_pool *pool);
 
+/* Has the backend run a prepared job to its end, and counts its hand-overs. As the hook `run`. */
+int pool_dispatch(struct grain_pool *pool, struct job *job);
+
 /* grain_alloc and grain_release for the pool's own use, also when it is closed, and not zeroed. 0 or -ENOMEM. */
 int pool_memory_get(struct grain_pool *pool, size_t size, void **memory);
 void pool_memory_put(struct grain_pool *pool, void *memory);

@@ -115,13 +115,6 @@ static enum life life_of(struct grain_process *process)
     return life;
 }
 
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 /* Waits for the end, at most until_ns, or for a while only; the caller looks again. */
 static void end_await(const struct grain_process *process, uint64_t left_ns)
 {
@@ -137,9 +130,9 @@ int grain_process_join(struct grain_process *process, uint64_t timeout_ns)
 {
     if (!process)
         return -EINVAL;
-    uint64_t now = clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    uint64_t now = job_clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     enum life life;
-    while ((life = life_of(process)) == LIFE_RUNS && (now = clock_ns()) < until)
+    while ((life = life_of(process)) == LIFE_RUNS && (now = job_clock_ns()) < until)
         end_await(process, until - now);
     return life == LIFE_RUNS ? -ETIMEDOUT : life == LIFE_LOST ? -ECHILD : 0;
 }

@@ -86,6 +86,16 @@ static void make_room(void)
     nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 }
 
+/* Threads finish every job, be it by dropping its tasks; processes may be killed instead. */
+int team_wait_is_vain(struct team_front *front)
+{
+    struct team *team = front->team;
+    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_seq_cst);
+    if (phase == TEAM_BROKEN)
+        return -ENOTRECOVERABLE;
+    return team->is_shared && phase == TEAM_STOP ? -ECANCELED : 0;
+}
+
 /* The lowest free descriptor: the one that was used last is the one whose lines are where they are needed. acquire:
  * pairs with team_job_return. */
 struct team_job *team_job_take(struct team_front *front)

@@ -44,16 +44,6 @@ static bool caller_spin(struct team *team, struct team_job *job, uint32_t done, 
     return true;
 }
 
-/* Threads finish every job, be it by dropping its tasks; processes may be killed instead. */
-int team_wait_is_vain(struct team_front *front)
-{
-    struct team *team = front->team;
-    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_seq_cst);
-    if (phase == TEAM_BROKEN)
-        return -ENOTRECOVERABLE;
-    return team->is_shared && phase == TEAM_STOP ? -ECANCELED : 0;
-}
-
 static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t done)
 {
     struct team *team = front->team;
