@@ -96,6 +96,15 @@ int team_wait_is_vain(struct team_front *front)
     return team->is_shared && phase == TEAM_STOP ? -ECANCELED : 0;
 }
 
+/* Workers drop tasks when the team stops, and those that are left when it breaks. relaxed: the job has ended. */
+int team_job_status(struct team_front *front, struct team_job *job)
+{
+    if (!atomic_load_explicit(&job->dropped, memory_order_relaxed))
+        return 0;
+    int status = team_wait_is_vain(front);
+    return status ? status : -ECANCELED;
+}
+
 /* The lowest free descriptor: the one that was used last is the one whose lines are where they are needed. acquire:
  * pairs with team_job_return. */
 struct team_job *team_job_take(struct team_front *front)

@@ -38,6 +38,9 @@ int team_note_cpu(struct team *team);
  * -ENOTRECOVERABLE. */
 int team_wait_is_vain(struct team_front *front);
 
+/* What has become of a job that has ended: 0, or why tasks of it were dropped: -ECANCELED, -ENOTRECOVERABLE. */
+int team_job_status(struct team_front *front, struct team_job *job);
+
 /* Waits until the job's `finished` says done in this generation; spinning first where `streams` running workers leave
  * a CPU for the caller. 0 or as team_wait_is_vain(). */
 int team_await(struct team_front *front, struct team_job *job, int streams);

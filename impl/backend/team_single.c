@@ -119,7 +119,7 @@ int team_wait_single(struct team_front *front, struct team_job *job)
         job->job.outcome.first = outcome->first;
     job->job.handovers = 1;
     job->job.steals = 0;
-    return atomic_load_explicit(&job->dropped, memory_order_relaxed) ? -ECANCELED : 0;
+    return team_job_status(front, job);
 }
 
 /* ------------------------------------------------------------------------------------- the worker */

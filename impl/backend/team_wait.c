@@ -91,5 +91,5 @@ int team_wait(struct team_front *front, struct team_job *job)
         job->job.handovers += part->handovers;
         job->job.steals += part->steals;
     }
-    return atomic_load_explicit(&job->dropped, memory_order_relaxed) ? -ECANCELED : 0;
+    return team_job_status(front, job);
 }

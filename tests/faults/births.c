@@ -19,6 +19,8 @@ static struct tally {
     _Atomic int births, ends;
     int dies_from; /* from the n-th on an initializer's process dies; 0: none does */
     int signo;     /* by that; 0: it exits with 0 */
+    int refuses;   /* the n-th initializer fails; 0: none does */
+    bool is_fatal; /* finalizers die */
 } * tally;
 
 static int be_born(void *argument, struct grain_context *ctx)
@@ -30,12 +32,14 @@ static int be_born(void *argument, struct grain_context *ctx)
         _exit(0);
     }
     *grain_context_state(ctx) = argument;
-    return 0;
+    return birth == tally->refuses;
 }
 
 static void end_well(void *argument, struct grain_context *ctx)
 {
     tally->ends += *grain_context_state(ctx) == argument;
+    if (tally->is_fatal)
+        kill(getpid(), SIGKILL);
 }
 
 static int open_born(struct grain_pool **pool, int workers, uint64_t max_tasks, int dies_from, int signo)
@@ -143,6 +147,38 @@ static void an_initializer_that_dies_is_bounded_at_open(void **state)
     }
 }
 
+static void a_replacement_that_refuses_does_not_hide_how_the_one_before_died(void **state)
+{
+    (void)state;
+    struct grain_pool *pool;
+    struct grain_report report = {0};
+    struct grain_call_options options = {.report = &report};
+    unsigned char byte = 1, out = 0;
+    pid_t pid;
+    assert_int_equal(open_born(&pool, 1, 0, 0, 0), 0);
+    tally->refuses = 2;
+    assert_int_equal(grain_apply(pool, tells_pid, NULL, 0, &pid, sizeof pid, NULL), 0);
+    assert_int_equal(grain_apply(pool, visit, &byte, 1, &out, 1, &options), GRAIN_TASK_FAILED);
+    assert_int_equal(tally->births, 3);
+    assert_int_equal(report.first.code, -EOWNERDEAD);
+    assert_int_equal(report.first.signo, SIGKILL);
+    assert_int_equal(report.first.pid, pid);
+    grain_pool_free(pool);
+}
+
+static void a_worker_that_dies_in_its_finalizer_at_close_is_not_replaced(void **state)
+{
+    (void)state;
+    struct grain_pool *pool;
+    assert_int_equal(open_born(&pool, 3, 0, 0, 0), 0);
+    tally->is_fatal = true;
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0);
+    grain_pool_free(pool);
+    assert_int_equal(tally->births, 3);
+    assert_int_equal(tally->ends, 3);
+}
+
 static void an_initializer_that_dies_is_bounded_in_replacements(void **state)
 {
     (void)state;
@@ -179,6 +215,8 @@ int main(void)
         cmocka_unit_test(the_replacement_of_a_killed_worker_is_initialized_again),
         cmocka_unit_test(deaths_between_planned_ends_lose_nothing),
         cmocka_unit_test(an_initializer_that_dies_is_bounded_at_open),
+        cmocka_unit_test(a_replacement_that_refuses_does_not_hide_how_the_one_before_died),
+        cmocka_unit_test(a_worker_that_dies_in_its_finalizer_at_close_is_not_replaced),
         cmocka_unit_test(an_initializer_that_dies_is_bounded_in_replacements),
         cmocka_unit_test(a_terminate_runs_no_finalizer),
     };
