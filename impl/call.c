@@ -111,7 +111,8 @@ static int job_dispatch(struct grain_pool *pool, struct job *job)
 int pool_dispatch(struct grain_pool *pool, struct job *job)
 {
     int status = job_dispatch(pool, job);
-    atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
+    if (job->handovers)
+        atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
     if (job->steals)
         atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
     return status;

@@ -243,6 +243,8 @@ int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
     memset(stats, 0, sizeof *stats);
     stats->workers = pool->core.workers;
     stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
+    if (pool->core.singles)
+        stats->handovers += __atomic_load_n(pool->core.singles, __ATOMIC_RELAXED);
     stats->steals = atomic_load_explicit(&pool->steals, memory_order_relaxed);
     pthread_mutex_lock(&pool->lock);
     if (!pool->joined) {

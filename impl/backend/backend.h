@@ -44,6 +44,7 @@ struct backend_pool {
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     const volatile uint64_t *call_bytes; /* as in grain_pool_stats, or NULL */
+    const volatile uint64_t *singles;    /* hand-overs that job->handovers leaves out: of single tasks; or NULL */
 };
 
 struct grain_backend {

@@ -99,6 +99,7 @@ static int fork_open(struct backend_pool *pool)
     pool->worker_pids = state->crew->pids;
     pool->replaced = &state->crew->replaced;
     pool->call_bytes = &state->bytes_most;
+    pool->singles = (const volatile uint64_t *)&state->front.singles;
     return 0;
 }
 

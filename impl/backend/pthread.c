@@ -139,6 +139,7 @@ static int pthread_open(struct backend_pool *pool)
         free(state->workers);
         return status;
     }
+    pool->singles = (const volatile uint64_t *)&state->front.singles;
     status = workers_start(state, pool->workers);
     if (status)
         pthread_close(pool);

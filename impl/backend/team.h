@@ -149,9 +149,12 @@ struct team {
 struct team_front {
     struct team *team;
     _Atomic uint64_t free_jobs; /* a bit a descriptor */
-    _Atomic uint16_t *pending;  /* a slot: tickets pushed into its ring whose jobs are not returned */
-    pthread_mutex_t lock;       /* serialises producers; guards the rings' tails, team.pushed, favourite */
-    int favourite;              /* the slot that got the last single task */
+    /* A descriptor: first slot << 16 | parts, as long as its tickets may lie in rings; 0: none. Written by who has taken
+     * the descriptor; relaxed: who chooses a slot takes it as a hint. */
+    _Atomic uint32_t places[TEAM_JOBS];
+    pthread_mutex_t lock;     /* serialises producers; guards the rings' tails, team.pushed, favourite, singles */
+    _Atomic uint64_t singles; /* single tasks handed over; relaxed, never by a locked instruction: a figure */
+    int favourite;            /* the slot that got the last single task */
     /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
     bool (*is_alive)(void *user);
     void *user;

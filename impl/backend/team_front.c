@@ -64,9 +64,6 @@ int team_front_init(struct team_front *front, struct team *team)
 {
     memset(front, 0, sizeof *front);
     front->team = team;
-    front->pending = calloc((size_t)team->workers, sizeof *front->pending);
-    if (!front->pending)
-        return -ENOMEM;
     pthread_mutex_init(&front->lock, NULL);
     atomic_store_explicit(&front->free_jobs, UINT64_MAX, memory_order_relaxed);
     return 0;
@@ -75,7 +72,6 @@ int team_front_init(struct team_front *front, struct team *team)
 void team_front_drop(struct team_front *front)
 {
     pthread_mutex_destroy(&front->lock);
-    free(front->pending);
 }
 
 /* ------------------------------------------------------------------------------------ descriptors */
@@ -132,9 +128,7 @@ void team_job_return(struct team_front *front, struct team_job *job)
      * it could mistake. */
     uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
     atomic_store_explicit(&job->generation, (generation + 1) & TICKET_GENERATION, memory_order_release);
-    for (uint32_t part = 0; part < job->parts; part++)
-        atomic_fetch_sub_explicit(&front->pending[(job->slot + part) % (uint32_t)front->team->workers], 1,
-                                  memory_order_relaxed);
+    atomic_store_explicit(&front->places[job - front->team->jobs], 0, memory_order_relaxed);
     atomic_fetch_or_explicit(&front->free_jobs, UINT64_C(1) << (job - front->team->jobs), memory_order_release);
 }
 
@@ -281,12 +275,27 @@ void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint
         make_room();
         pthread_mutex_lock(&front->lock);
     }
-    atomic_fetch_add_explicit(&front->pending[slot], 1, memory_order_relaxed);
 }
 
-uint16_t slot_pending(const struct team_front *front, int slot)
+void job_place(struct team_front *front, struct team_job *job, uint16_t slot)
 {
-    return atomic_load_explicit(&front->pending[slot], memory_order_relaxed);
+    job->slot = slot;
+    atomic_store_explicit(&front->places[job - front->team->jobs], (uint32_t)slot << 16 | job->parts,
+                          memory_order_relaxed);
+}
+
+/* Looks at the descriptors in use: mostly one, or a few. Counting a slot's tickets up and down instead would cost every
+ * call two locked instructions. */
+int slot_tickets(const struct team_front *front, int slot)
+{
+    int tickets = 0, workers = front->team->workers;
+    uint64_t in_use = ~atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
+    for (; in_use; in_use &= in_use - 1) {
+        uint32_t place = atomic_load_explicit(&front->places[__builtin_ctzll(in_use)], memory_order_relaxed);
+        int first = (int)(place >> 16), behind = slot >= first ? slot - first : slot - first + workers;
+        tickets += behind < (int)(place & UINT16_MAX);
+    }
+    return tickets;
 }
 
 void team_say_pushed(struct team *team)
@@ -333,7 +342,7 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
         int slot = (int)((job->slot + part) % count);
         /* relaxed: either we see BUSY, or busy_become sees the ticket: the fence above, and its own */
         bool is_busy = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY;
-        slot_wake(team, slot, is_busy || slot_pending(front, slot) > 1);
+        slot_wake(team, slot, is_busy || slot_tickets(front, slot) > 1);
     }
     team_feed(team);
 }
@@ -354,7 +363,7 @@ void team_submit(struct team_front *front, struct team_job *job, size_t loaded)
     job_reset(front->team, job, loaded);
     uint32_t held = parts_held(front->team, job);
     pthread_mutex_lock(&front->lock);
-    job->slot = slot_first(front, job);
+    job_place(front, job, slot_first(front, job));
     parts_push(front, job, 0, job->parts - held);
     pthread_mutex_unlock(&front->lock);
 }

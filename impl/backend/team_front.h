@@ -14,8 +14,11 @@ uint32_t team_job_generation(struct team_job *job);
 /* Puts a ticket into a slot's ring, waiting for room where it is full; cargo as in ring_push. */
 void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo);
 
-/* Tickets that were pushed into a slot's ring and whose jobs are not returned. */
-uint16_t slot_pending(const struct team_front *front, int slot);
+/* Where a job's tickets go, before the first is pushed: part k into the ring of slot + k. */
+void job_place(struct team_front *front, struct team_job *job, uint16_t slot);
+
+/* Jobs that are not returned and have a ticket for this slot. */
+int slot_tickets(const struct team_front *front, int slot);
 
 /* Tells idle workers that some ring has something, not only their own. Any process. */
 void team_say_pushed(struct team *team);

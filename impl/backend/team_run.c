@@ -214,10 +214,9 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
     INJECT(job_mine);
     if (atomic_load_explicit(&job->deaths, memory_order_acquire))
         orphans_run(worker, job, ticket);
-    /* seq_cst: pairs with caller_sleep: either it sees this, or we see that it sleeps */
-    atomic_store_explicit(&job->finished, state_make(generation, STATE_DONE), memory_order_seq_cst);
+    finished_say(job, state_make(generation, STATE_DONE));
     INJECT(job_finished);
-    if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
+    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed)) /* after the fence of finished_say() */
         wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
 }
 

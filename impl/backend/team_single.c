@@ -9,8 +9,8 @@
  * Who writes what, in which order:
  *   caller   job, small; then the cargo, then the cell (release)
  *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
- *            finished = done (seq_cst), then looks at is_awaited
- *   caller   is_awaited (seq_cst), then looks at finished: one of the two sees the other
+ *            finished = done (release), a seq_cst fence, then looks at is_awaited
+ *   caller   is_awaited, a seq_cst fence, then looks at finished: one of the two sees the other
  *
  * What a kill leaves, and what the replacement does (single_settle):
  *   before the swap in the ring       the ticket is there; anybody takes it
@@ -31,7 +31,7 @@
 /* Whether a single task given to this slot begins at once, as far as the caller knows. */
 static bool is_free(const struct team_front *front, int slot)
 {
-    return slot_pending(front, slot) == 0 &&
+    return slot_tickets(front, slot) == 0 &&
            atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY;
 }
 
@@ -92,9 +92,11 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     cargo_fill(cargo, team, &job->job);
     team_note_cpu(team);
     pthread_mutex_lock(&front->lock);
+    atomic_store_explicit(&front->singles, atomic_load_explicit(&front->singles, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     int slot = slot_choose(front);
     bool is_occupied = !is_free(front, slot);
-    job->slot = (uint16_t)slot;
+    job_place(front, job, (uint16_t)slot);
     front->favourite = slot;
     ticket_push(front, slot, ticket, cargo);
     if (is_occupied)
@@ -117,24 +119,24 @@ int team_wait_single(struct team_front *front, struct team_job *job)
     job->job.outcome.failed = outcome->failed;
     if (outcome->failed)
         job->job.outcome.first = outcome->first;
-    job->job.handovers = 1;
+    job->job.handovers = 0; /* counted in front->singles */
     job->job.steals = 0;
     return team_job_status(front, job);
 }
 
 /* ------------------------------------------------------------------------------------- the worker */
 
-/* seq_cst on both: pairs with caller_sleep. */
+/* After a fence: of finished_say(), or a replacement's own. */
 static void waiter_wake(const struct worker *worker, struct team_job *job)
 {
-    if (atomic_load_explicit(&job->is_awaited, memory_order_seq_cst))
+    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
         wait_wake(&job->finished, 1, worker->team->is_shared);
 }
 
 static void single_finish(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t done = state_make(ticket_generation(ticket), STATE_DONE);
-    atomic_store_explicit(&job->finished, done, memory_order_seq_cst);
+    finished_say(job, done);
     INJECT(single_finished);
     waiter_wake(worker, job);
 }
@@ -182,6 +184,7 @@ void single_settle(struct worker *worker, uint64_t ticket)
     if (!ticket_is_current(worker->team, ticket))
         return;
     if (is_done) { /* `finished` is not stored again: the descriptor may be the next job's by now */
+        atomic_thread_fence(memory_order_seq_cst);
         waiter_wake(worker, job);
         return;
     }

@@ -49,8 +49,9 @@ static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t
     struct team *team = front->team;
     bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
     int status = 0;
-    /* seq_cst: pairs with job_complete: either it sees this, or we see that it is done */
-    atomic_store_explicit(&job->is_awaited, 1, memory_order_seq_cst);
+    /* The fence pairs with the one of finished_say(): either the worker sees this, or we see that it is done. */
+    atomic_store_explicit(&job->is_awaited, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
     for (;;) {
         uint32_t state = atomic_load_explicit(&job->finished, memory_order_seq_cst);
         if (state == done)

@@ -56,7 +56,6 @@ struct model_worker {
 struct model_world {
     struct model_worker workers[MODEL_WORKERS];
     struct team_front front;
-    _Atomic uint16_t pending[MODEL_WORKERS]; /* the front's */
     struct team_job *job;
     int kills, jobs_left, steals;
     bool is_collected; /* the caller has taken back the job that is finished */

@@ -308,8 +308,6 @@ void model_begin(const struct model_scenario *chosen)
     model_state_begin(workers);
     model_team->max_chunks = chosen->max_chunks;
     team_front_init(&world.front, model_team);
-    free(world.front.pending);
-    world.front.pending = world.pending;
     world.jobs_left = chosen->jobs;
     job_submit();
     if (!chosen->is_open)
