@@ -220,16 +220,27 @@ static bool borrow_items(struct subject *subject)
     return subject->items != NULL;
 }
 
+static int no_memory(struct subject *subject, const char *what, size_t size)
+{
+    snprintf(subject->problem, sizeof subject->problem,
+             "no memory for %zu %s of %zu bytes: fewer rows, or smaller ones", subject->tasks, what, size);
+    return -ENOMEM;
+}
+
 static int data_make(struct subject *subject)
 {
     subject->item_size = kernel_item_size(subject->kernel, &subject->params);
     int status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
+    if (status == -ENOMEM)
+        return no_memory(subject, "results", subject->kernel->result_size);
     if (status)
         return status;
     subject->has_own_items = !borrow_items(subject);
     if (!subject->has_own_items)
         return 0;
     status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
+    if (status == -ENOMEM)
+        return no_memory(subject, "items", subject->item_size);
     return status ? status : items_fill(subject);
 }
 

@@ -10,11 +10,11 @@
 
 #include "kernels/kernel.h"
 
-#define START_S         0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
-#define VALUE_S         15e-9  /* to make and check one row of data, a process */
-#define ITERATION_S     1.3e-9 /* one step of compute's chain */
-#define BYTE_S          0.1e-9 /* read from memory */
-#define BYTE_MADE_S     0.6e-9 /* made and checked, a process */
+#define START_S         0.030   /* a grain-bench process: load, topology, pool, warm-up, checks */
+#define VALUE_S         15e-9   /* to make and check one row of data, a process */
+#define ITERATION_S     1.3e-9  /* one step of compute's chain */
+#define BYTE_S          0.05e-9 /* read from memory */
+#define BYTE_MADE_S     3e-9    /* made and checked for the cell and its partners, a process */
 #define WARMED_ROW_S    1e-6
 #define ROW_S           5e-9
 #define FORK_S          200e-6 /* fork, exit, wait */

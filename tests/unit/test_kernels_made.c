@@ -168,7 +168,7 @@ static void test_imbalance_distribution(void **state)
     double sum = 0, squares = 0, halves[2] = {0};
     size_t below = 0;
     for (size_t i = 0; i < COUNT; i++) {
-        double length = (double)items[i].iterations, expected = -log(1 - (i + 0.5) / COUNT) * mean;
+        double length = (double)items[i].iterations, expected = -log(1 - ((double)i + 0.5) / COUNT) * mean;
         assert_true(fabs(length - expected) < 1 + 1e-6 * expected);
         sum += length;
         squares += length * length;

@@ -83,8 +83,9 @@ static void test_variants(void **state)
             continue;
         }
         uint64_t random = 20 + i;
-        for (int32_t columns = 1; columns <= 40; columns++)
-            for (size_t b = 0; b < sizeof bounds / sizeof *bounds; b++) {
+        for (int32_t columns = 1; columns <= 40; columns++) {
+            size_t step = columns <= 9 ? 1 : 3; /* the first widths have code of their own */
+            for (size_t b = (size_t)columns % step; b < sizeof bounds / sizeof *bounds; b += step) {
                 if (bounds[b].minimum > bounds[b].maximum)
                     continue; /* not theirs: see howmany_loop() */
                 for (size_t count = 0; count <= 40; count++)
@@ -92,6 +93,7 @@ static void test_variants(void **state)
                 for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
                     check_matrix(variant, counts[c], columns, bounds[b], &random);
             }
+        }
         check_matrix(variant, 3, 4096, bounds[0], &random);
     }
 }
