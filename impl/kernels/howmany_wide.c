@@ -210,7 +210,8 @@ AVX512 static size_t groups_count(const int32_t *row, int32_t *restrict result, 
 AVX512 static void rows_avx512(const int32_t *row, int32_t *restrict result, size_t count, int32_t columns,
                                uint32_t low, uint32_t span)
 {
-    size_t done = columns <= 8 ? groups_count(row, result, count, columns, low, span) : 0;
+    bool is_worth_it = columns <= 8 && count >= STRIP_GROUPS * GROUP_ROWS; /* splits are made anew for every call */
+    size_t done = is_worth_it ? groups_count(row, result, count, columns, low, span) : 0;
     rows_avx2(row + done * (size_t)columns, result + done, count - done, columns, low, span);
 }
 #endif
