@@ -42,7 +42,7 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What to measure:", 1},
     {"profile", KEY_PROFILE, "NAME", 0,
      "quick (seconds), core (a minute), growth, default (minutes) or full (as long as it takes)", 1},
-    {"kernels", KEY_KERNELS, "LIST", 0, "Only these kernels: howmany, empty, compute:N, outlier:N", 1},
+    {"kernels", KEY_KERNELS, "LIST", 0, "Only these kernels (see grain list); their N may be left out", 1},
     {"backends", KEY_BACKENDS, "LIST", 0,
      "Only these: fork, fork-pipe, pthread, openmp, openmp-as-shipped, null, floor, cpython", 1},
     {"calls", KEY_CALLS, "LIST", 0,

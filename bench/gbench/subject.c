@@ -54,22 +54,16 @@ static const char *backend_name(const struct subject *subject)
 
 static const char *kernel_problem(struct subject *subject)
 {
-    const char *number = strchr(subject->cell.kernel, ':');
     subject->kernel = kernel_find(subject->cell.kernel);
     if (!subject->kernel)
         return "there is no such kernel (see grain list)";
-    if (subject->kernel->parameter && !number)
-        return "this kernel needs its number, as in compute:1000";
-    if (!subject->kernel->parameter && number)
-        return "this kernel takes no number";
     const struct settings *settings = subject->settings;
     subject->params = (struct kernel_params){
         .columns = settings->columns,
         .minimum = settings->minimum,
         .maximum = settings->maximum,
-        .iterations = number ? strtoull(number + 1, NULL, 10) : 0,
     };
-    return NULL;
+    return kernel_configure(subject->kernel, subject->cell.kernel, &subject->params);
 }
 
 static const char *kind_problem(struct subject *subject)
@@ -100,6 +94,8 @@ static const char *rows_problem(const struct subject *subject)
         return cell->rows != 0 ? "open and fork run no tasks: rows:0" : NULL;
     if (cell->rows == 0)
         return "rows:0 leaves nothing to do";
+    if (cell->rows > PTRDIFF_MAX / kernel_item_size(subject->kernel, &subject->params))
+        return "so many rows of so many bytes are more than there can be: fewer rows, or smaller ones";
     if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS && cell->rows != settings->input.rows)
         return "the rows are not as many as the input file has";
     return NULL;
@@ -224,16 +220,27 @@ static bool borrow_items(struct subject *subject)
     return subject->items != NULL;
 }
 
+static int no_memory(struct subject *subject, const char *what, size_t size)
+{
+    snprintf(subject->problem, sizeof subject->problem,
+             "no memory for %zu %s of %zu bytes: fewer rows, or smaller ones", subject->tasks, what, size);
+    return -ENOMEM;
+}
+
 static int data_make(struct subject *subject)
 {
     subject->item_size = kernel_item_size(subject->kernel, &subject->params);
     int status = memory_get(subject, subject->tasks, subject->kernel->result_size, &subject->results);
+    if (status == -ENOMEM)
+        return no_memory(subject, "results", subject->kernel->result_size);
     if (status)
         return status;
     subject->has_own_items = !borrow_items(subject);
     if (!subject->has_own_items)
         return 0;
     status = memory_get(subject, subject->tasks, subject->item_size, &subject->items);
+    if (status == -ENOMEM)
+        return no_memory(subject, "items", subject->item_size);
     return status ? status : items_fill(subject);
 }
 

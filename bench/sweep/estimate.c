@@ -10,9 +10,11 @@
 
 #include "kernels/kernel.h"
 
-#define START_S         0.030  /* a grain-bench process: load, topology, pool, warm-up, checks */
-#define VALUE_S         15e-9  /* to make and check one row of data, a process */
-#define ITERATION_S     1.3e-9 /* one step of compute's chain */
+#define START_S         0.030   /* a grain-bench process: load, topology, pool, warm-up, checks */
+#define VALUE_S         15e-9   /* to make and check one row of data, a process */
+#define ITERATION_S     1.3e-9  /* one step of compute's chain */
+#define BYTE_S          0.05e-9 /* read from memory */
+#define BYTE_MADE_S     3e-9    /* made and checked for the cell and its partners, a process */
 #define WARMED_ROW_S    1e-6
 #define ROW_S           5e-9
 #define FORK_S          200e-6 /* fork, exit, wait */
@@ -75,10 +77,18 @@ static double row_cost(const struct cell *cell)
     const char *number = strchr(cell->kernel, ':');
     if (kernel == NULL || number == NULL)
         return ROW_S;
-    double mean = 1;
-    if (kernel->longest != NULL && cell->rows > 0) /* outlier: the longest task is 200 short ones */
-        mean = 200 / kernel->longest(cell->rows) / (double)cell->rows;
-    return mean * ITERATION_S * strtod(number + 1, NULL);
+    double mean = kernel->mean != NULL && cell->rows > 0 ? kernel->mean(cell->rows) : 1;
+    return mean * (kernel->items == KERNEL_ITEMS_BLOCKS ? BYTE_S : ITERATION_S) * strtod(number + 1, NULL);
+}
+
+/* Seconds a process takes to make and check one row. */
+static double value_cost(const struct cell *cell)
+{
+    const struct kernel *kernel = kernel_find(cell->kernel);
+    struct kernel_params params = {.columns = 1};
+    if (kernel == NULL || kernel->items != KERNEL_ITEMS_BLOCKS || kernel_configure(kernel, cell->kernel, &params))
+        return VALUE_S;
+    return BYTE_MADE_S * (double)params.block_bytes;
 }
 
 double estimate_call(const struct plan_cell *planned, int cpus)
@@ -125,7 +135,7 @@ double estimate_process(const struct plan_cell *planned, double min_time_s, int 
             calls += repetition(estimate_call(&partner, cpus), min_time_s);
     }
     bool is_warmed = row_cost(cell) < WARMED_ROW_S;
-    return START_S + (double)cell->rows * VALUE_S + (planned->repetitions + (is_warmed ? 1 : 0)) * calls;
+    return START_S + (double)cell->rows * value_cost(cell) + (planned->repetitions + (is_warmed ? 1 : 0)) * calls;
 }
 
 bool estimate_is_long(const struct plan_cell *planned, double min_time_s, int cpus)

@@ -279,11 +279,13 @@ static int expand_backends(const struct grid *grid, struct cell *cell)
 }
 
 /* Which numbers of rows: the kernels that read the data set follow --rows and the input file. */
-static const char *rows_of(const struct grid *grid, bool reads_data)
+static const char *rows_of(const struct grid *grid, bool reads_data, const struct plan_usual *usual)
 {
     const char *row = grid->row->rows, *asked = grid->options->rows;
+    if (row == NULL && asked == NULL)
+        return usual != NULL ? usual->rows : "N";
     if (row == NULL)
-        return asked != NULL ? asked : "N";
+        return asked;
     return reads_data && asked != NULL && strcmp(row, "0") != 0 ? asked : row;
 }
 
@@ -297,9 +299,11 @@ int grid_expand(const struct grid *grid)
         struct list rows;
         if (!grid_chooses_kernel(grid->options->kernels, kernel))
             continue;
-        snprintf(cell.kernel, sizeof cell.kernel, "%.31s", kernel);
+        const struct plan_usual *usual = plan_usual_find(kernel);
+        bool lacks_number = usual != NULL && strchr(kernel, ':') == NULL;
+        snprintf(cell.kernel, sizeof cell.kernel, "%.31s", lacks_number ? usual->kernel : kernel);
         bool reads_data = kernel_find(kernel)->items == KERNEL_ITEMS_ROWS;
-        status = numbers(grid, "rows", rows_of(grid, reads_data), &rows);
+        status = numbers(grid, "rows", rows_of(grid, reads_data, usual), &rows);
         for (size_t i = 0; i < rows.count && status == 0; i++) {
             if (rows.values[i] < 1 && (grid->row->rows == NULL || strcmp(grid->row->rows, "0") != 0)) {
                 snprintf(grid->problem, PLAN_PROBLEM_MAX, "--rows: at least 1");

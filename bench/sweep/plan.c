@@ -63,6 +63,14 @@ static bool is_kernel(const char *word)
     return kernel_find(word) != NULL;
 }
 
+/* What is wrong with a kernel's number, which may be left out; NULL: nothing. */
+static const char *number_problem(const char *word)
+{
+    struct kernel_params params;
+    bool is_left_out = strchr(word, ':') == NULL && plan_usual_find(word) != NULL;
+    return is_left_out ? NULL : kernel_configure(kernel_find(word), word, &params);
+}
+
 /* Whether some cell has this word in the field that the list chooses by. */
 static bool occurs(const struct plan *plan, char field, const char *word)
 {
@@ -93,6 +101,11 @@ static int check_words(const struct plan *plan, const struct plan_options *optio
         while (text != NULL && list_next(&text, word)) {
             if (!lists[i].is(word)) {
                 snprintf(problem, PLAN_PROBLEM_MAX, "--%s: there is no `%s` (see grain list)", lists[i].option, word);
+                return -EINVAL;
+            }
+            const char *wrong = lists[i].field == 'k' ? number_problem(word) : NULL;
+            if (wrong != NULL) {
+                snprintf(problem, PLAN_PROBLEM_MAX, "--kernels: `%s': %s", word, wrong);
                 return -EINVAL;
             }
             if (!occurs(plan, lists[i].field, word) && strcmp(word, "serial") != 0 && strcmp(word, "callback") != 0)

@@ -68,6 +68,15 @@ struct plan {
     int rounds;
 };
 
+/* What a kernel with a number is measured with where neither a profile nor the command line says it. */
+struct plan_usual {
+    const char *kernel; /* with its number */
+    const char *rows;
+};
+
+/* That of a kernel, whose name may have a number or not; NULL: it has none, and reads the data set. */
+const struct plan_usual *plan_usual_find(const char *kernel);
+
 /* The index-th profile, NULL past the last; the one with that name, or NULL. */
 const struct plan_profile *plan_profile_at(size_t index);
 const struct plan_profile *plan_profile_find(const char *name);

@@ -53,7 +53,22 @@ static const struct plan_row default_rows[] = {
     {.backends = "cpython", .chunks = "python"},
 };
 
+/* memory: 64 MB in blocks of 4 KB, more than any L2 holds. */
+#define MEMORY      "memory:4096"
+#define MEMORY_ROWS "16384"
+
+/* imbalance: 2000 tasks of about 50 us in the mean. */
+#define IMBALANCE "imbalance:40000"
+#define SORTED    "imbalance-sorted:40000"
+
 static const struct plan_row full_rows[] = {
+    {.kernels = MEMORY, .schedules = "dynamic,steal,static", .chunks = "1,16,python", .rows = MEMORY_ROWS},
+    {.kernels = MEMORY, .calls = "map_chunks", .chunks = "python", .rows = MEMORY_ROWS},
+    {.kernels = MEMORY, .backends = "floor", .calls = "peak", .workers = "up-to-P", .rows = MEMORY_ROWS},
+    {.kernels = IMBALANCE "," SORTED,
+     .schedules = "dynamic,steal,static,guided,taskloop",
+     .chunks = "1,16,python",
+     .rows = "2000"},
     {.schedules = "dynamic,steal,static,guided,taskloop", .chunks = "2^0..2^17,python,auto"},
     {.calls = "map_chunks", .chunks = "2^0..2^17,python"},
     {.calls = "apply", .tasks = 10000},
@@ -163,6 +178,19 @@ static const struct plan_row calls_rows[] = {
     {.backends = "cpython", .calls = "spawn", .tasks = 10},
     {.backends = "cpython", .calls = "open", .rows = "0"},
 };
+
+static const struct plan_usual usuals[] = {
+    {COMPUTE, "2500"}, {OUTLIER, "200"}, {MEMORY, MEMORY_ROWS}, {IMBALANCE, "2000"}, {SORTED, "2000"},
+};
+
+const struct plan_usual *plan_usual_find(const char *kernel)
+{
+    size_t length = strcspn(kernel, ":");
+    for (size_t i = 0; i < sizeof usuals / sizeof *usuals; i++)
+        if (strcspn(usuals[i].kernel, ":") == length && memcmp(usuals[i].kernel, kernel, length) == 0)
+            return &usuals[i];
+    return NULL;
+}
 
 static const struct plan_profile profiles[] = {
     {.name = "default",

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * howmany: how many values of a row lie in [minimum, maximum]; the tutorial's howmany_within_range. The
- * task counts one row, the loop and the chunk count many with the row's count inlined. The oracle counts
- * the values outside instead, with two comparisons in 64 bits.
+ * task counts one row, the loop and the chunk count many: many values at a time where the CPU can
+ * (howmany_wide.c), else by the plain loop here, with the row's count inlined. The oracle counts the values
+ * outside instead, with two comparisons in 64 bits.
  */
 #include <string.h>
 
 #include "builtin.h"
+#include "howmany.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -46,17 +48,13 @@ static int howmany_star(const void *const args[], void *result, struct grain_con
 }
 
 /* With a constant number of columns gcc unrolls the row, and a row costs no loop of its own. */
-static void howmany_loop(const void *items, void *results, size_t count, const struct kernel_params *params)
+void howmany_plain(const int32_t *row, int32_t *restrict result, size_t count, int32_t columns, uint32_t low,
+                   uint32_t span)
 {
-    uint32_t low = (uint32_t)params->minimum, span = (uint32_t)params->maximum - low;
-    if (params->maximum < params->minimum) {
-        memset(results, 0, count * sizeof(int32_t));
-        return;
-    }
-    switch (params->columns) {
+    switch (columns) {
 #define ROWS_OF(n)                                                                                                     \
     case n:                                                                                                            \
-        rows_count(items, results, count, n, low, span);                                                               \
+        rows_count(row, result, count, n, low, span);                                                                  \
         break
         ROWS_OF(1);
         ROWS_OF(2);
@@ -68,8 +66,17 @@ static void howmany_loop(const void *items, void *results, size_t count, const s
         ROWS_OF(8);
 #undef ROWS_OF
     default:
-        rows_count(items, results, count, params->columns, low, span);
+        rows_count(row, result, count, columns, low, span);
     }
+}
+
+static void howmany_loop(const void *items, void *results, size_t count, const struct kernel_params *params)
+{
+    uint32_t low = (uint32_t)params->minimum, span = (uint32_t)params->maximum - low;
+    if (params->maximum < params->minimum)
+        memset(results, 0, count * sizeof(int32_t));
+    else
+        howmany_count(items, results, count, params->columns, low, span);
 }
 
 static int howmany_chunk(const void *items, void *results, size_t count, struct grain_context *ctx)

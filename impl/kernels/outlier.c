@@ -70,16 +70,28 @@ static size_t outlier_check(const void *items, const void *results, size_t count
     return count;
 }
 
-static double outlier_longest(size_t count)
+/* In short tasks. */
+static double outlier_work(size_t count)
 {
     size_t longs = (count + EVERY - 1) / EVERY;
-    return count > 0 ? (double)FACTOR / (double)(count + (FACTOR - 1) * longs) : 0;
+    return (double)(count + (FACTOR - 1) * longs);
+}
+
+static double outlier_mean(size_t count)
+{
+    return count > 0 ? outlier_work(count) / (double)count : 0;
+}
+
+static double outlier_longest(size_t count)
+{
+    return count > 0 ? FACTOR / outlier_work(count) : 0;
 }
 
 const struct kernel kernel_outlier = {
     .name = "outlier",
     .summary = "chains as in compute, the first of every 200 tasks 200 times as long as the others",
     .parameter = "iterations",
+    .limits = {.most = UINT64_MAX / FACTOR, .otherwise = "outlier:N: a task 200 times as long as N has no end"},
     .items = KERNEL_ITEMS_SEEDS,
     .result_size = sizeof(uint64_t),
     .task = outlier_task,
@@ -88,5 +100,6 @@ const struct kernel kernel_outlier = {
     .loop = outlier_loop,
     .check = outlier_check,
     .fill = outlier_fill,
+    .mean = outlier_mean,
     .longest = outlier_longest,
 };

@@ -50,6 +50,7 @@ measure() { # CELL [FLAG...]
   need_python
   local backend cell
   for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP outlier:5/serial/$MAP empty/serial/$MAP \
+    memory:256/serial/$MAP memory:128/floor/peak/-/chunk:0/workers:2/$ROWS imbalance:9/serial/$MAP imbalance-sorted:9/serial/$MAP \
     "howmany/floor/peak/-/chunk:0/workers:2/$ROWS" "compute:50/floor/peak/-/chunk:0/workers:64/rows:1999/data:copy/start:warm" \
     "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" "howmany/floor/futex/-/chunk:0/workers:2/$ROWS" \
     "howmany/floor/pipe/-/chunk:0/workers:2/$ROWS" "empty/floor/pipe/-/chunk:0/workers:2/$ROWS" howmany/floor/fork/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
@@ -113,7 +114,7 @@ PY
 @test "other kernels have every call too" {
   need_python
   local kernel
-  for kernel in compute:50 outlier:5 empty; do
+  for kernel in compute:50 outlier:5 memory:64 empty; do
     # shellcheck disable=SC2086
     measure_all "$BENCH" $kernel/fork "workers:2/$ROWS" starmap $ASYNC
     [ "$(runs "$JSON" True "'error_occurred' in r" | sort | uniq -c | xargs)" = "9 False" ]

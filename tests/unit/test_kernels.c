@@ -13,45 +13,7 @@
 
 #include <cmocka.h>
 
-#include "job.h"
-#include "kernels/kernel.h"
-
-enum form { BY_TASK, BY_CHUNK, BY_STAR, BY_LOOP, FORMS };
-
-/* Runs a kernel over count items in one of its forms, as a backend does. */
-static void run(const struct kernel *kernel, enum form form, const void *items, void *results, size_t count,
-                const struct kernel_params *params)
-{
-    if (form == BY_LOOP) {
-        kernel->loop(items, results, count, params);
-        return;
-    }
-    static const enum job_form forms[] = {[BY_TASK] = JOB_TASK, [BY_CHUNK] = JOB_CHUNK, [BY_STAR] = JOB_STAR};
-    size_t item_size = kernel_item_size(kernel, params);
-    const struct grain_column columns[] = {{items, item_size, item_size},
-                                           {&params->minimum, sizeof params->minimum, 0},
-                                           {&params->maximum, sizeof params->maximum, 0}};
-    struct job job = {
-        .form = forms[form],
-        .star_task = kernel->star,
-        .columns = columns,
-        .column_count = sizeof columns / sizeof *columns,
-        .task = kernel->task,
-        .chunk_task = kernel->chunk,
-        .items = items,
-        .results = results,
-        .count = count,
-        .item_size = item_size,
-        .result_size = kernel->result_size,
-        .params = params,
-        .params_size = sizeof *params,
-    };
-    struct grain_context ctx = {.outcome = &job.outcome};
-    size_t half = count / 2; /* two runs: a range need not begin at 0 */
-    job_run(&job, 0, half, &ctx);
-    job_run(&job, half, count, &ctx);
-    assert_int_equal(job.outcome.failed, 0);
-}
+#include "kernel_forms.h"
 
 static void test_table(void **state)
 {
@@ -65,9 +27,12 @@ static void test_table(void **state)
         {"howmany", KERNEL_ITEMS_ROWS, 20, 4, NULL},
         {"compute", KERNEL_ITEMS_SEEDS, 8, 8, "iterations"},
         {"outlier", KERNEL_ITEMS_SEEDS, 8, 8, "iterations"},
+        {"memory", KERNEL_ITEMS_BLOCKS, 4096, 8, "bytes a task, a multiple of 64"},
+        {"imbalance", KERNEL_ITEMS_LENGTHS, 16, 8, "iterations of the mean task"},
+        {"imbalance-sorted", KERNEL_ITEMS_LENGTHS, 16, 8, "iterations of the mean task"},
         {"empty", KERNEL_ITEMS_ROWS, 20, 0, NULL},
     };
-    struct kernel_params params = {.columns = 5};
+    struct kernel_params params = {.columns = 5, .block_bytes = 4096};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         const struct kernel *kernel = kernel_find(expected[i].name);
         assert_non_null(kernel);
@@ -86,7 +51,7 @@ static void test_table(void **state)
         assert_ptr_equal(kernel_find(kernel->name), kernel);
         assert_true(kernel->task && kernel->chunk && kernel->star && kernel->loop && kernel->check &&
                     strlen(kernel->summary) > 10);
-        assert_int_equal(kernel->fill != NULL, kernel->items == KERNEL_ITEMS_SEEDS);
+        assert_int_equal(kernel->fill != NULL, kernel->items != KERNEL_ITEMS_ROWS);
     }
     assert_int_equal(listed, sizeof expected / sizeof expected[0]);
     assert_null(kernel_at(SIZE_MAX));
@@ -96,10 +61,51 @@ static void test_find(void **state)
 {
     (void)state;
     assert_ptr_equal(kernel_find("compute:1000"), kernel_find("compute"));
-    static const char *const unknown[] = {"", ":", ":5", "comput", "computer", "COMPUTE", "computer:1000", "memory"};
+    static const char *const unknown[] = {"",          ":", ":5", "comput", "computer", "COMPUTE", "computer:1000",
+                                          "imbalance-"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         assert_null(kernel_find(unknown[i]));
     assert_null(kernel_find(NULL));
+}
+
+/* What a kernel's number may be; params stay as they were where it may not. */
+static void test_configure(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool is_right;
+        uint64_t number;
+    } cases[] = {
+        {"compute:1000", true, 1000},
+        {"compute:0", true, 0},
+        {"compute:18446744073709551615", true, UINT64_MAX},
+        {"compute:18446744073709551616", false, 0},
+        {"compute", false, 0},
+        {"compute:", false, 0},
+        {"compute:-1", false, 0},
+        {"compute:1x", false, 0},
+        {"howmany", true, 99},
+        {"howmany:5", false, 0},
+        {"outlier:92233720368547758", true, 92233720368547758},
+        {"outlier:92233720368547759", false, 0}, /* 200 times as much has no place in 64 bits */
+        {"memory:64", true, 64},
+        {"memory:0", false, 0},
+        {"memory:100", false, 0},
+        {"memory:1073741824", true, 1 << 30},
+        {"memory:1073741888", false, 0},
+        {"imbalance:10000000000", true, 10000000000},
+        {"imbalance-sorted:10000000001", false, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct kernel_params params = {.iterations = 99};
+        const char *problem = kernel_configure(kernel_find(cases[i].name), cases[i].name, &params);
+        if (cases[i].is_right)
+            assert_null(problem);
+        else
+            assert_true(problem && strlen(problem) > 20);
+        assert_int_equal(params.iterations, cases[i].is_right ? cases[i].number : 99);
+    }
 }
 
 /* The rows printed in the tutorial's notebook. */
@@ -260,6 +266,7 @@ static void test_outlier(void **state)
     assert_true(kernel->longest(1) == 1);
     assert_true(kernel->longest(201) == 200.0 / (199 + 400));
     assert_true(kernel->longest(0) == 0);
+    assert_true(kernel->mean(200) == 399.0 / 200 && kernel->mean(0) == 0);
     assert_null(kernel_find("compute")->longest);
 }
 
@@ -311,17 +318,12 @@ static void test_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_howmany_notebook),
-        cmocka_unit_test(test_howmany_bounds),
-        cmocka_unit_test(test_howmany_columns),
-        cmocka_unit_test(test_compute_chain),
-        cmocka_unit_test(test_compute_long),
-        cmocka_unit_test(test_fill),
-        cmocka_unit_test(test_outlier),
-        cmocka_unit_test(test_oracles),
-        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_table),          cmocka_unit_test(test_find),
+        cmocka_unit_test(test_configure),      cmocka_unit_test(test_howmany_notebook),
+        cmocka_unit_test(test_howmany_bounds), cmocka_unit_test(test_howmany_columns),
+        cmocka_unit_test(test_compute_chain),  cmocka_unit_test(test_compute_long),
+        cmocka_unit_test(test_fill),           cmocka_unit_test(test_outlier),
+        cmocka_unit_test(test_oracles),        cmocka_unit_test(test_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
