@@ -119,6 +119,15 @@ PY
   grep -q '^| thread ' "$dir/RESULTS.md"
   grep -q '^| pthread open .*| thread  *|' "$dir/RESULTS.md"
   grep -q '^| pthread map_chunks .*| bandwidth |' "$dir/RESULTS.md"
+  run ! grep -q 'A sweep of its own' "$dir/RESULTS.md"
+  # inside another sweep it has its part on that one's page
+  mkdir -p "$dir.main/floor"
+  cp "$dir/env.json" "$dir/samples.jsonl" "$dir.main/floor/"
+  cp "$dir/env.json" "$dir.main/"
+  grep -v floor/ "$dir/samples.jsonl" >"$dir.main/samples.jsonl"
+  "$GRAIN" report -q "$dir.main"
+  sed -n '/^### What the machine itself takes/,/^## /p' "$dir.main/RESULTS.md" | grep -q 'A sweep of its own'
+  grep -q '^| thread ' "$dir.main/RESULTS.md"
   # the two tables fit into a terminal
   [ "$(sed -n '/^### What the machine/,/^## /p' "$dir/RESULTS.md" | grep '^|' | awk 'length > 80' | wc -l)" -eq 0 ]
 }
