@@ -46,14 +46,7 @@ static double call_time(const struct series *series, const struct sample *sample
 
 static double raw_time(const struct series *series, const struct sample *sample)
 {
-    double times[JOURNAL_TIMES_MAX];
-
-    (void)series;
-    if (!series_good(sample))
-        return NAN;
-    for (int i = 0; i < sample->times; i++)
-        times[i] = sample->floor_ns[i] > 0 ? sample->floor_ns[i] / (double)sample->tasks : NAN;
-    return statistics_median(times, (size_t)sample->times);
+    return series_floor(series, sample) / (double)sample->tasks;
 }
 
 static int measure(const struct series *series, double (*value)(const struct series *, const struct sample *),

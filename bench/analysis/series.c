@@ -227,6 +227,18 @@ double series_speedup(const struct series *series, const struct sample *sample, 
     return series_ratio(series, sample, base, true);
 }
 
+double series_floor(const struct series *series, const struct sample *sample)
+{
+    double times[JOURNAL_TIMES_MAX];
+
+    (void)series;
+    if (!series_good(sample))
+        return NAN;
+    for (int i = 0; i < sample->times; i++)
+        times[i] = sample->floor_ns[i] > 0 ? sample->floor_ns[i] : NAN;
+    return statistics_median(times, (size_t)sample->times);
+}
+
 double series_over_floor(const struct series *series, const struct sample *sample)
 {
     double ratios[JOURNAL_TIMES_MAX];

@@ -50,11 +50,13 @@ static double round_efficiency(const struct series *series, const struct sample 
     return series_speedup(series, sample, SERIES_WORK) / workers_used;
 }
 
-/* Only the floor of a map is the peak. */
+/* Only the floor of a map is the peak; that of map_chunks may be another one. */
 static double round_share_of_peak(const struct series *series, const struct sample *sample, int workers_used)
 {
-    (void)workers_used;
-    return strncmp(series->cell.call, "map", 3) == 0 ? 1 / series_over_floor(series, sample) : NAN;
+    struct cell floor;
+    bool is_peak = cell_floor(&series->cell, workers_used, &floor) && strcmp(floor.call, "peak") == 0;
+
+    return is_peak && strncmp(series->cell.call, "map", 3) == 0 ? 1 / series_over_floor(series, sample) : NAN;
 }
 
 static double round_handovers(const struct series *series, const struct sample *sample, int workers_used)

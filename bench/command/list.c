@@ -44,6 +44,7 @@ static const struct entry profiles[] = {
     {"core", "what the pool itself must reach, in less than a minute"},
     {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
+    {"floor", "what the machine itself takes for all that a pool is made of, and the pools beside it"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
 };
@@ -54,6 +55,9 @@ static const struct entry floors[] = {
     {"futex", "the same where both sleep in the kernel until the other one wakes them"},
     {"pipe", "the same through two pipes, with the bytes of a task's argument and result"},
     {"fork", "fork, exit and wait, once for each process of a pool: what opening one costs at least"},
+    {"thread", "create and join, once for each thread of a pool"},
+    {"atomic", "one word that all CPUs add to at once: what a claim costs at least"},
+    {"bandwidth", "the rows read, each CPU its share: what handing over rows by the chunk takes at least"},
     {NULL, NULL},
 };
 

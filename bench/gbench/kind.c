@@ -94,12 +94,12 @@ static int open_peak(struct subject *subject)
     return peak_open(&subject->peak, subject->cell.workers < cpus ? subject->cell.workers : cpus);
 }
 
-static void enter_peak(struct subject *subject)
+void enter_peak(struct subject *subject)
 {
     peak_begin(subject->peak);
 }
 
-static void leave_peak(struct subject *subject)
+void leave_peak(struct subject *subject)
 {
     peak_end(subject->peak);
 }
@@ -139,12 +139,17 @@ static int run_echo(struct subject *subject, struct gbench_state *state)
     return echo_run(subject->echo, subject->tasks);
 }
 
-/* As many processes as a pool of so many workers has, each raw, and one after the other: the supervisor and the
- * workers. It grows with them: workers + 1. */
+/* As many processes as a pool of so many workers has: the supervisor and the workers. */
+static size_t tasks_fork(const struct subject *subject)
+{
+    return (size_t)subject->cell.workers + 1;
+}
+
+/* Each raw, and one after the other. */
 static int run_fork(struct subject *subject, struct gbench_state *state)
 {
     nap(subject, state);
-    for (int i = 0; i < subject->cell.workers + 1; i++) {
+    for (size_t i = 0; i < subject->tasks; i++) {
         pid_t child = fork();
         if (child == 0)
             _exit(0);
@@ -184,7 +189,12 @@ static const struct kind kinds[] = {
     {"cacheline", IS_TRIP, .open = open_line},
     {"futex", IS_TRIP, .open = open_futex},
     {"pipe", IS_TRIP, .open = open_pipe},
-    {"fork", IN_FLOOR, .run = run_fork},
+    {"fork", IN_FLOOR, .run = run_fork, .tasks = tasks_fork},
+    {"thread", IN_FLOOR, .run = run_thread, .open = open_thread, .tasks = tasks_thread, .check = check_thread},
+    {"atomic", IN_FLOOR, .is_one_by_one = true, .run = run_atomic, .open = open_atomic, .enter = enter_peak,
+     .leave = leave_peak, .check = check_atomic},
+    {"bandwidth", IN_FLOOR, .has_data = true, .warm_runs = 2, .run = run_bandwidth, .open = open_bandwidth,
+     .enter = enter_bandwidth, .leave = leave_peak, .check = check_bandwidth},
 };
 
 const struct kind *kind_find(const char *call)

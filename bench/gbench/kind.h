@@ -33,6 +33,13 @@ struct kind {
     /* Spoils the results: by the very workers that will write them, where there are such, so that the memory
      * lies in their caches just as after a run. NULL: there are no results. 0 or a status. */
     int (*poison)(struct subject *subject);
+
+    /* How many tasks a run of a call without rows is. NULL: none. */
+    size_t (*tasks)(const struct subject *subject);
+
+    /* Whether all runs so far did what they should; if not, problem says what they did not. NULL: it is the kernel's
+     * results that are looked at, where there are data. */
+    bool (*check)(struct subject *subject);
 };
 
 /* The kind of a call, or NULL. */

@@ -35,4 +35,21 @@ int open_spawn(struct subject *subject);
 int run_spawn(struct subject *subject, struct gbench_state *state);
 int poison_spawn(struct subject *subject);
 
+/* kind.c: the helpers of peak.c awake, and asleep again. */
+void enter_peak(struct subject *subject);
+void leave_peak(struct subject *subject);
+
+/* kind_floor.c: one word, threads, the items read. */
+int open_atomic(struct subject *subject);
+int run_atomic(struct subject *subject, struct gbench_state *state);
+bool check_atomic(struct subject *subject);
+size_t tasks_thread(const struct subject *subject);
+int open_thread(struct subject *subject);
+int run_thread(struct subject *subject, struct gbench_state *state);
+bool check_thread(struct subject *subject);
+int open_bandwidth(struct subject *subject);
+void enter_bandwidth(struct subject *subject);
+int run_bandwidth(struct subject *subject, struct gbench_state *state);
+bool check_bandwidth(struct subject *subject);
+
 #endif

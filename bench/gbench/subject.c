@@ -75,10 +75,10 @@ static const char *kind_problem(struct subject *subject)
     if (!subject->kind)
         return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
                "apply_callback, imap, imap_unordered, spawn, open, loop, callback, peak, cacheline, futex, pipe, "
-               "fork)";
+               "fork, thread, atomic, bandwidth)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
-        return "loop and callback go with the backend serial; peak, cacheline, futex, pipe and fork with floor; "
-               "spawn with fork";
+        return "loop and callback go with the backend serial; peak, cacheline, futex, pipe, fork, thread, atomic and "
+               "bandwidth with floor; spawn with fork";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
     if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)
@@ -91,7 +91,7 @@ static const char *rows_problem(const struct subject *subject)
     const struct cell *cell = &subject->cell;
     const struct settings *settings = subject->settings;
     if (!subject->kind->has_data && !subject->kind->is_one_by_one)
-        return cell->rows != 0 ? "open and fork run no tasks: rows:0" : NULL;
+        return cell->rows != 0 ? "open, fork and thread have no rows: rows:0" : NULL;
     if (cell->rows == 0)
         return "rows:0 leaves nothing to do";
     if (cell->rows > PTRDIFF_MAX / kernel_item_size(subject->kernel, &subject->params))
@@ -197,6 +197,8 @@ static int items_fill(struct subject *subject)
 static size_t tasks_of(const struct subject *subject)
 {
     uint64_t most = subject->settings->tasks;
+    if (subject->kind->tasks)
+        return subject->kind->tasks(subject);
     if (!subject->kind->is_one_by_one)
         return (size_t)subject->cell.rows;
     if (subject->cell.start == CELL_START_COLD && most > COLD_TASKS_MAX)
@@ -319,6 +321,8 @@ static void value_print(char *text, size_t text_size, const void *result, size_t
 bool subject_check(struct subject *subject)
 {
     const struct kernel *kernel = subject->kernel;
+    if (subject->kind->check)
+        return subject->kind->check(subject);
     /* `null` runs nothing: it has no results that could be wrong. */
     if (!subject->kind->has_data || strcmp(subject->cell.backend, "null") == 0)
         return true;

@@ -106,9 +106,11 @@ static int call_row(struct table *table, const struct study *study, const struct
 {
     const struct summary_row *row = study_row(study, series);
     const struct series *same = is_peer ? NULL : same_of_cpython(study, series);
-    struct estimate cheaper = {.median = NAN};
+    struct estimate cheaper = {.median = NAN}, floor = {.median = NAN};
     int status = same != NULL ? study_compare(same, series, &cheaper) : 0;
 
+    if (status == 0 && !is_peer)
+        status = study_figure(study, series, STUDY_OVER_FLOOR, &floor);
     table_cell(table, "%s%s", series->cell.call, strcmp(row->quality, "noisy") == 0 ? " *" : "");
     if (!call_of(series)->chunked && series->cell.chunk == 0)
         table_cell(table, "-");
@@ -121,6 +123,7 @@ static int call_row(struct table *table, const struct study *study, const struct
     speedup_cell(table, row->speedup_loop);
     if (!is_peer) {
         speedup_cell(table, row->speedup_callback);
+        table_figure(table, floor.median);
         table_figure(table, cheaper.median);
         table_figure(table, cold_ns(study, series));
     }
@@ -151,8 +154,8 @@ static void order_sentence(const struct study *study, const char *backend, FILE 
 static int backend_table(const struct study *study, const char *backend, const char *title, FILE *out)
 {
     static const struct table_column columns[] = {
-        {"call", false},   {"chunk", true},  {"submit", true}, {"collect", true},   {"total", true},
-        {"ns/task", true}, {"x loop", true}, {"x call", true}, {"x CPython", true}, {"cold", true}};
+        {"call", false},  {"chunk", true},  {"submit", true},  {"collect", true},   {"total", true}, {"ns/task", true},
+        {"x loop", true}, {"x call", true}, {"x floor", true}, {"x CPython", true}, {"cold", true}};
     bool is_peer = strcmp(backend, "cpython") == 0;
     struct table *table = table_open(columns, is_peer ? 7 : sizeof columns / sizeof columns[0]);
     int status = 0;
@@ -208,15 +211,18 @@ int part_calls(const struct report *report, FILE *out)
         return 0;
     fputs("## All calls\n\n", out);
     part_source(report, inside, out);
-    fprintf(out,
-            "Every call on the same %llu rows, %d %s. submit, collect and total are ms for all rows; `~`: fewer tasks\n"
-            "were run, and their time is scaled. ns/task is total over tasks, cold the same with workers that sleep.\n"
-            "x loop, x call: speedup over the serial loop (%s ns a row) and over the serial callback (%s ns);\n"
-            "CPython's is over its own serial loop (%s ns). x CPython: time of its same call over this one, of the\n"
-            "same chunk (auto: of its own choice). `*`: a noisy cell.\n",
-            (unsigned long long)study->rows, study->workers, study->workers == 1 ? "worker" : "workers",
-            serial_ns(study, "serial", "loop", loop), serial_ns(study, "serial", "callback", callback),
-            serial_ns(study, "cpython", "loop", own));
+    fprintf(
+        out,
+        "Every call on the same %llu rows, %d %s. submit, collect and total are ms for all rows; `~`: fewer tasks\n"
+        "were run, and their time is scaled. ns/task is total over tasks, cold the same with workers that sleep.\n"
+        "x loop, x call: speedup over the serial loop (%s ns a row) and over the serial callback (%s ns);\n"
+        "CPython's is over its own serial loop (%s ns). x floor: time over the best that the machine can do in its\n"
+        "place, turn by turn: for apply a round trip, for open raw processes or threads, for `map_chunks` reading\n"
+        "the rows, else copies of the kernel. x CPython: time of its same call over this one, of the same chunk\n"
+        "(auto: of its own choice). `*`: a noisy cell.\n",
+        (unsigned long long)study->rows, study->workers, study->workers == 1 ? "worker" : "workers",
+        serial_ns(study, "serial", "loop", loop), serial_ns(study, "serial", "callback", callback),
+        serial_ns(study, "cpython", "loop", own));
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && status == 0; i++)
         status = backend_table(study, tables[i].backend, tables[i].title, out);
     return status;

@@ -11,19 +11,6 @@
 #include "report/parts.h"
 #include "report/table.h"
 
-/* "94.0 us", "870 ns". */
-static const char *time_text(double time_ns, char text[TABLE_NUMBER_MAX])
-{
-    char number[TABLE_NUMBER_MAX - 4];
-    char whole[TABLE_NUMBER_MAX];
-    bool is_long = time_ns >= 1000;
-
-    table_number(is_long ? time_ns / 1000 : time_ns, whole);
-    snprintf(number, sizeof number, "%.30s", whole);
-    snprintf(text, TABLE_NUMBER_MAX, "%s %s", number, is_long ? "us" : "ns");
-    return text;
-}
-
 static void rung_row(struct table *table, const struct study *study, const struct ladder_rung *rung,
                      const struct ladder_rung *before)
 {
@@ -45,7 +32,7 @@ static void share(FILE *out, double part_ns, double whole_ns, const char *what)
 {
     char text[TABLE_NUMBER_MAX];
 
-    fprintf(out, "%s (%.0f %%) %s", time_text(part_ns, text), 100 * part_ns / whole_ns, what);
+    fprintf(out, "%s (%.0f %%) %s", table_time(part_ns, text), 100 * part_ns / whole_ns, what);
 }
 
 /* Where CPython's time goes. The parts are differences of medians: one that is not above 0 is not told as a part. */
@@ -63,7 +50,7 @@ static void sentence_python(const struct ladder *ladder, FILE *out)
               out);
         return;
     }
-    fprintf(out, "Of the %s that CPython takes for a call,\n", time_text(whole, text));
+    fprintf(out, "Of the %s that CPython takes for a call,\n", table_time(whole, text));
     share(out, raw, whole, "are two processes that pass the bytes to each other and back through two pipes,\n");
     share(out, ours - raw, whole,
           "what a pool in C adds to that: messages, `poll`, chunks, the caller's bookkeeping,\n");
@@ -91,12 +78,12 @@ static void sentence_steps(const struct ladder *ladder, FILE *out)
 
         if (rung->series == NULL)
             return;
-        fprintf(out, saved > 0 ? steps[i].better : steps[i].worse, time_text(fabs(saved), text));
+        fprintf(out, saved > 0 ? steps[i].better : steps[i].worse, table_time(fabs(saved), text));
         before = rung;
     }
     if (!isnan(spin->ratio.median))
         fprintf(out, "What is left then, %s, is %s x the round trip of a cache line between the two CPUs.\n",
-                time_text(spin->call_ns.median, text), table_number(spin->ratio.median, number));
+                table_time(spin->call_ns.median, text), table_number(spin->ratio.median, number));
 }
 
 int part_ladder(const struct report *report, FILE *out)

@@ -22,6 +22,7 @@ enum report_folder {
     REPORT_GROWTH,
     REPORT_CALLS,
     REPORT_LADDER,
+    REPORT_FLOOR,
     REPORT_FOLDERS, /* how many; as a place: the page's own sweep */
 };
 
@@ -59,6 +60,7 @@ int part_ladder(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);
 int part_floor(const struct report *report, FILE *out);
+int part_raw(const struct report *report, FILE *out);
 int part_model(const struct report *report, FILE *out);
 int part_claims(const struct report *report, FILE *out);
 int part_reading(const struct report *report, FILE *out);

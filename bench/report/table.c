@@ -182,6 +182,16 @@ const char *table_number(double value, char text[TABLE_NUMBER_MAX])
     return text;
 }
 
+const char *table_time(double time_ns, char text[TABLE_NUMBER_MAX])
+{
+    bool is_long = time_ns >= 1000;
+    char number[TABLE_NUMBER_MAX];
+
+    table_number(is_long ? time_ns / 1000 : time_ns, number);
+    snprintf(text, TABLE_NUMBER_MAX, "%.30s %s", number, is_long ? "us" : "ns");
+    return text;
+}
+
 const char *table_interval(double low, double high, char text[2 * TABLE_NUMBER_MAX])
 {
     char from[TABLE_NUMBER_MAX], to[TABLE_NUMBER_MAX];

@@ -38,6 +38,9 @@ size_t table_rows(const struct table *table);
 /* A figure with three significant digits, whole above 100, "-" when it is not known. Returns text. */
 const char *table_number(double value, char text[TABLE_NUMBER_MAX]);
 
+/* "94.0 us", "870 ns". Returns text. */
+const char *table_time(double time_ns, char text[TABLE_NUMBER_MAX]);
+
 /* "22.9 to 23.4", or "-". */
 const char *table_interval(double low, double high, char text[2 * TABLE_NUMBER_MAX]);
 

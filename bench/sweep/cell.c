@@ -250,20 +250,35 @@ static const char *trip_of(const struct cell *cell)
     return cell->wait == CELL_WAIT_PARK ? "futex" : "cacheline";
 }
 
+/* What a pool's life consists of. */
+static const char *life_of(const struct cell *cell)
+{
+    return strncmp(cell->backend, "fork", 4) == 0 ? "fork" : "thread";
+}
+
+/* A chunk function that is handed rows can do no better than read them; one that makes no results may not even do
+ * that, and where items are seeds reading them is the least of it. */
+static const char *whole_of(const struct cell *cell)
+{
+    const struct kernel *kernel = kernel_find(cell->kernel);
+    return kernel != NULL && kernel->items == KERNEL_ITEMS_ROWS && kernel->result_size > 0 ? "bandwidth" : "peak";
+}
+
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
 {
     static const char *const without[] = {"serial", "null", "floor", "cpython"};
     const int used = cell_workers_used(cell, usable_cpus);
+    const char *whole = whole_of(cell), *life = life_of(cell);
     const struct {
         const char *call, *floor;
         int workers;
     } floors[] = {
         {"map", "peak", used},         {"map_async", "peak", used},
-        {"map_chunks", "peak", used},  {"map_chunks_async", "peak", used},
+        {"map_chunks", whole, used},   {"map_chunks_async", whole, used},
         {"starmap", "peak", used},     {"starmap_async", "peak", used},
         {"apply_async", "peak", used}, {"apply_callback", "peak", used},
         {"imap", "peak", used},        {"imap_unordered", "peak", used},
-        {"apply", trip_of(cell), 2},   {"open", "fork", cell->workers},
+        {"apply", trip_of(cell), 2},   {"open", life, cell->workers},
     };
     for (size_t i = 0; i < COUNT_OF(without); i++)
         if (strcmp(cell->backend, without[i]) == 0)

@@ -11,8 +11,9 @@
  * after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until all
  * is handed over, collect_ns from then on until every result is there; calls that block have neither.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), and
- * the floor's `peak` (P copies of the kernel), `cacheline`, `futex`, `pipe` (raw round trips between two processes) and
- * `fork` (fork, exit, wait).
+ * the floor's `peak` (P copies of the kernel), `bandwidth` (the items read, each CPU its share), `atomic` (one word that
+ * all CPUs add to at the same time, each as often as the call has tasks), `cacheline`, `futex`, `pipe` (raw round trips
+ * between two processes), `fork` (fork, exit, wait) and `thread` (create, join), both one after the other.
  */
 #ifndef GRAIN_BENCH_CELL_H
 #define GRAIN_BENCH_CELL_H
@@ -35,7 +36,7 @@ struct cell {
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
-    uint64_t rows; /* items of the data set; 0 for `open` and `fork` */
+    uint64_t rows; /* items of the data set; 0 for `open`, `fork` and `thread` */
     enum cell_data data;
     enum cell_start start;
     enum cell_wait wait;
@@ -57,9 +58,10 @@ bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus,
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
 
 /* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for a call that
- * has all rows under way, the round trip of its own kind for `apply` (`pipe` for fork-pipe, `futex` where waiters park,
- * else `cacheline`), `fork` for `open`. False: there is none (another program's cell, one that does no work, a baseline,
- * a floor itself, `spawn`, a round trip with one usable CPU, `peak` where tasks differ). */
+ * has all rows under way (`bandwidth` for `map_chunks` over rows), the round trip of its own kind for `apply` (`pipe` for
+ * fork-pipe, `futex` where waiters park, else `cacheline`), `fork` or `thread` for `open`. False: there is none (another
+ * program's cell, one that does no work, a baseline, a floor itself, `spawn`, a round trip with one usable CPU, `peak`
+ * where tasks differ). */
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 
 /* Whether a call is a raw round trip between two CPUs: `cacheline`, `futex`, `pipe`. */

@@ -19,6 +19,8 @@
 #define ROW_S           5e-9
 #define FORK_S          200e-6 /* fork, exit, wait */
 #define LINE_S          0.5e-6 /* a cache line, there and back */
+#define THREAD_S        20e-6  /* create, join */
+#define ADD_S           50e-9  /* to a word that others add to */
 #define SLEEP_S         60e-6  /* the same between two that sleep */
 #define WORKER_S        1e-3   /* a pool's worker, its whole life */
 #define NAP_S           2e-3   /* before a cold call */
@@ -97,15 +99,19 @@ double estimate_call(const struct plan_cell *planned, int cpus)
     const struct cost *cost = cost_of(cell->backend);
     double tasks = (double)cell->rows;
     bool is_trip = cell_is_trip(cell->call), is_python = strcmp(cell->backend, "cpython") == 0;
-    bool is_apply = strcmp(cell->call, "apply") == 0;
+    bool is_apply = strcmp(cell->call, "apply") == 0, is_atomic = strcmp(cell->call, "atomic") == 0;
     double trip_s = strcmp(cell->call, "cacheline") == 0 ? LINE_S : SLEEP_S;
-    bool is_subset = is_trip || is_apply || is_python || strcmp(cell->call, "spawn") == 0;
+    bool is_subset = is_trip || is_apply || is_atomic || is_python || strcmp(cell->call, "spawn") == 0;
     if (is_subset && planned->tasks > 0 && (double)planned->tasks < tasks)
         tasks = (double)planned->tasks;
     if (strcmp(cell->call, "open") == 0)
         return (is_python ? PYTHON_WORKER_S : WORKER_S) * cell->workers;
     if (strcmp(cell->call, "fork") == 0)
         return FORK_S * (cell->workers + 1);
+    if (strcmp(cell->call, "thread") == 0)
+        return THREAD_S * cell->workers;
+    if (is_atomic)
+        return ADD_S * tasks;
     double work = tasks * (is_trip ? trip_s : row_cost(cell));
     if (cell->start == CELL_START_COLD)
         work += NAP_S * (is_apply ? tasks : 1);

@@ -37,6 +37,9 @@ static const struct call {
     {.name = "futex"},
     {.name = "pipe"},
     {.name = "fork"},
+    {.name = "thread"},
+    {.name = "atomic"},
+    {.name = "bandwidth"},
     {.name = "loop", .cpython = true},
     {.name = "callback"},
 };
@@ -80,14 +83,22 @@ static bool is_plain(const struct cell *cell)
     return cell->data == CELL_DATA_SHARED && cell->start == CELL_START_WARM && cell->wait == CELL_WAIT_ADAPTIVE;
 }
 
-/* `peak` has a CPU for each worker, a round trip two; `fork` runs nothing at once. */
+/* Calls without rows: a pool's whole life, and what it consists of. */
+static bool is_life(const char *call)
+{
+    return strcmp(call, "open") == 0 || strcmp(call, "fork") == 0 || strcmp(call, "thread") == 0;
+}
+
+/* What runs at once has a CPU for each worker, a round trip two; `fork` and `thread` run one after the other. */
 static bool is_floor(const struct cell *cell, int cpus)
 {
-    if (strcmp(cell->call, "peak") == 0)
-        return cell->workers <= cpus;
+    static const char *const at_once[] = {"peak", "atomic", "bandwidth"};
+    for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++)
+        if (strcmp(cell->call, at_once[i]) == 0)
+            return cell->workers <= cpus;
     if (cell_is_trip(cell->call))
         return cell->workers == 2 && cpus >= 2;
-    return strcmp(cell->call, "fork") == 0;
+    return is_life(cell->call) && strcmp(cell->call, "open") != 0;
 }
 
 /* Whether there is such a thing to measure. */
@@ -271,7 +282,7 @@ static int expand_backends(const struct grid *grid, struct cell *cell)
             if (options->calls != NULL && !list_has(options->calls, call))
                 continue;
             snprintf(cell->call, sizeof cell->call, "%.19s", call);
-            cell->rows = strcmp(call, "open") == 0 || strcmp(call, "fork") == 0 ? 0 : rows;
+            cell->rows = is_life(call) ? 0 : rows;
             status = expand_schedules(grid, cell);
         }
     }

@@ -133,6 +133,23 @@ static const struct plan_row ladder_rows[] = {
     {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
 };
 
+/* What "The floor" in RESULTS.md is about: what the machine itself takes, and what the pools take, each beside its floor
+ * where that can run turn by turn with it. */
+static const struct plan_row floor_rows[] = {
+    {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
+    {.backends = "floor", .calls = "fork,thread", .beside = "floor"},
+    {.backends = "floor", .calls = "atomic", .workers = "up-to-P", .tasks = 20000, .beside = "callback"},
+    {.backends = "floor", .calls = "bandwidth,peak", .workers = "up-to-P"},
+    {.backends = "fork", .calls = "apply", .workers = "1", .waits = "adaptive,park", .tasks = 2000, .beside = "floor"},
+    {.backends = "fork-pipe", .calls = "apply", .workers = "1", .tasks = 2000, .beside = "floor"},
+    {.backends = "fork,pthread", .calls = "open", .rows = "0", .beside = "floor"},
+    {.backends = "fork,pthread,openmp,openmp-as-shipped", .beside = "callback,floor"},
+    {.backends = "fork,pthread", .schedules = "steal", .beside = "callback,floor"},
+    {.backends = "fork,pthread", .calls = "map_chunks", .schedules = "steal", .chunks = "auto", .beside = "floor"},
+    {.backends = "openmp", .calls = "map_chunks", .chunks = "auto", .beside = "floor"},
+    {.chunks = "python", .beside = "floor"},
+};
+
 /* Tasks of a nanosecond: at 10^8 rows a process holds 2.4 GB of items and results. */
 #define GROWTH "compute:1"
 
@@ -228,6 +245,13 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0.002,
      .budget_s = 38,
      ARRAY(ladder_rows)},
+    {.name = "floor",
+     .summary = "what the machine itself takes, and the pools beside it, in 7 rounds, about 40 seconds on 2 CPUs",
+     .rounds = 7,
+     .repetitions = 3,
+     .min_time_s = 0.002,
+     .budget_s = 50,
+     ARRAY(floor_rows)},
     {.name = "growth",
      .summary = "10^3 to 10^8 rows, 1 to 32 workers, about 2 minutes and 2.5 GB of memory",
      .rounds = 5,

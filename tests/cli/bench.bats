@@ -135,7 +135,7 @@ PY
   need_python
   local cell=howmany/fork/open/-/chunk:0/workers:2/rows:0/data:shared/start:warm line=howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS
   measure "$cell"
-  [ "$(runs "$JSON" True "r['name'], r['tasks']")" = "('$cell', 0.0)"$'\n'"('${cell/fork\/open/floor/fork}', 0.0)" ]
+  [ "$(runs "$JSON" True "r['name'], r['tasks']")" = "('$cell', 0.0)"$'\n'"('${cell/fork\/open/floor/fork}', 3.0)" ]
   cell=howmany/pthread/apply/-/chunk:0/workers:2/$ROWS
   measure "$cell" --grain_tasks=30 --benchmark_repetitions=1
   [ "$(runs "$JSON" "r['name'] == '$cell'" "r['tasks'], r['handovers']")" = "(30.0, 30.0)" ]

@@ -191,11 +191,13 @@ static void test_floor(void **state)
         {"howmany/fork/map/steal/chunk:1/workers:2/rows:200000/data:copy/start:cold/wait:spin", 8,
          "howmany/floor/peak/-/chunk:0/workers:2/rows:200000" PLAIN},
         {"compute:9/openmp-as-shipped/map_chunks/dynamic/chunk:1/workers:16/rows:20" PLAIN, 2,
-         "compute:9/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+         "compute:9/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN}, /* its items are seeds */
         {"howmany/pthread/map/static/chunk:1/workers:4/rows:20" PLAIN, 1,
          "howmany/floor/peak/-/chunk:0/workers:1/rows:20" PLAIN},
         {"howmany/fork/map_chunks_async/steal/chunk:0/workers:2/rows:20" PLAIN, 2,
-         "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
+         "howmany/floor/bandwidth/-/chunk:0/workers:2/rows:20" PLAIN},
+        {"empty/fork/map_chunks/steal/chunk:0/workers:2/rows:20" PLAIN, 2, /* it need not read */
+         "empty/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
         {"howmany/openmp/apply_callback/-/chunk:0/workers:8/rows:20" PLAIN, 2,
          "howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN},
         {"howmany/pthread/imap_unordered/-/chunk:0/workers:2/rows:20" PLAIN, 2,
@@ -216,6 +218,8 @@ static void test_floor(void **state)
         {"howmany/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 1, NULL},
         {"howmany/fork/open/-/chunk:0/workers:3/rows:0" PLAIN, 1,
          "howmany/floor/fork/-/chunk:0/workers:3/rows:0" PLAIN},
+        {"howmany/pthread/open/-/chunk:0/workers:3/rows:0" PLAIN, 1,
+         "howmany/floor/thread/-/chunk:0/workers:3/rows:0" PLAIN},
         {"outlier:9/fork/map/steal/chunk:1/workers:2/rows:20" PLAIN, 2, NULL}, /* halves by number are no halves */
         {"outlier:9/fork/apply/-/chunk:0/workers:2/rows:20" PLAIN, 2,
          "outlier:9/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN},
@@ -264,6 +268,9 @@ static void test_partners(void **state)
     partners_are("howmany/floor/peak/-/chunk:0/workers:2/rows:20" PLAIN, loop, callback, NULL);
     partners_are("howmany/floor/cacheline/-/chunk:0/workers:2/rows:20" PLAIN, NULL, NULL, NULL);
     partners_are("howmany/floor/futex/-/chunk:0/workers:2/rows:20" PLAIN, NULL, NULL, NULL);
+    partners_are("howmany/floor/atomic/-/chunk:0/workers:2/rows:20" PLAIN, loop, callback, NULL);
+    partners_are("howmany/floor/bandwidth/-/chunk:0/workers:2/rows:20" PLAIN, loop, callback, NULL);
+    partners_are("howmany/floor/thread/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL, NULL);
     partners_are("howmany/floor/fork/-/chunk:0/workers:2/rows:0" PLAIN, NULL, NULL, NULL);
     partners_are("howmany/cpython/map/-/chunk:64/workers:2/rows:20" PLAIN,
                  "howmany/cpython/loop/-/chunk:0/workers:1/rows:20" PLAIN, NULL, NULL);

@@ -91,7 +91,7 @@ static void test_calls(void **state)
         {"| apply          |     - |       - |       - |   ~180 |     900 |   1/410 |", "|       105 | 9000 |"},
         {"| apply_async    |     - |    9.00 |    3.00 |   12.0 |    60.0 |", "|       668 |  600 |"},
         {"| map            |  auto |       - |       - |  0.400 |", "|       902 |    - |"},
-        {"| map            |     1 |       - |       - |  0.500 |    2.50 |   0.880 |    1.24 |",
+        {"| map            |     1 |       - |       - |  0.500 |    2.50 |   0.880 |    1.24 |    1.25 |",
          "|      9950 |    - |"},
         {"| map_chunks     | 25000 |       - |       - |  0.240 |    1.20 |    1.82 |", "|         - |    - |"},
         {"| starmap        | 25000 |", "|      1294 |    - |"},
@@ -111,6 +111,7 @@ static void test_calls(void **state)
     for (size_t i = 0; i < folder->sweep.count; i++)
         if (strncmp(folder->sweep.samples[i].cell, "howmany/fork/imap/", 18) == 0)
             folder->sweep.samples[i].steal_pct = 30;
+    synthetic_beside(&folder->sweep, "howmany/fork/map/steal/chunk:1/", 400000);
     page = make(folder, NULL);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         assert_line(page, lines[i].start, lines[i].end);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The floors that check themselves: words are all read, whatever their number and place; a run that did not do what it
+ * should is found out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gbench/kind.h"
+#include "gbench/read_words.h"
+#include "gbench/subject.h"
+
+#define PLAIN "/data:shared/start:warm"
+
+/* Every number of words up to a few steps, at every place: the same as one word after the other; none behind the end. */
+static void test_every_word_is_read(void **state)
+{
+    (void)state;
+    enum { WORDS = 300 };
+    unsigned char bytes[4 * (WORDS + 2)];
+    uint32_t seed = 1, ways = 0;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)((seed = seed * 1664525 + 1013904223) >> 24);
+    for (const struct read_words *way; (way = read_words_at(ways)) != NULL; ways++)
+        for (size_t offset = 0; offset < 4; offset++) {
+            uint32_t sum = 0, word;
+            for (size_t count = 0; count <= WORDS; count++) {
+                if (way->sum(bytes + offset, count) != sum)
+                    fail_msg("%s: %zu words from byte %zu on", way->name, count, offset);
+                memcpy(&word, bytes + offset + 4 * count, sizeof word);
+                sum += word;
+            }
+        }
+    assert_true(ways >= 1);
+}
+
+/* A cell's subject, made, and one run of it behind it. */
+static void begin(struct subject *subject, const char *call, const char *end)
+{
+    static const struct settings settings = {.columns = 5, .minimum = 4, .maximum = 8, .seed = 100, .tasks = 50};
+    static struct verdict verdict;
+    char name[CELL_NAME_MAX];
+    struct cell cell;
+    snprintf(name, sizeof name, "howmany/floor/%s/-/chunk:0/%s" PLAIN, call, end);
+    assert_int_equal(cell_parse(name, &cell, NULL), 0);
+    assert_null(subject_init(subject, &cell, &settings, &verdict));
+    assert_int_equal(subject_make(subject), 0);
+    if (subject->kind->enter)
+        subject->kind->enter(subject);
+    assert_int_equal(subject->kind->run(subject, NULL), 0);
+    assert_true(subject_check(subject));
+}
+
+static void end(struct subject *subject)
+{
+    if (subject->kind->leave)
+        subject->kind->leave(subject);
+    subject_drop(subject);
+}
+
+static void assert_wrong(struct subject *subject, const char *start)
+{
+    assert_false(subject_check(subject));
+    assert_memory_equal(subject->problem, start, strlen(start));
+}
+
+static int workers_here(void)
+{
+    return grain_cpu_count() < 2 ? 1 : 2;
+}
+
+/* The shared word lies in front of the scratch: an add too many, one too few. */
+static void test_an_add_that_is_missing(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= workers_here(); workers++) {
+        struct subject subject;
+        char of[64];
+        snprintf(of, sizeof of, "workers:%d/rows:2000", workers);
+        begin(&subject, "atomic", of);
+        assert_int_equal(subject.tasks, 50);
+        uint64_t *word = subject.scratch;
+        assert_int_equal(*word, 50 * workers);
+        ++*word;
+        assert_wrong(&subject, "wrong result: the shared word is ");
+        --*word;
+        assert_true(subject_check(&subject));
+        assert_int_equal(subject.kind->run(&subject, NULL), 0);
+        assert_true(subject_check(&subject));
+        --*word; /* a number is given out twice */
+        assert_int_equal(subject.kind->run(&subject, NULL), 0);
+        ++*word;
+        assert_wrong(&subject, "wrong result: the values given out add up to ");
+        end(&subject);
+    }
+}
+
+/* An item that one run read differently; then the same again from a new start. 1999 rows: shares that differ. */
+static void test_a_row_that_is_not_read(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= workers_here(); workers++) {
+        struct subject subject;
+        char of[64];
+        snprintf(of, sizeof of, "workers:%d/rows:1999", workers);
+        begin(&subject, "bandwidth", of);
+        int32_t *last = (int32_t *)subject.items + 5 * 1999 - 1;
+        ++*last;
+        assert_int_equal(subject.kind->run(&subject, NULL), 0);
+        --*last;
+        assert_wrong(&subject, "wrong result: what was read adds up to ");
+        subject.kind->leave(&subject);
+        subject.kind->enter(&subject);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(subject.kind->run(&subject, NULL), 0);
+        assert_true(subject_check(&subject));
+        end(&subject);
+    }
+}
+
+static void test_a_thread_that_does_not_run(void **state)
+{
+    (void)state;
+    struct subject subject;
+    begin(&subject, "thread", "workers:3/rows:0");
+    uint64_t *ran = subject.scratch;
+    assert_int_equal(subject.tasks, 3);
+    assert_int_equal(*ran, 3);
+    --*ran;
+    assert_wrong(&subject, "wrong result: threads that ran: 2 instead of 3");
+    end(&subject);
+}
+
+/* What runs at once needs a CPU each. */
+static void test_more_than_there_are_cpus(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {"atomic", "bandwidth"};
+    static const struct settings settings = {.columns = 5, .tasks = 50};
+    static struct verdict verdict;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct cell cell = {.kernel = "howmany", .backend = "floor", .schedule = "-", .rows = 20};
+        struct subject subject;
+        snprintf(cell.call, sizeof cell.call, "%s", calls[i]);
+        cell.workers = grain_cpu_count() + 1;
+        assert_null(subject_init(&subject, &cell, &settings, &verdict));
+        assert_int_not_equal(subject_make(&subject), 0);
+        assert_string_equal(subject.problem, "not supported");
+        subject_drop(&subject);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_word_is_read),       cmocka_unit_test(test_an_add_that_is_missing),
+        cmocka_unit_test(test_a_row_that_is_not_read),   cmocka_unit_test(test_a_thread_that_does_not_run),
+        cmocka_unit_test(test_more_than_there_are_cpus),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
