@@ -117,7 +117,7 @@ const struct claim_kind claim_kinds[] = {
      "%s: with kernel compute, chunk 1, the speedup is at least 0.9 of the peak's",
      EACH,
      CLAIM_SHARE_OF_PEAK,
-     {.kernel = "compute", .call = "map", .schedule = "dynamic", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = 1},
+     {.kernel = "compute:40000", .call = "map", .schedule = "dynamic", .chunk = PICK_CHUNK_FIXED, .fixed_chunk = 1},
      .limit = 0.9,
      .sense = CLAIM_AT_LEAST,
      .needs_cpus = true},
