@@ -59,8 +59,8 @@ disturbs(s) = (mine(s) && strcol("text") eq noisy)
 plot data using (is("threshold") ? xlow : NaN):"y":(xhigh - xlow):(0) with vectors nohead ls 13 notitle, \
     data using (is("threshold") ? xhigh : NaN):"y":"text" with labels left offset character 0.5, 0 font small_font \
         noenhanced notitle, \
-    for [s in there] data using (mine(s) ? column("x") : NaN):"y":"low":"high" with yerrorbars ls 20 + s pt -1 lw 0.9 dt 1 \
-        notitle, \
+    for [s in there] data using (mine(s) ? column("x") : NaN):"low":(0):(column("high") - column("low")) with vectors nohead \
+        ls 20 + s lw 0.9 dt 1 notitle, \
     for [s in there] data using (mine(s) ? column("x") : NaN):"y" with lines ls 20 + s notitle, \
     for [s in there] data using (mine(s) ? column("x") : NaN):"y" with points ls 20 + s notitle, \
     for [s in disturbed] data using (disturbs(s) ? column("x") : NaN):"y" with points ls 20 + s lc rgb paper notitle, \

@@ -121,13 +121,14 @@ static void sentence_range(const struct metg *metg, int workers, FILE *out)
                 curve_name(most, workers, name));
 }
 
-/* "- fork: map, steal, chunk 1: METG(50 %) ..., ns: 5.21 (4.90 to 5.30), at most 15: holds, and so does the goal, 6". */
+/* "- fork: map, steal, chunk 1: METG(50 %) ..., ns:
+ *   5.21 (4.90 to 5.30); must be <= 15: holds; goal <= 6: reached." */
 static void claim_line(const struct claim *claim, const struct claim *own, FILE *out)
 {
     char number[TABLE_NUMBER_MAX], low[TABLE_NUMBER_MAX], high[TABLE_NUMBER_MAX];
     const struct estimate *got = &claim->ratio;
 
-    fprintf(out, "- %s: %s%s", claim->text, table_number(got->median, number), claim->answer[0] != '\0' ? ", " : "");
+    fprintf(out, "- %s:\n  %s%s", claim->text, table_number(got->median, number), claim->answer[0] != '\0' ? ", " : "");
     fputs(claim->answer, out);
     if (got->low > 0 && isfinite(got->high))
         fprintf(out, " (%s to %s)", table_number(got->low, low), table_number(got->high, high));
@@ -136,11 +137,11 @@ static void claim_line(const struct claim *claim, const struct claim *own, FILE 
     else if (got->low > 0)
         fprintf(out, " (from %s)", table_number(got->low, low));
     if (claim->relation[0] != '\0')
-        fprintf(out, ";\n  must be %s %g: %s", claim->relation, claim->limit, claim->verdict);
+        fprintf(out, "; must be %s %g: %s", claim->relation, claim->limit, claim->verdict);
     if (claim->relation[0] != '\0' && claim->goal > 0)
         fprintf(out, "; goal %s %g: %s", claim->relation, claim->goal, claim->reaches_goal ? "reached" : "not shown");
     if (claim->relation[0] == '\0' && own != NULL && claim->answer[0] == '\0' && own->ratio.median > 0)
-        fprintf(out, ";\n  %s%s x that of fork's map", own->answer[0] != '\0' ? "more than " : "",
+        fprintf(out, "; %s%s x that of fork's map", own->answer[0] != '\0' ? "more than " : "",
                 table_number(got->median / own->ratio.median, number));
     fprintf(out, "%s%s%s.\n", claim->note[0] != '\0' ? " (" : "", claim->note, claim->note[0] != '\0' ? ")" : "");
 }
