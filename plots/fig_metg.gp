@@ -11,15 +11,13 @@ load folder."page.gp"
 
 lines = 8
 array entry[lines] = ["", "", "", "", "", "", "", ""]
-noisy = "noisy"; legendtitle = ""; there = ""; disturbed = "" # words: the numbers of the lines that are there; that have an open marker
-has(words, s) = strstrt(words." ", " ".s." ")
+legendtitle = ""; there = "" # the numbers of the lines that are there
 set print "/dev/null"
 stats data using (is("entry") ? (entry[int(column("series"))] = strcol("text"), there = there." ".int(column("series")), 1) : \
-    is("point") && strcol("text") eq noisy && !has(disturbed, strcol("series")) ? (disturbed = disturbed." ".strcol("series"), 1) : \
     is("legendtitle") ? (legendtitle = strcol("text"), 1) : 1) nooutput
 unset print
 
-# 20 + k: the line; its open twin is told by the shape's number
+# 20 + k: the k-th line
 set style line 21 lc rgb "#0072B2" pt 7 ps 0.55 lw 1.6 dt 1
 set style line 22 lc rgb "#D55E00" pt 5 ps 0.50 lw 1.6 dt (10, 4)
 set style line 23 lc rgb "#009E73" pt 9 ps 0.65 lw 1.6 dt (9, 3, 2, 3)
@@ -28,7 +26,9 @@ set style line 25 lc rgb "#0072B2" pt 13 ps 0.75 lw 1.2 dt (4, 4)
 set style line 26 lc rgb "#000000" pt 5 ps 0.50 lw 1.2 dt (2, 3)
 set style line 27 lc rgb "#0072B2" pt 9 ps 0.65 lw 1.2 dt (9, 3, 2, 3)
 set style line 28 lc rgb "#0072B2" pt 11 ps 0.65 lw 1.2 dt (2, 3)
+array solid[lines] = [7, 5, 9, 11, 13, 5, 9, 11]
 array open[lines] = [6, 4, 8, 10, 12, 4, 8, 10]
+dot = 0 # nothing to see below a filled marker; below an open one the line is wiped out
 
 left = 16.0
 wide = width - left - (narrow ? 10 : 12)
@@ -55,15 +55,16 @@ set label 16 legendtitle at screen x_at(narrow ? 3 : left), y_at(top + high + 15
 set key at screen x_at(narrow ? 1 : left - 3), y_at(top + high + 16.5) left top vertical maxrows (narrow ? 8 : 4) \
     Left reverse samplen 3 spacing 1.05 width -5 noenhanced font small_font
 mine(s) = (is("point") && column("series") == int(s))
-disturbs(s) = (mine(s) && strcol("text") eq noisy)
+disturbs(s) = (mine(s) && strcol("text") eq "noisy")
 plot data using (is("threshold") ? xlow : NaN):"y":(xhigh - xlow):(0) with vectors nohead ls 13 notitle, \
     data using (is("threshold") ? xhigh : NaN):"y":"text" with labels left offset character 0.5, 0 font small_font \
         noenhanced notitle, \
     for [s in there] data using (mine(s) ? column("x") : NaN):"low":(0):(column("high") - column("low")) with vectors nohead \
         ls 20 + s lw 0.9 dt 1 notitle, \
     for [s in there] data using (mine(s) ? column("x") : NaN):"y" with lines ls 20 + s notitle, \
-    for [s in there] data using (mine(s) ? column("x") : NaN):"y" with points ls 20 + s notitle, \
-    for [s in disturbed] data using (disturbs(s) ? column("x") : NaN):"y" with points ls 20 + s lc rgb paper notitle, \
-    for [s in disturbed] data using (disturbs(s) ? column("x") : NaN):"y" with points ls 20 + s pt open[int(s)] notitle, \
+    for [s in there] data using (mine(s) ? column("x") : NaN):"y":(disturbs(s) ? solid[int(s)] : dot) with points \
+        ls 20 + s pt variable lc rgb paper notitle, \
+    for [s in there] data using (mine(s) ? column("x") : NaN):"y":(disturbs(s) ? open[int(s)] : solid[int(s)]) with points \
+        ls 20 + s pt variable notitle, \
     for [s in there] keyentry with linespoints ls 20 + s title entry[int(s)]
 unset multiplot

@@ -85,50 +85,60 @@ static size_t curve_pairs(const struct metg_curve *curve, enum metg_base base, c
     return count;
 }
 
-/* The ends of the interval from one METG a resample. Of one that is censored only one side is known: below the smallest
- * g it may be 0, above the largest it may be anything. Order statistics: nothing is interpolated with infinity. */
-static void interval_of(struct metg_value *value, double *lows, double *highs)
+/* One METG a resample. Of one that is censored only one side is known: below the smallest g it may be 0, above the largest
+ * it may be anything. */
+struct draws {
+    double lows[STATISTICS_RESAMPLES], highs[STATISTICS_RESAMPLES];
+};
+
+static void draw_add(struct draws *draws, size_t at, const struct metg_value *drawn)
+{
+    bool is_unknown = drawn->censored == METG_UNKNOWN;
+
+    draws->lows[at] = drawn->censored == METG_BELOW || is_unknown ? 0 : drawn->ns;
+    draws->highs[at] = drawn->censored == METG_ABOVE || is_unknown ? INFINITY : drawn->ns;
+}
+
+/* Order statistics: nothing is interpolated with infinity. */
+static void draws_interval(struct draws *draws, struct metg_value *value)
 {
     const double last = STATISTICS_RESAMPLES - 1;
 
-    gsl_sort(lows, 1, STATISTICS_RESAMPLES);
-    gsl_sort(highs, 1, STATISTICS_RESAMPLES);
-    value->low_ns = lows[(size_t)floor(0.025 * last)];
-    value->high_ns = highs[(size_t)ceil(0.975 * last)];
+    gsl_sort(draws->lows, 1, STATISTICS_RESAMPLES);
+    gsl_sort(draws->highs, 1, STATISTICS_RESAMPLES);
+    value->low_ns = draws->lows[(size_t)floor(0.025 * last)];
+    value->high_ns = draws->highs[(size_t)ceil(0.975 * last)];
 }
 
-static void draw_one(const struct metg_curve *curve, enum metg_base base, const double *places, double *low_ns,
-                     double *high_ns, enum metg_threshold threshold)
-{
-    struct metg_pair pairs[METG_POINTS_MAX];
-    struct metg_value drawn = metg_cross(pairs, curve_pairs(curve, base, places, pairs), metg_thresholds[threshold]);
-
-    *low_ns = drawn.censored == METG_BELOW || drawn.censored == METG_UNKNOWN ? 0 : drawn.ns;
-    *high_ns = drawn.censored == METG_ABOVE || drawn.censored == METG_UNKNOWN ? INFINITY : drawn.ns;
-}
-
-/* One threshold's interval. */
-static int resample(struct metg_curve *curve, enum metg_base base, enum metg_threshold threshold)
+/* The intervals of a curve against one base. */
+static int resample(struct metg_curve *curve, enum metg_base base)
 {
     gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937);
-    double *lows = malloc(STATISTICS_RESAMPLES * sizeof *lows), *highs = malloc(STATISTICS_RESAMPLES * sizeof *highs);
+    struct draws *draws = malloc(METG_THRESHOLDS * sizeof *draws);
     int status = -ENOMEM;
 
-    if (random == NULL || lows == NULL || highs == NULL)
+    if (random == NULL || draws == NULL)
         goto out;
     gsl_rng_set(random, RESAMPLING_SEED);
     for (size_t i = 0; i < STATISTICS_RESAMPLES; i++) {
+        struct metg_pair pairs[METG_POINTS_MAX];
         double places[ROUNDS_MAX];
 
         for (size_t k = 0; k < ROUNDS_MAX; k++)
             places[k] = gsl_rng_uniform(random); /* below 1 */
-        draw_one(curve, base, places, &lows[i], &highs[i], threshold);
+        size_t count = curve_pairs(curve, base, places, pairs);
+        for (int threshold = 0; threshold < METG_THRESHOLDS; threshold++) {
+            struct metg_value drawn = metg_cross(pairs, count, metg_thresholds[threshold]);
+
+            draw_add(&draws[threshold], i, &drawn);
+        }
     }
-    interval_of(&curve->values[base][threshold], lows, highs);
+    for (int threshold = 0; threshold < METG_THRESHOLDS; threshold++)
+        if (curve->values[base][threshold].rounds >= STATISTICS_VALUES_MIN)
+            draws_interval(&draws[threshold], &curve->values[base][threshold]);
     status = 0;
 out:
-    free(highs);
-    free(lows);
+    free(draws);
     if (random != NULL)
         gsl_rng_free(random);
     return status;
@@ -158,29 +168,33 @@ static double curve_overhead(const struct metg_curve *curve, enum metg_base base
     return slope;
 }
 
+/* The rounds that both points around a crossing have. */
+static size_t rounds_around(const struct metg_curve *curve, const struct metg_value *value)
+{
+    size_t below = curve->points[value->below].rounds, at = curve->points[value->at].rounds;
+
+    return below < at ? below : at;
+}
+
 int metg_curve_values(struct metg_curve *curve)
 {
     struct metg_pair pairs[METG_POINTS_MAX];
     int status = 0;
 
-    for (int base = 0; base < METG_BASES; base++) {
+    for (int base = 0; base < METG_BASES && status == 0; base++) {
         size_t count = curve_pairs(curve, (enum metg_base)base, NULL, pairs);
 
         curve->overhead_ns[base] = curve_overhead(curve, (enum metg_base)base);
-        for (int threshold = 0; threshold < METG_THRESHOLDS && status == 0; threshold++) {
+        for (int threshold = 0; threshold < METG_THRESHOLDS; threshold++) {
             struct metg_value *value = &curve->values[base][threshold];
 
             *value = metg_cross(pairs, count, metg_thresholds[threshold]);
+            value->rounds = count > 0 ? rounds_around(curve, value) : 0;
             if (curve->overhead_ns[base] > 0)
                 value->fitted_ns = curve->overhead_ns[base] / (1 - metg_thresholds[threshold]);
-            if (count == 0)
-                continue;
-            value->rounds = curve->points[value->at].rounds < curve->points[value->below].rounds
-                                ? curve->points[value->at].rounds
-                                : curve->points[value->below].rounds;
-            if (value->rounds >= STATISTICS_VALUES_MIN)
-                status = resample(curve, (enum metg_base)base, (enum metg_threshold)threshold);
         }
+        if (count > 0)
+            status = resample(curve, (enum metg_base)base);
     }
     return status;
 }

@@ -100,7 +100,7 @@ static void make_curve(struct metg_curve *curve, double overhead_ns, size_t roun
 /* The interval holds the curve's own METG about as often as it says; with 7 rounds a bootstrap says a bit too much. */
 static void test_interval_contains_the_truth(void **state)
 {
-    enum { TRIALS = 60, ROUNDS = 7 };
+    enum { TRIALS = 40, ROUNDS = 7 };
     static double room[2 * 12 * ROUNDS];
     struct metg_curve curve;
     gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937);
