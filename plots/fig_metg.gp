@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Figure (e): efficiency against granularity, both thresholds of METG drawn. A line's looks go by its place in the table
-# of bench/report/figure_metg.c: colour by backend, filled or other shape by call. Noisy cells are open.
+# of bench/report/figure_metg.c: colour by backend, filled or other shape by call. Noisy cells are open. Looks: style.gp.
 #   gnuplot -e "data='fig_metg.csv'; out='fig_metg.svg'; fmt='svg'" plots/fig_metg.gp
 
 folder = ARG0[1:strlen(ARG0) - strlen("fig_metg.gp")]
@@ -17,15 +17,6 @@ stats data using (is("entry") ? (entry[int(column("series"))] = strcol("text"), 
     is("legendtitle") ? (legendtitle = strcol("text"), 1) : 1) nooutput
 unset print
 
-# 20 + k: the k-th line
-set style line 21 lc rgb "#0072B2" pt 7 ps 0.55 lw 1.6 dt 1
-set style line 22 lc rgb "#D55E00" pt 5 ps 0.50 lw 1.6 dt (10, 4)
-set style line 23 lc rgb "#009E73" pt 9 ps 0.65 lw 1.6 dt (9, 3, 2, 3)
-set style line 24 lc rgb "#56B4E9" pt 11 ps 0.65 lw 1.4 dt (6, 2)
-set style line 25 lc rgb "#0072B2" pt 13 ps 0.75 lw 1.2 dt (4, 4)
-set style line 26 lc rgb "#000000" pt 5 ps 0.50 lw 1.2 dt (2, 3)
-set style line 27 lc rgb "#0072B2" pt 9 ps 0.65 lw 1.2 dt (9, 3, 2, 3)
-set style line 28 lc rgb "#0072B2" pt 11 ps 0.65 lw 1.2 dt (2, 3)
 array solid[lines] = [7, 5, 9, 11, 13, 5, 9, 11]
 array open[lines] = [6, 4, 8, 10, 12, 4, 8, 10]
 dot = 0 # nothing to see below a filled marker; below an open one the line is wiped out
