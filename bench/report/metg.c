@@ -28,7 +28,7 @@ static const char *time_text(double time_ns, char text[TIME_MAX])
 
     if (!isfinite(time_ns))
         return strcpy(text, "-");
-    while (time_ns < units[unit].from_ns)
+    while (unit + 1 < sizeof units / sizeof units[0] && time_ns < units[unit].from_ns)
         unit++;
     snprintf(text, TIME_MAX, "%s %s", table_number(time_ns / size_ns[unit], number), units[unit].name);
     return text;
