@@ -78,6 +78,15 @@ set style line 13 lc rgb "#666666" lw 1.0 dt (2, 2)    # rules
 set style line 14 lc rgb "#dddddd" lw 0.6 dt 1         # grid
 set style line 15 lc rgb "#c4c4c4" pt 15 ps (fmt eq "png" ? 1.9 : 1.3)      # halo of a noisy cell
 set style line 16 lc rgb "#555555" lw 2.4 dt 1         # ideal
+# 21 to 28: fig_metg, where a backend has lines of several calls: its colour, other shapes
+set style line 21 lc rgb "#0072B2" pt 7 ps 0.55 lw 1.6 dt 1
+set style line 22 lc rgb "#D55E00" pt 5 ps 0.50 lw 1.6 dt (10, 4)
+set style line 23 lc rgb "#009E73" pt 9 ps 0.65 lw 1.6 dt (9, 3, 2, 3)
+set style line 24 lc rgb "#56B4E9" pt 11 ps 0.65 lw 1.4 dt (6, 2)
+set style line 25 lc rgb "#0072B2" pt 13 ps 0.75 lw 1.2 dt (4, 4)
+set style line 26 lc rgb "#000000" pt 5 ps 0.50 lw 1.2 dt (2, 3)
+set style line 27 lc rgb "#0072B2" pt 9 ps 0.65 lw 1.2 dt (9, 3, 2, 3)
+set style line 28 lc rgb "#0072B2" pt 11 ps 0.65 lw 1.2 dt (2, 3)
 peer = 5 # drawn as points: too few chunks are measured for a line
 ink = "#222222"; soft = "#555555"; ground = "#ebebeb"; paper = "#ffffff"
 

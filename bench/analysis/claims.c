@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/metg.h"
+
 /* Two rounds can be far apart by chance; statistics.h says from how many on there is an interval. */
 static void claim_not_shown(struct claim *claim, const char *reason)
 {
@@ -151,26 +153,51 @@ static int claim_break_even(struct claim *claim, const struct claim_kind *kind, 
     return 0;
 }
 
+/* The two points around the crossing are what it rests on. */
+static void claim_metg(struct claim *claim, const struct claim_kind *kind, const struct study *study,
+                       const struct metg *metg, const char *backend)
+{
+    const struct metg_curve *curve = metg_find(metg, backend, kind->cell.call, kind->cell.schedule);
+
+    if (curve != NULL) {
+        const struct metg_value *value = &curve->values[METG_OF_PEAK][METG_50];
+
+        claim->ratio = (struct estimate){value->ns, value->low_ns, value->high_ns, value->rounds};
+        if (value->censored != METG_UNKNOWN)
+            claim_rest(claim, study, curve->points[value->below].series,
+                       value->at != value->below ? curve->points[value->at].series : NULL);
+        if (value->censored == METG_BELOW)
+            strcpy(claim->answer, "less than the smallest tested");
+        if (value->censored == METG_ABOVE)
+            strcpy(claim->answer, "not reached");
+    }
+    claim_judge(claim, kind);
+}
+
 static const char *const relations[] = {
     [CLAIM_ABOVE] = ">", [CLAIM_AT_LEAST] = ">=", [CLAIM_AT_MOST] = "<=", [CLAIM_REPORTED] = ""};
 
 static int claim_make(struct claim *claim, const struct claim_kind *kind, const struct study *study,
-                      const char *backend)
+                      const struct metg *metg, const char *backend)
 {
     bool break_even = kind->form == CLAIM_BREAK_EVEN_LOOP || kind->form == CLAIM_BREAK_EVEN_CALLBACK;
     const char *name = strcmp(backend, "cpython") == 0 ? "CPython" : backend;
-    int status;
+    int status = 0;
 
     *claim = (struct claim){.limit = kind->limit,
                             .goal = kind->goal,
                             .is_core = kind->is_core,
                             .is_tutorial = kind->is_tutorial,
+                            .is_metg = kind->form == CLAIM_METG,
                             .relation = break_even ? "<" : relations[kind->sense],
                             .ratio = {.median = NAN, .low = NAN, .high = NAN},
                             .over_loop = {.median = NAN, .low = NAN, .high = NAN}};
     snprintf(claim->id, sizeof claim->id, "%s-%s", backend, kind->id);
     snprintf(claim->text, sizeof claim->text, kind->text, name);
-    status = break_even ? claim_break_even(claim, kind, study, backend) : claim_ratio(claim, kind, study, backend);
+    if (kind->form == CLAIM_METG)
+        claim_metg(claim, kind, study, metg, backend);
+    else
+        status = break_even ? claim_break_even(claim, kind, study, backend) : claim_ratio(claim, kind, study, backend);
     if (kind->needs_cpus && study->usable_cpus == 1) {
         claim_not_shown(claim, "1 usable CPU");
         claim->answer[0] = '\0';
@@ -182,24 +209,26 @@ static int claim_make(struct claim *claim, const struct claim_kind *kind, const 
 /* Whether a claim stands in the list: where what it is about was not measured at all, it does not. */
 static bool is_listed(const struct claim *claim, const struct study *study)
 {
-    return !(claim->is_core && claim->cells[0][0] == '\0') &&
+    return !((claim->is_core || claim->is_metg) && claim->cells[0][0] == '\0') &&
            !(claim->is_tutorial && !study_measured(study, "apply_async"));
 }
 
 int claims_make(struct claims *claims, const struct study *study)
 {
-    int status = 0;
+    struct metg metg;
+    int status = metg_make(&metg, study);
 
     *claims = (struct claims){.claims = calloc(claim_kind_count * CLAIM_BACKENDS_MAX, sizeof *claims->claims)};
     if (claims->claims == NULL)
-        return -ENOMEM;
+        status = -ENOMEM;
     for (size_t i = 0; i < claim_kind_count && status == 0; i++)
         for (size_t k = 0; k < CLAIM_BACKENDS_MAX && claim_kinds[i].backends[k] != NULL && status == 0; k++) {
             struct claim *claim = &claims->claims[claims->count];
 
-            status = claim_make(claim, &claim_kinds[i], study, claim_kinds[i].backends[k]);
+            status = claim_make(claim, &claim_kinds[i], study, &metg, claim_kinds[i].backends[k]);
             claims->count += is_listed(claim, study);
         }
+    metg_free(&metg);
     if (status != 0)
         claims_free(claims);
     return status;

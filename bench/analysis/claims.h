@@ -29,6 +29,8 @@ struct claim {
     bool reaches_goal;            /* the whole interval lies on its side of the goal too */
     bool is_core;                 /* about the pool itself */
     bool is_tutorial;             /* what the tutorial says */
+    bool is_metg;                 /* about METG: the ratio is a time in ns, an end of the interval that is open is 0 or
+                                     infinity */
     uint64_t chunk;               /* break-even: the chunk, 0 for none; else the chunk of the second cell */
     char cells[2][CELL_NAME_MAX]; /* what was compared; the second is "" where the baseline is the cell's own */
 };
@@ -42,6 +44,7 @@ enum claim_form {
     CLAIM_SPEEDUP,       /* serial callback over time; that of the loop beside it */
     CLAIM_OVER_FLOOR,    /* time over that of the floor beside it */
     CLAIM_OVER_BEST,     /* time over the shortest that the longest task and the CPUs allow */
+    CLAIM_METG,          /* not a ratio: METG(50 %) against the measured peak, in ns */
     CLAIM_OUT_OF_ORDER,  /* not a ratio: results that arrived out of order, a call */
     CLAIM_BREAK_EVEN_LOOP,
     CLAIM_BREAK_EVEN_CALLBACK /* the smallest chunk from which on all larger ones win */

@@ -40,23 +40,30 @@ static int compare_numbers(uint64_t a, uint64_t b)
     return (a > b) - (a < b);
 }
 
+int series_order(const struct cell *a, const struct cell *b)
+{
+    int order = compare_names(a->kernel, b->kernel, kernel_order);
+
+    if (order == 0)
+        order = compare_numbers(a->rows, b->rows);
+    if (order == 0)
+        order = compare_names(a->backend, b->backend, backend_order);
+    if (order == 0)
+        order = compare_names(a->call, b->call, call_order);
+    if (order == 0)
+        order = compare_names(a->schedule, b->schedule, schedule_order);
+    if (order == 0)
+        order = compare_numbers((uint64_t)a->workers, (uint64_t)b->workers);
+    if (order == 0)
+        order = compare_numbers(a->chunk, b->chunk);
+    return order;
+}
+
 static int compare_series(const void *left, const void *right)
 {
     const struct series *a = left, *b = right;
-    int order = compare_names(a->cell.kernel, b->cell.kernel, kernel_order);
+    int order = series_order(&a->cell, &b->cell);
 
-    if (order == 0)
-        order = compare_numbers(a->cell.rows, b->cell.rows);
-    if (order == 0)
-        order = compare_names(a->cell.backend, b->cell.backend, backend_order);
-    if (order == 0)
-        order = compare_names(a->cell.call, b->cell.call, call_order);
-    if (order == 0)
-        order = compare_names(a->cell.schedule, b->cell.schedule, schedule_order);
-    if (order == 0)
-        order = compare_numbers((uint64_t)a->cell.workers, (uint64_t)b->cell.workers);
-    if (order == 0)
-        order = compare_numbers(a->cell.chunk, b->cell.chunk);
     return order != 0 ? order : strcmp(a->name, b->name);
 }
 

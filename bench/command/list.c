@@ -43,6 +43,7 @@ static const struct entry profiles[] = {
     {"default", "the whole picture in minutes"},
     {"core", "what the pool itself must reach, in less than a minute"},
     {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
+    {"metg", "tasks of 1 ns to 10 ms: how short they may be while the CPUs still do half of what they could"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
     {"floor", "what the machine itself takes for all that a pool is made of, and the pools beside it"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},

@@ -80,7 +80,9 @@ int command_report(int argc, char **argv)
         .options = options,
         .parser = report_option,
         .args_doc = "DIR",
-        .doc = "Analyses the sweep in DIR and writes DIR/summary.csv, DIR/claims.json and DIR/RESULTS.md."
+        .doc = "Analyses the sweep in DIR and writes DIR/summary.csv, DIR/claims.json and DIR/RESULTS.md, and "
+               "DIR/metg.csv where "
+               "task lengths were swept."
                "\vPrints the finding and a comparison of all backends. Run it again whenever DIR has grown."};
     struct report_arguments arguments = {0};
     struct report *report;

@@ -67,6 +67,7 @@ struct sheet {
     FILE *file;
     size_t points, noisy;   /* measurements; those marked as noisy */
     const char *noisy_mark; /* how the figure marks them */
+    const char *extent;     /* in the place of the number of rows, where cells differ in that; NULL: they do not */
 };
 
 struct sheet_mark {
@@ -101,6 +102,7 @@ void figure_calls(struct sheet *sheet, const struct figure_source *source);
 void figure_chunk(struct sheet *sheet, const struct figure_source *source);
 void figure_overhead(struct sheet *sheet, const struct figure_source *source);
 void figure_speedup(struct sheet *sheet, const struct figure_source *source);
+void figure_metg(struct sheet *sheet, const struct figure_source *source);
 void figure_ladder(struct sheet *sheet, const struct figure_source *source);
 
 #endif

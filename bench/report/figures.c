@@ -35,6 +35,7 @@ static const struct figure {
     {"fig_speedup", figure_speedup, "no `howmany` or `compute` map cell was measured under `dynamic`", NULL},
     {"fig_calls", figure_calls, "no sweep of the calls was made", "calls"},
     {"fig_ladder", figure_ladder, "no `fork-pipe` apply cell was measured", "ladder"},
+    {"fig_metg", figure_metg, "no kernel `compute` was measured at three task lengths", "metg"},
 };
 #define FIGURES (sizeof figures / sizeof figures[0])
 
@@ -138,15 +139,16 @@ static void choose(struct figure_source *source)
 
 static void caption(struct sheet *sheet, const struct figure_source *source)
 {
-    char cpus[32] = "an unknown number of";
+    char cpus[32] = "an unknown number of", extent[FIGURE_TEXT_MAX];
 
     if (source->usable_cpus) {
         snprintf(cpus, sizeof cpus, "%d", source->usable_cpus);
     }
+    snprintf(extent, sizeof extent, "%llu rows", (unsigned long long)source->rows);
     sheet_text(sheet, "caption1", 0, "%s", source->cpu_model);
-    sheet_text(sheet, "caption2", 0, "P = %d on %s usable CPU%s; %llu rows%s%s", source->workers, cpus,
-               source->usable_cpus == 1 ? "" : "s", (unsigned long long)source->rows, sheet->noisy ? "; noisy: " : "",
-               sheet->noisy ? sheet->noisy_mark : "");
+    sheet_text(sheet, "caption2", 0, "P = %d on %s usable CPU%s; %s%s%s", source->workers, cpus,
+               source->usable_cpus == 1 ? "" : "s", sheet->extent ? sheet->extent : extent,
+               sheet->noisy ? "; noisy: " : "", sheet->noisy ? sheet->noisy_mark : "");
     sheet_text(sheet, "caption3", 0, "n = %s rounds; 95 %% intervals; commit %s", source->rounds, source->commit);
     if (source->quick) {
         sheet_text(sheet, "stamp", 0, "QUICK");

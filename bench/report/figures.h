@@ -24,7 +24,7 @@ const char *figures_name(size_t index);
 bool figures_is_optional(size_t index);
 
 /* Draws one figure: writes DIR/figures/NAME.csv, then the pictures, each aside and renamed. A figure of a sweep of its
- * own (the calls, the ladder) is drawn from DIR/calls or DIR/ladder where there is such, else from DIR.
+ * own (the calls, the ladder, METG) is drawn from the folder of it inside DIR where there is such, else from DIR.
  * return: 0; -ENODATA nothing was measured for it, no file is written; -ENOENT DIR has no summary.csv;
  *         -ENOPKG gnuplot is missing; -EINVAL no such figure; else -errno. One line in error. */
 int figures_draw(const char *dir, const char *name, const struct figures_options *options,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "analysis/claims.h"
+#include "analysis/metg.h"
 #include "analysis/study.h"
 #include "report/env.h"
 #include "report/results.h"
@@ -23,6 +24,7 @@ enum report_folder {
     REPORT_CALLS,
     REPORT_LADDER,
     REPORT_FLOOR,
+    REPORT_METG,
     REPORT_FOLDERS, /* how many; as a place: the page's own sweep */
 };
 
@@ -34,6 +36,7 @@ struct report {
     size_t cut; /* lines of the journal that are no whole records */
     struct study study;
     struct claims claims;
+    struct metg metg;
     struct model models[REPORT_BACKENDS];
     bool quick;
     struct report *inside[REPORT_FOLDERS]; /* NULL: there is no such folder */
@@ -56,6 +59,7 @@ int part_core(const struct report *report, FILE *out);
 int part_growth(const struct report *report, FILE *out);
 int part_calls(const struct report *report, FILE *out);
 int part_tutorial(const struct report *report, FILE *out);
+int part_metg(const struct report *report, FILE *out);
 int part_ladder(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);

@@ -19,9 +19,9 @@ const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp
 typedef int (*part_fn)(const struct report *report, FILE *out);
 
 static const part_fn parts[] = {
-    part_title,    part_finding, part_comparison, part_pays,     part_core,    part_growth, part_calls,
-    part_tutorial, part_ladder,  part_figures,    part_backends, part_floor,   part_raw,    part_model,
-    part_claims,   part_reading, part_distrust,   part_machine,  part_command,
+    part_title, part_finding,  part_comparison, part_pays,     part_core,     part_growth,  part_metg,
+    part_calls, part_tutorial, part_ladder,     part_figures,  part_backends, part_floor,   part_raw,
+    part_model, part_claims,   part_reading,    part_distrust, part_machine,  part_command,
 };
 
 static int report_load(struct report *report, char error[REPORT_ERROR_MAX])
@@ -59,6 +59,8 @@ static int report_analyse(struct report *report, char error[REPORT_ERROR_MAX])
     if (status != 0)
         return status;
     status = claims_make(&report->claims, &report->study);
+    if (status == 0)
+        status = metg_make(&report->metg, &report->study);
     for (size_t i = 0; i < REPORT_BACKENDS && status == 0; i++)
         status = model_fit(&report->models[i], &report->study, report_backends[i]);
     return status;
@@ -69,7 +71,7 @@ static int report_look_inside(struct report *report, char error[REPORT_ERROR_MAX
 {
     static const char *const folders[REPORT_FOLDERS] = {
         [REPORT_CORE] = "core",     [REPORT_GROWTH] = "growth", [REPORT_CALLS] = "calls",
-        [REPORT_LADDER] = "ladder", [REPORT_FLOOR] = "floor", /* one a line */
+        [REPORT_LADDER] = "ladder", [REPORT_FLOOR] = "floor",   [REPORT_METG] = "metg", /* one a line */
     };
     int status = 0;
 
@@ -123,6 +125,7 @@ void report_close(struct report *report)
     for (size_t i = 0; i < REPORT_FOLDERS; i++)
         report_close(report->inside[i]);
     claims_free(&report->claims);
+    metg_free(&report->metg);
     study_close(&report->study);
     free(report->samples);
     env_close(&report->env);
@@ -165,6 +168,7 @@ int report_write(const struct report *report, char error[REPORT_ERROR_MAX])
 {
     char *page = NULL, *claims = NULL,
          *json = claims_json(&report->claims, &report->study, report->models, REPORT_BACKENDS);
+    const struct metg *metg = &report_inside(report, REPORT_METG)->metg;
     size_t size = 0;
     int status = results_text(report, &page, &size);
 
@@ -174,6 +178,8 @@ int report_write(const struct report *report, char error[REPORT_ERROR_MAX])
     }
     if (status == 0)
         status = summary_write(&report->study.summary, report->dir);
+    if (status == 0 && metg->count > 0)
+        status = metg_write(metg, report->dir);
     if (status == 0)
         status = aside_replace(report->dir, "claims.json", claims, strlen(claims));
     if (status == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The report of a sweep: DIR/env.json and DIR/samples.jsonl in; DIR/summary.csv, DIR/claims.json and DIR/RESULTS.md
- * out. Everything is computed from those two files alone: the same folder always gives the same bytes. DIR/core,
- * DIR/growth and DIR/calls may hold more sweeps: their parts go on the page too.
+ * out, and DIR/metg.csv where task lengths were swept. Everything is computed from those two files alone: the same folder always gives the same bytes. DIR/core,
+ * DIR/growth, DIR/calls and the like may hold more sweeps: their parts go on the page too.
  */
 #ifndef GRAIN_BENCH_RESULTS_H
 #define GRAIN_BENCH_RESULTS_H
@@ -18,7 +18,7 @@ struct report;
 int report_open(struct report **report, const char *dir, char error[REPORT_ERROR_MAX]);
 void report_close(struct report *report);
 
-/* Writes the three files, each aside and renamed, after all of them are complete in memory. 0 or -errno. */
+/* Writes these files, each aside and renamed, after all of them are complete in memory. 0 or -errno. */
 int report_write(const struct report *report, char error[REPORT_ERROR_MAX]);
 
 /* The finding: three lines of at most 79 characters (longer ones are wrapped), numbers and verdicts computed. */

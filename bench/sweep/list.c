@@ -62,6 +62,19 @@ static int add_doubling(struct list *list, int64_t also, int64_t most)
     return status != 0 ? status : add(list, most);
 }
 
+/* "16P": so many for each CPU. -ENOENT when it is not such a word. */
+static int add_per_cpu(struct list *list, const char *word, int64_t cpus)
+{
+    char *end;
+    if (!isdigit((unsigned char)*word))
+        return -ENOENT;
+    errno = 0;
+    int64_t factor = strtoll(word, &end, 10);
+    if (strcmp(end, "P") != 0)
+        return -ENOENT;
+    return errno != 0 || (cpus > 0 && factor > NUMBER_LARGEST / cpus) ? -ERANGE : add(list, factor * cpus);
+}
+
 /* Adds what a word stands for; -ENOENT when it is no such word. */
 static int add_word(struct list *list, const char *word, const struct list_meaning *meaning)
 {
@@ -69,8 +82,7 @@ static int add_word(struct list *list, const char *word, const struct list_meani
     const struct {
         const char *word;
         int64_t value;
-    } words[] = {
-        {"python", GRAIN_CHUNK_PYTHON}, {"auto", 0}, {"P", cpus}, {"2P", 2 * cpus}, {"N", (int64_t)meaning->rows}};
+    } words[] = {{"python", GRAIN_CHUNK_PYTHON}, {"auto", 0}, {"P", cpus}, {"N", (int64_t)meaning->rows}};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i].word) == 0)
@@ -79,7 +91,7 @@ static int add_word(struct list *list, const char *word, const struct list_meani
         return add_doubling(list, cpus, cpus);
     if (strcmp(word, "up-to-2P") == 0)
         return add_doubling(list, cpus, 2 * cpus);
-    return -ENOENT;
+    return add_per_cpu(list, word, cpus);
 }
 
 /* A number, 64 or 2^6; *base is 0 for one without a power. */

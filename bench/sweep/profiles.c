@@ -209,6 +209,71 @@ const struct plan_usual *plan_usual_find(const char *kernel)
     return NULL;
 }
 
+/* What "METG" in RESULTS.md is about: tasks from 1 ns to 10 ms, at each length as many as make some 20 ms of serial work,
+ * 10^6 at most and 16 for each CPU at least. Beside each the callback and the peak. Backends are measured where their
+ * efficiency is neither surely 0 nor surely 1: who hands out task by task from 10 ns on, who takes long for it from 100
+ * ns on. apply keeps one task under way, so a few will do. */
+#define METG(n, count, who, ...)                                                                                       \
+    {                                                                                                                  \
+        .kernels = "compute:" #n, .backends = who, .rows = (count), .beside = "callback,floor", __VA_ARGS__            \
+    }
+#define METG_STEAL(n, count, ...) METG(n, count, "fork,pthread", .schedules = "steal", __VA_ARGS__)
+#define METG_EACH(n, count)       METG(n, count, "fork,pthread,openmp,gomp,gomp-task,tbb-simple", .calls = "map")
+#define METG_SLOW(n, count)       METG(n, count, "libomp", .calls = "map")
+#define METG_SHIPPED(n, count)    METG(n, count, "openmp-as-shipped", .calls = "map")
+#define METG_CALL(n, count, name) METG(n, count, "fork,pthread", .calls = name)
+#define METG_QUICK(n, count)      METG_STEAL(n, count, .repetitions = 3)
+#define METG_ALL(n, count)        METG_STEAL(n, count, .calls = "map"), METG_EACH(n, count)
+#define METG_MAPS(n, count)       METG_ALL(n, count), METG_SLOW(n, count)
+
+static const struct plan_row metg_rows[] = {
+    METG_QUICK(1, "10^6"),
+    METG_QUICK(2, "10^6"),
+    METG_QUICK(5, "10^6"),
+    METG_ALL(10, "10^6"),
+    METG_ALL(20, "10^6"),
+    METG_ALL(50, "400000"),
+    METG_MAPS(100, "200000"),
+    METG_MAPS(200, "100000"),
+    METG_MAPS(500, "40000"),
+    METG_MAPS(1000, "20000"),
+    METG_MAPS(2000, "10000"),
+    METG_MAPS(5000, "4000"),
+    METG_MAPS(10000, "1000P"),
+    METG_MAPS(100000, "100P"),
+    METG_MAPS(1000000, "16P"),
+    METG_STEAL(10000000, "16P", .calls = "map"),
+    METG_SHIPPED(100, "200000"),
+    METG_SHIPPED(1000, "20000"),
+    METG_SHIPPED(10000, "1000P"),
+    METG_SHIPPED(100000, "100P"),
+    METG_SHIPPED(1000000, "16P"),
+    METG_SHIPPED(10000000, "16P"),
+    METG_CALL(10, "200000", "apply_async"),
+    METG_CALL(50, "200000", "apply_async"),
+    METG_CALL(100, "200000", "apply_async"),
+    METG_CALL(200, "100000", "apply_async"),
+    METG_CALL(500, "40000", "apply_async"),
+    METG_CALL(1000, "20000", "apply_async"),
+    METG_CALL(2000, "10000", "apply_async"),
+    METG_CALL(5000, "4000", "apply_async"),
+    METG_CALL(10000, "1000P", "apply_async"),
+    METG_CALL(100000, "100P", "apply_async"),
+    METG_CALL(1000000, "16P", "apply_async"),
+    METG_CALL(100, "500", "apply"),
+    METG_CALL(1000, "500", "apply"),
+    METG_CALL(2000, "500", "apply"),
+    METG_CALL(5000, "500", "apply"),
+    METG_CALL(10000, "500", "apply"),
+    METG_CALL(20000, "500", "apply"),
+    METG_CALL(50000, "400", "apply"),
+    METG_CALL(100000, "200", "apply"),
+    METG_CALL(200000, "100", "apply"),
+    METG_CALL(500000, "40", "apply"),
+    METG_CALL(1000000, "20", "apply"),
+    METG_CALL(10000000, "4", "apply"),
+};
+
 static const struct plan_profile profiles[] = {
     {.name = "default",
      .summary = "the whole comparison in 11 rounds, about 2 1/2 minutes on 2 CPUs",
@@ -252,6 +317,13 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0.002,
      .budget_s = 50,
      ARRAY(floor_rows)},
+    {.name = "metg",
+     .summary = "how short tasks may be: 1 ns to 10 ms, in 5 rounds, about 100 seconds on 2 CPUs",
+     .rounds = 5,
+     .repetitions = 1,
+     .min_time_s = 0, /* one call a time: nothing to calibrate */
+     .budget_s = 110,
+     ARRAY(metg_rows)},
     {.name = "growth",
      .summary = "10^3 to 10^8 rows, 1 to 32 workers, about 2 minutes and 2.5 GB of memory",
      .rounds = 5,

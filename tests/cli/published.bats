@@ -12,12 +12,13 @@ PUBLISHED=$GRAIN_SOURCE/bench/published
   local inside
   mkdir "$dir"
   cp "$PUBLISHED/env.json" "$PUBLISHED/samples.jsonl" "$dir/"
-  for inside in core growth calls ladder floor; do
+  for inside in $(cd "$PUBLISHED" && find . -mindepth 1 -maxdepth 1 -type d ! -name figures); do
     [ ! -d "$PUBLISHED/$inside" ] || cp -R "$PUBLISHED/$inside" "$dir/"
   done
   "$GRAIN" report "$dir" >/dev/null
   cmp "$dir/summary.csv" "$PUBLISHED/summary.csv"
   cmp "$dir/claims.json" "$PUBLISHED/claims.json"
+  [ ! -f "$dir/metg.csv" ] || cmp "$dir/metg.csv" "$PUBLISHED/metg.csv"
   sed 's|(figures/|(bench/published/figures/|g' "$dir/RESULTS.md" | cmp - "$GRAIN_SOURCE/RESULTS.md"
 }
 

@@ -166,6 +166,46 @@ make_ladder() {
   well_formed $file-85.svg
 }
 
+@test "fig_metg is drawn from the task lengths inside: a point a cell, noisy ones open, both thresholds" {
+  metg_sweep run/metg
+  "$GRAIN" plot run
+  file=run/figures/fig_metg
+  well_formed $file.svg
+  [ -s $file.png ]
+  # 22 lengths under steal; fork's dynamic and apply_async; its apply
+  [ "$(sheet $file.csv point fork)" -eq $((22 + 16 + 16 + 16)) ]
+  [ "$(sheet $file.csv point pthread)" -eq 22 ]
+  [ "$(sheet $file.csv point openmp)" -eq 16 ]
+  [ "$(grep -c '^point,0,6,,' $file.csv)" -eq 16 ] # a task each
+  [ "$(grep -c '^entry,' $file.csv)" -eq 8 ]
+  [ "$(awk -F, '$1 == "threshold" { printf "%s ", $7 }' $file.csv)" = "0.5 0.9 1 " ]
+  [ "$(points $file.svg "$(shape fork)")" -eq 23 ] # steal, and one in the legend
+  [ "$(grep -c '^point.*"noisy"' $file.csv)" -eq 1 ]
+  [ "$(points $file.svg 8)" -eq 1 ] # openmp was disturbed
+  grep -q 'pthread map steal: &lt; 1.40 ns' $file.svg
+  grep -q 'fork map steal: 5.11 ns' $file.svg
+  sed -i 's/"steal_pct": 30/"steal_pct": 0/' run/metg/samples.jsonl
+  run -0 "$GRAIN" plot run --format svg --width 85
+  [[ $output != *warning* ]]
+  well_formed $file-85.svg
+  [ "$(points $file-85.svg 8)" -eq 0 ]
+}
+
+@test "METG inside a run stands on its page, and in metg.csv; a run without it has neither" {
+  calls_sweep run
+  "$GRAIN" report -q run >/dev/null
+  run ! grep -q METG run/RESULTS.md
+  [ ! -e run/metg.csv ]
+  metg_sweep run/metg
+  "$GRAIN" report -q run >/dev/null
+  grep -A2 '^## METG' run/RESULTS.md | grep -q 'A sweep of its own'
+  grep -q 'must be <= 15: holds; goal <= 6: reached' run/RESULTS.md
+  [ "$(wc -l <run/metg.csv)" -eq $((1 + 8 * 2 * 2)) ]
+  awk -F, '$1 == "fork" && $3 == "steal" && $5 == 0.5 && $12 == "peak" && $6 > 5 && $6 < 5.2 && $7 < $6 && $6 < $8 { found = 1 }
+    END { exit !found }' run/metg.csv
+  [ ! -e run/metg/metg.csv ]
+}
+
 @test "a folder that is a ladder itself is drawn too; the others are named" {
   make_ladder ladder
   "$GRAIN" report -q ladder
@@ -176,6 +216,7 @@ make_ladder() {
 
 @test "text is at least 7 pt at both widths" {
   calls_sweep run/calls
+  metg_sweep run/metg
   "$GRAIN" plot run --format svg
   "$GRAIN" plot run --format svg --width 85
   for file in run/figures/*.svg; do

@@ -57,6 +57,42 @@ cpython map - 25000 200000 1800
 CELLS
 }
 
+# metg_sweep DIR: a sweep of task lengths, in DIR, three rounds. Each line: backend, call, schedule, overhead a task in ns,
+# the shortest and the longest N; efficiency against the peak is N / (N + overhead). compute:100 was disturbed on openmp.
+metg_sweep() {
+  mkdir -p "$1"
+  cp "$FIXTURE/env.json" "$1/"
+  awk '{
+    for (n = 1; n <= 10000000; n *= 10)
+      for (k = 1; k <= 5; k += k == 1 ? 1 : 3) { # 1, 2, 5
+        length_ns = n * k
+        if (length_ns < $5 || length_ns > $6) continue
+        rows = length_ns < 20 ? 1000000 : length_ns > 600000 ? 32 : 20000000 / length_ns
+        used = $2 == "apply" ? 1 : 2
+        for (round = 0; round < 3; round++) {
+          speed = 1 + 0.01 * (round - 1)
+          time_ns = rows * (length_ns + $4 * speed) / used * speed
+          printf "{\"cell\": \"compute:%d/%s/%s/%s/chunk:%d/workers:2/rows:%d/data:shared/start:warm\", \"round\": %d, ",
+            length_ns, $1, $2, $3, $2 == "map", rows, round
+          printf "\"status\": \"ok\", \"iterations\": 1, \"tasks\": %d, \"times_ns\": [%.3f], \"loop_ns\": [null], ", rows, time_ns
+          printf "\"callback_ns\": [%.3f], \"floor_ns\": [%.3f], ", rows * length_ns * speed, rows * length_ns / used * speed
+          printf "\"cpu_ns\": 1, \"workers_cpu_ns\": 1, \"handovers\": 1, \"steals\": 0, \"steal_pct\": %d, ",
+            $1 == "openmp" && length_ns == 100 ? 30 : 0
+          printf "\"involuntary\": 0, \"load\": 0.5, \"message\": \"\"}\n"
+        }
+      }
+  }' >"$1/samples.jsonl" <<'CURVES'
+fork map steal 2.5 1 10000000
+fork map dynamic 55 10 1000000
+fork apply_async - 70 10 1000000
+fork apply - 9000 100 10000000
+pthread map steal 0.4 1 10000000
+openmp map dynamic 34 10 1000000
+gomp-task map - 120 10 1000000
+tbb-simple map - 41 10 1000000
+CURVES
+}
+
 # points FILE SHAPE: how many points of gnuplot's shape number are drawn in an SVG (definitions have an id)
 points() {
   grep -o "<use xlink:href='#gpPt$(($2 - 1))'[^>]*>" "$1" | grep -vc "id="

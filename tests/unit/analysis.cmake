@@ -1,6 +1,7 @@
 if(TARGET grain_analysis)
   grain_unit(statistics LIBS grain_analysis)
   grain_unit(summary LIBS grain_analysis)
+  grain_unit(metg LIBS grain_analysis)
   grain_unit(claims LIBS grain_analysis)
   grain_unit(tutorial LIBS grain_analysis)
 endif()

@@ -1,6 +1,7 @@
 if(TARGET grain_report)
   grain_unit(table LIBS grain_report)
   grain_unit(results LIBS grain_report)
+  grain_unit(metg_part LIBS grain_report)
   grain_unit(parts LIBS grain_report)
   grain_unit(part_floor LIBS grain_report)
 endif()

@@ -2,6 +2,7 @@
 if(GRAIN_BUILD_BENCH)
   grain_unit(plan LIBS grain_sweep)
   grain_unit(ladder LIBS grain_sweep)
+  grain_unit(plan_metg LIBS grain_sweep)
   grain_unit(plan_calls LIBS grain_sweep)
   grain_unit(plan_kernels LIBS grain_sweep)
   grain_unit(journal LIBS grain_sweep)

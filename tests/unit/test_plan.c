@@ -43,6 +43,7 @@ static void test_lists(void **state)
     ASSERT_LIST("1..4", 1, 2, 3, 4);
     ASSERT_LIST("7..7", 7);
     ASSERT_LIST("P,2P,N", 3, 6, 77);
+    ASSERT_LIST("16P,1000P", 48, 3000);
     ASSERT_LIST("up-to-P", 1, 2, 3);
     ASSERT_LIST("up-to-2P", 1, 2, 3, 4, 6);
     ASSERT_LIST("4,1..4,2^2", 4, 1, 2, 3);
@@ -64,10 +65,15 @@ static void test_doubling_of_powers_and_of_one(void **state)
 static void test_bad_lists(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "",     ",",       "1,,2",     "x",      "-1",  "1..",     "..4",
-        "4..1", "1..2^3",  "2^1..3^4", "2^",     "2^x", "1^5",     "0^2",
-        "1.5",  "1..4..8", "2^41",     "2^9999", "1 ",  "1..5000", "99999999999999999999"};
+    static const char *const bad[] = {"",         ",",       "1,,2",
+                                      "x",        "-1",      "1..",
+                                      "..4",      "4..1",    "1..2^3",
+                                      "2^1..3^4", "2^",      "2^x",
+                                      "1^5",      "0^2",     "1.5",
+                                      "1..4..8",  "2^41",    "2^9999",
+                                      "1 ",       "1..5000", "99999999999999999999",
+                                      "16PP",     "P16",     "999999999999999P",
+                                      "-2P"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct list list;
         const char *problem = NULL;
