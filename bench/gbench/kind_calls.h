@@ -35,4 +35,8 @@ int open_spawn(struct subject *subject);
 int run_spawn(struct subject *subject, struct gbench_state *state);
 int poison_spawn(struct subject *subject);
 
+/* kind_idle.c: an open pool of which nothing is asked. */
+int open_idle(struct subject *subject);
+int run_idle(struct subject *subject, struct gbench_state *state);
+
 #endif

@@ -80,7 +80,7 @@ static const char *kind_problem(struct subject *subject)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
         return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
-               "apply_callback, imap, imap_unordered, spawn, open, loop, callback, peak, cacheline, futex, pipe, "
+               "apply_callback, imap, imap_unordered, spawn, open, idle, loop, callback, peak, cacheline, futex, pipe, "
                "fork)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
         return "loop and callback go with the backend serial; peak, cacheline, futex, pipe and fork with floor; "
@@ -97,7 +97,7 @@ static const char *rows_problem(const struct subject *subject)
     const struct cell *cell = &subject->cell;
     const struct settings *settings = subject->settings;
     if (!subject->kind->has_data && !subject->kind->is_one_by_one)
-        return cell->rows != 0 ? "open and fork run no tasks: rows:0" : NULL;
+        return cell->rows != 0 ? "open, idle and fork run no tasks: rows:0" : NULL;
     if (cell->rows == 0)
         return "rows:0 leaves nothing to do";
     if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS && cell->rows != settings->input.rows)

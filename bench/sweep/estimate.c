@@ -18,6 +18,7 @@
 #define FORK_S          200e-6 /* fork, exit, wait */
 #define LINE_S          0.5e-6 /* a cache line, there and back */
 #define SLEEP_S         60e-6  /* the same between two that sleep */
+#define IDLE_S          0.8    /* an idle pool: it settles, it sleeps */
 #define WORKER_S        1e-3   /* a pool's worker, its whole life */
 #define NAP_S           2e-3   /* before a cold call */
 #define PYTHON_WORKER_S 10e-3
@@ -94,6 +95,8 @@ double estimate_call(const struct plan_cell *planned, int cpus)
         tasks = (double)planned->tasks;
     if (strcmp(cell->call, "open") == 0)
         return (is_python ? PYTHON_WORKER_S : WORKER_S) * cell->workers;
+    if (strcmp(cell->call, "idle") == 0)
+        return IDLE_S;
     if (strcmp(cell->call, "fork") == 0)
         return FORK_S * (cell->workers + 1);
     double work = tasks * (is_trip ? trip_s : row_cost(cell));
