@@ -17,7 +17,7 @@ static const char *verdict_of(const struct cliff_cell *cell)
     return 2 * cell->slices >= cell->rounds ? "takes slices" : "now and then";
 }
 
-/* Cells of OpenMP's that took slices; where none did, those that were looked at. */
+/* Cells that took slices, our own pools' too; where none of OpenMP's did, those that were looked at. */
 static int cells_table(const struct cliff *cliff, FILE *out)
 {
     static const struct table_column columns[] = {
@@ -33,7 +33,7 @@ static int cells_table(const struct cliff *cliff, FILE *out)
         const struct cliff_cell *cell = &cliff->cells[i];
         const struct cell *of = &cell->series->cell;
 
-        if (!cell->is_openmp || (cell->slices == 0 && cliff->fallen > 0))
+        if (cell->slices == 0 && (cliff->fallen > 0 || !cell->is_openmp))
             continue;
         table_cell(table, "%s %s", of->kernel, of->backend);
         table_cell(table, "%s", of->schedule);

@@ -113,8 +113,8 @@ static const struct plan_row overhead_rows[] = {
     {.backends = "gomp", .schedules = "dynamic", .workers = "2", .repetitions = 3},
     {.backends = "gomp-task,tbb-simple", .schedules = "-", .workers = "2", .repetitions = 3},
     {.backends = "openmp-as-shipped", .workers = "2"},
-    {.backends = "fork", .calls = "apply", .workers = "1", .tasks = 2000, .repetitions = 5, .beside = "callback,floor"},
-    {.backends = "fork", .calls = "apply_async", .workers = "2", .beside = "callback"},
+    {.backends = "fork", .calls = "apply", .workers = "1", .tasks = 2000, .repetitions = 5},
+    {.backends = "fork", .calls = "apply_async", .workers = "2"},
     {.kernels = METG_SMALL,
      .backends = "fork,pthread",
      .schedules = "steal",
@@ -127,7 +127,7 @@ static const struct plan_row overhead_rows[] = {
      .workers = "2",
      .rows = "10^5",
      .beside = "callback,floor"},
-    {.backends = "floor", .calls = "bandwidth", .workers = "1", .repetitions = 5, .beside = "loop"},
+    {.backends = "floor", .calls = "bandwidth", .workers = "1", .repetitions = 5},
     {.backends = "fork,pthread", .calls = "idle", .workers = "2", .rows = "0"},
 };
 

@@ -285,9 +285,15 @@ static void test_cliff(void **state)
     page = make(folder, NULL);
     assert_has(page, "It happened in this run: in 2 of 4 cells of OpenMP, 14 of all their 44 rounds.");
     assert_has(page, "On fork and pthread, which share the run, 0 of 66 rounds took as long.");
-    assert_line(page, "| howmany openmp-as-shipped | dynamic  | 25000 |   2 | 200000 |", "| 11/11 ");
+    assert_line(page, "| howmany openmp-as-shipped | dynamic  | 25000 |   2 | 200000 |", " 11/11 ");
     assert_line(page, "| howmany openmp-as-shipped | dynamic  | 25000 |   2 | 200000 |", "| takes slices |");
     assert_line(page, "| howmany openmp            | static   |    64 |   2 | 200000 |", "|   3/11 | now and then |");
+    assert_lacks(page, "| howmany fork ");
+    free(page);
+    delay(folder, "howmany/fork/map/static/chunk:64/", 1, 2e6); /* ours are told as well */
+    page = make(folder, NULL);
+    assert_has(page, "On fork and pthread, which share the run, 11 of 66 rounds took as long.");
+    assert_line(page, "| howmany fork ", "| takes slices |");
     free(page);
     synthetic_drop(&folder->sweep, "howmany/openmp");
     page = make(folder, NULL);
