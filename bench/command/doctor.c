@@ -87,8 +87,8 @@ static void print_summary(const int counts[])
 
 static json_t *json_finding(const struct check *check, const struct finding *finding)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "check", check->name + strspn(check->name, " "), "value",
-                     finding->value, "verdict", verdicts[finding->verdict].word, "why", check->why, "explanation",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "check", check->name, "value", finding->value, "verdict",
+                     verdicts[finding->verdict].word, "why", check->why, "explanation",
                      finding->explanation[0] ? finding->explanation : NULL, "remedy", finding->remedy);
 }
 

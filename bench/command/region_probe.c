@@ -14,11 +14,11 @@
 #include "sweep/clock.h"
 
 #define REGIONS_MAX 100
-#define REGIONS_MIN 5
+#define REGIONS_MIN 3
 #define LOOPS_MAX   20
-#define WARM        3   /* the first one starts the threads */
-#define REGIONS_S   0.3 /* no further region is begun after so long */
-#define LOOPS_S     0.1
+#define WARM        1    /* starts the threads */
+#define REGIONS_S   0.15 /* no further region is begun after so long */
+#define LOOPS_S     0.05
 
 /* A cache line a thread. */
 struct place {

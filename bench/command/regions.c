@@ -51,6 +51,21 @@ bool regions_read(const char *text, struct regions *regions)
 
 /* --------------------------------------------------------------------------------------- judging */
 
+static bool is_alone(const struct regions *regions, int usable)
+{
+    return regions->threads == 1 && usable > 1;
+}
+
+static void tell_alone(const struct regions *regions, int usable, char *text, size_t size)
+{
+    (void)regions;
+    snprintf(
+        text, size,
+        "The team is one thread, though %d CPUs are usable: nothing runs in parallel. Either OMP_NUM_THREADS says so, "
+        "or two runtimes are loaded, and one has bound this program to a CPU before the other looked.",
+        usable);
+}
+
 static bool are_too_many(const struct regions *regions, int usable)
 {
     return regions->threads > usable;
@@ -120,6 +135,7 @@ static const struct cause {
     void (*tell)(const struct regions *regions, int usable, char *text, size_t size);
     const char *remedy;
 } causes[] = {
+    {is_alone, tell_alone, "nothing, if that is meant; else raise OMP_NUM_THREADS, or load one runtime only"},
     {are_too_many, tell_too_many,
      "OMP_NUM_THREADS no larger than the usable CPUs, or OMP_WAIT_POLICY=passive, so that threads sleep"},
     {are_confined, tell_confined,
@@ -138,23 +154,49 @@ static const struct cause *cause_of(const struct regions *regions, int usable)
     return cause;
 }
 
+/* "3.2 us", "38 ms". */
+static const char *duration(double time_us, char text[32])
+{
+    bool is_long = time_us >= 1000;
+    snprintf(text, 32, "%.3g %s", is_long ? time_us / 1000 : time_us, is_long ? "ms" : "us");
+    return text;
+}
+
+/* Where it is the user's own way, all of it; else what happened is enough. */
+static void explain(const struct regions *regions, int usable, bool meant, struct finding *finding)
+{
+    char *text = finding->explanation, loop[32];
+    size_t size = sizeof finding->explanation, used = 0;
+    if (regions->slices > 0)
+        used = (size_t)snprintf(text, size,
+                                "%d of %d empty regions took a millisecond or more: a slice of the scheduler, not the "
+                                "microseconds of a hand-over. ",
+                                regions->slices, regions->count);
+    else if (regions->loop_us >= REGIONS_SLICE_US)
+        used = (size_t)snprintf(text, size,
+                                "A loop of %d steps took %s: a slice of the scheduler, not the microseconds of a "
+                                "hand-over. ",
+                                REGIONS_LOOP, duration(regions->loop_us, loop));
+    if (meant || used == 0)
+        cause_of(regions, usable)->tell(regions, usable, text + used, size - used);
+    else
+        text[used - 1] = '\0';
+}
+
 void regions_judge(const struct regions *regions, int usable, bool meant, struct finding *finding)
 {
-    bool is_cliff = 2 * regions->slices >= regions->count, is_rare = regions->slices * STRAYS < regions->count;
+    bool is_cliff = 2 * regions->slices >= regions->count || regions->loop_us >= REGIONS_SLICE_US;
     bool is_shut = regions->cpus < regions->threads;
-    enum verdict verdict = is_cliff || is_shut ? DOCTOR_WARNING : is_rare ? DOCTOR_OK : DOCTOR_NOTE;
-    const struct cause *cause = cause_of(regions, usable);
-    if (verdict == DOCTOR_WARNING && !meant)
+    enum verdict verdict = DOCTOR_OK;
+    char median[32], worst[32], loop[32];
+    if (is_cliff || is_shut)
+        verdict = meant ? DOCTOR_WARNING : DOCTOR_NOTE;
+    else if (regions->slices * STRAYS >= regions->count || is_alone(regions, usable))
         verdict = DOCTOR_NOTE;
-    doctor_find(finding, verdict, cause->remedy, "%.3g us (worst %.3g), loop %.3g us; %d thread%s", regions->median_us,
-                regions->worst_us, regions->loop_us, regions->threads, regions->threads == 1 ? "" : "s");
-    if (verdict == DOCTOR_OK)
-        return;
-    int used = 0;
-    if (regions->slices > 0)
-        used = snprintf(finding->explanation, sizeof finding->explanation,
-                        "%d of %d empty regions took a millisecond or more: a slice of the scheduler, not the "
-                        "microseconds of a hand-over. ",
-                        regions->slices, regions->count);
-    cause->tell(regions, usable, finding->explanation + used, sizeof finding->explanation - (size_t)used);
+    doctor_find(finding, verdict, meant ? cause_of(regions, usable)->remedy : "nothing, unless you run OpenMP so",
+                "%s (worst %s), loop %s; %d thread%s", duration(regions->median_us, median),
+                duration(regions->worst_us, worst), duration(regions->loop_us, loop), regions->threads,
+                regions->threads == 1 ? "" : "s");
+    if (verdict != DOCTOR_OK)
+        explain(regions, usable, meant, finding);
 }
