@@ -192,7 +192,7 @@ static int metg_figure(struct overhead_row *row, const struct study *study, cons
                 count += point_of(study, &study->set.series[i], (int)round, &points[count]);
         values[round] = metg_of(points, count, &is_bound);
         bounds += is_bound;
-        known += isfinite(values[round]);
+        known += isfinite(values[round]) ? 1 : 0;
         if (count > 0 && strcmp(row->verdict, "") == 0)
             strcpy(row->verdict, "not reached");
     }

@@ -17,12 +17,10 @@ struct overhead_row {
     const char *relation; /* of figure and limit: ">=", "<="; "" where it is only reported */
     double must, goal;    /* NAN: there is none */
     struct estimate got;
-    bool is_bound; /* the figure is at most `got`: nothing smaller was measured */
-    double
-        missed_by; /* how far the median lies on the wrong side of the limit, as a share of it; 0: it does not, or nobody knows */
-    char verdict
-        [128];     /* "holds, and so does the goal", "does not hold", "not shown: REASON", "reported", "not measured" */
-    bool is_noisy; /* rests on a noisy cell */
+    bool is_bound;     /* the figure is at most `got`: nothing smaller was measured */
+    double missed_by;  /* how far the median lies beyond the limit, as a share of it; 0: it does not, or nobody knows */
+    char verdict[128]; /* "holds, and so does the goal", "does not hold", "not shown: REASON", "reported", ... */
+    bool is_noisy;     /* rests on a noisy cell */
 };
 
 struct overhead {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * idle: an open pool of which nothing is asked, for half a second. What is measured is no time but the CPU time meanwhile: that of
- * the other threads of this process, of the worker processes, and of their supervisor, which the pool's own counters leave out.
+ * idle: an open pool of which nothing is asked, for half a second. What is measured is no time but the CPU time
+ * meanwhile: that of the other threads of this process, of the worker processes, and of their supervisor, which the
+ * pool's own counters leave out.
  */
 #include <errno.h>
 #include <math.h>

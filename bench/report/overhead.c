@@ -56,7 +56,8 @@ int part_overhead(const struct report *report, FILE *out)
           "granularity,\n"
           "core time a task with its hand-over, that half of the measured peak is reached with; `<=`: it is reached "
           "with\n"
-          "the smallest task that was measured. An idle pool's CPU time is that of its threads or processes, the supervisor included.\n\n",
+          "the smallest task that was measured. An idle pool's CPU time is that of its threads or processes,\n"
+          "the supervisor included.\n\n",
           out);
     status = table_write(table, out);
     table_free(table);

@@ -10,7 +10,8 @@
  * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task, one
  * after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until all
  * is handed over, collect_ns from then on until every result is there; calls that block have neither.
- * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), `idle` (an open pool, half a second of sleep: its CPU time counts), and
+ * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
+ * `idle` (an open pool, half a second of sleep: its CPU time counts), and
  * the floor's `peak` (P copies of the kernel), `cacheline`, `futex`, `pipe` (raw round trips between two processes) and
  * `fork` (fork, exit, wait).
  */
