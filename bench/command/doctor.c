@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * `grain doctor`: runs the checks of both tables and prints what was found, what it means for measurements and
+ * `grain doctor`: runs the checks of its tables and prints what was found, what it means for measurements and
  * what to do. Warnings are advice: only something missing that a sweep needs changes the exit code.
  */
 #include <argp.h>
@@ -12,10 +12,12 @@
 
 #include "command.h"
 #include "doctor.h"
+#include "regions.h"
 
-#define PROGRAM  "grain doctor"
-#define KEY_JSON 0x100
-#define INDENT   9
+#define PROGRAM     "grain doctor"
+#define KEY_JSON    0x100
+#define KEY_REGIONS 0x101
+#define INDENT      9
 
 static const struct {
     const char *word;
@@ -27,7 +29,7 @@ static const struct {
     [DOCTOR_MISSING] = {"missing", SAY_RED},
 };
 
-static const struct check *const tables[] = {doctor_cpu_checks, doctor_rest_checks};
+static const struct check *const tables[] = {doctor_cpu_checks, doctor_rest_checks, doctor_openmp_checks};
 #define TABLE_COUNT (sizeof tables / sizeof tables[0])
 
 /* --------------------------------------------------------------------------- what the checks use */
@@ -64,6 +66,8 @@ static void print_finding(const struct check *check, const struct finding *findi
     if (finding->verdict == DOCTOR_OK && say_verbosity < 1)
         return;
     say_wrapped(printf("%*swhy: ", INDENT, ""), check->why);
+    if (finding->explanation[0])
+        say_wrapped(printf("%*swhat: ", INDENT, ""), finding->explanation);
     if (finding->remedy)
         say_wrapped(printf("%*sdo:  ", INDENT, ""), finding->remedy);
 }
@@ -83,22 +87,32 @@ static void print_summary(const int counts[])
 
 static json_t *json_finding(const struct check *check, const struct finding *finding)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?}", "check", check->name, "value", finding->value, "verdict",
-                     verdicts[finding->verdict].word, "why", check->why, "remedy", finding->remedy);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "check", check->name, "value", finding->value, "verdict",
+                     verdicts[finding->verdict].word, "why", check->why, "explanation",
+                     finding->explanation[0] ? finding->explanation : NULL, "remedy", finding->remedy);
 }
 
 /* ---------------------------------------------------------------------------------- the subcommand */
 
 static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "Print one JSON array", 1},
+    {"regions", KEY_REGIONS, NULL, 0, "Only time OpenMP regions, with the OMP_* variables as they are; prints JSON", 1},
     {0},
+};
+
+struct wish {
+    bool json, regions;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    struct wish *wish = state->input;
     switch (key) {
     case KEY_JSON:
-        *(bool *)state->input = true;
+        wish->json = true;
+        return 0;
+    case KEY_REGIONS:
+        wish->regions = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "`%s' is one word too many", arg);
@@ -122,33 +136,55 @@ static const struct argp parser = {
     NULL,
 };
 
+/* Prints a JSON value, which it takes. */
+static int print_json(json_t *value, const char *what)
+{
+    int failed = value ? json_dumpf(value, stdout, JSON_INDENT(2)) : -1;
+    putchar('\n');
+    json_decref(value);
+    if (failed)
+        say_error(PROGRAM, "cannot write the %s", what);
+    return failed ? EXIT_RUNTIME : EXIT_FINE;
+}
+
+static int print_regions(void)
+{
+    struct regions regions;
+    if (!regions_there()) {
+        say_error(PROGRAM, "--regions: this build has no OpenMP");
+        return EXIT_MISSING;
+    }
+    int status = regions_measure(&regions);
+    if (status) {
+        say_error(PROGRAM, "--regions: %s", strerror(-status));
+        return EXIT_RUNTIME;
+    }
+    return print_json(regions_json(&regions), "JSON object");
+}
+
 int command_doctor(int argc, char **argv)
 {
-    bool as_json = false;
-    int counts[DOCTOR_MISSING + 1] = {0};
-    argp_parse(&parser, argc, argv, 0, NULL, &as_json);
+    struct wish wish = {0};
+    int counts[DOCTOR_MISSING + 1] = {0}, status = EXIT_FINE;
+    argp_parse(&parser, argc, argv, 0, NULL, &wish);
+    if (wish.regions)
+        return print_regions();
+    doctor_restore_mask();
     json_t *all = json_array();
     for (size_t t = 0; t < TABLE_COUNT; t++)
         for (const struct check *check = tables[t]; check->name; check++) {
             struct finding finding = {0};
             check->look(&finding);
             counts[finding.verdict]++;
-            if (as_json)
+            if (wish.json)
                 json_array_append_new(all, json_finding(check, &finding));
             else
                 print_finding(check, &finding);
         }
-    int failed = 0;
-    if (!as_json) {
+    if (wish.json)
+        status = print_json(json_incref(all), "JSON array");
+    else
         print_summary(counts);
-    } else {
-        failed = json_dumpf(all, stdout, JSON_INDENT(2));
-        putchar('\n');
-    }
     json_decref(all);
-    if (failed) {
-        say_error(PROGRAM, "cannot write the JSON array");
-        return EXIT_RUNTIME;
-    }
-    return counts[DOCTOR_MISSING] ? EXIT_MISSING : EXIT_FINE;
+    return status ? status : counts[DOCTOR_MISSING] ? EXIT_MISSING : EXIT_FINE;
 }

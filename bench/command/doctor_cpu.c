@@ -3,9 +3,11 @@
  * Checks of processors: how many there are for us, what makes their speed vary, and who else uses them.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -18,6 +20,9 @@
 /* Shares of the CPU time, in percent, that deserve a word. */
 #define STEAL_NOTE    1.0
 #define STEAL_WARNING 5.0
+#define BUSY_NOTE     10.0
+#define BUSY_WARNING  25.0
+#define LOOK_NS       300000000L
 #define LOAD_NOTE     0.25 /* runnable processes a usable CPU, beside us */
 
 static void look_model(struct finding *finding)
@@ -50,11 +55,19 @@ static void look_affinity(struct finding *finding)
 static void look_quota(struct finding *finding)
 {
     double quota = machine_cgroup_quota(NULL, NULL);
-    if (quota > 0)
-        doctor_find(finding, quota < machine_affinity_count() ? DOCTOR_WARNING : DOCTOR_OK,
-                    "lift the limit of the container or the service while measuring", "%.2f CPUs", quota);
-    else
+    int allowed = machine_affinity_count();
+    if (quota <= 0) {
         doctor_find(finding, DOCTOR_OK, NULL, "none");
+        return;
+    }
+    doctor_find(finding, quota < allowed ? DOCTOR_WARNING : DOCTOR_OK,
+                "lift the limit of the container or the service while measuring", "%.2f CPUs", quota);
+    if (quota < allowed)
+        snprintf(
+            finding->explanation, sizeof finding->explanation,
+            "%d CPUs may be used, but only for %.2f CPU seconds a second: threads on all of them, spinning ones too, "
+            "use that up early in each period, and then all of them stand still until the next one begins.",
+            allowed, quota);
 }
 
 static void look_smt(struct finding *finding)
@@ -105,24 +118,62 @@ static void look_load(struct finding *finding)
         doctor_find(finding, DOCTOR_OK, NULL, "%.2f (1 minute)", load);
 }
 
-static void look_steal(struct finding *finding)
+/* ----------------------------------------------------------------------------- who uses them, from /proc/stat */
+
+/* cpu user nice system idle iowait irq softirq steal ...: guest time is in user already. */
+struct times {
+    uint64_t part[8], busy, total; /* in ticks, of all CPUs */
+};
+enum { PART_IDLE = 3, PART_IOWAIT = 4, PART_STEAL = 7 };
+
+static bool times_read(struct times *times)
 {
-    /* cpu user nice system idle iowait irq softirq steal ...: guest time is in user already. */
     char line[512];
-    uint64_t part[8] = {0}, total = 0;
+    uint64_t *part = times->part;
+    times->busy = times->total = 0;
     if (doctor_read("/proc/stat", line, sizeof line) ||
         sscanf(line, "cpu %" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64,
-               &part[0], &part[1], &part[2], &part[3], &part[4], &part[5], &part[6], &part[7]) != 8) {
+               &part[0], &part[1], &part[2], &part[3], &part[4], &part[5], &part[6], &part[7]) != 8)
+        return false;
+    for (int i = 0; i < 8; i++) {
+        times->total += part[i];
+        times->busy += part[i] * (i != PART_IDLE && i != PART_IOWAIT); /* a CPU that idles cannot be stolen */
+    }
+    return true;
+}
+
+static double percent_of(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void look_steal(struct finding *finding)
+{
+    struct times times;
+    if (!times_read(&times)) {
         doctor_find(finding, DOCTOR_NOTE, "nothing; it cannot be judged", "unknown");
         return;
     }
-    for (int i = 0; i < 8; i++)
-        total += part[i] * (i != 3 && i != 4); /* a CPU that idles cannot be stolen */
-    double percent = total ? 100.0 * (double)part[7] / (double)total : 0;
+    double percent = percent_of(times.part[PART_STEAL], times.busy);
     enum verdict verdict = percent > STEAL_WARNING ? DOCTOR_WARNING : percent > STEAL_NOTE ? DOCTOR_NOTE : DOCTOR_OK;
-    doctor_find(finding, verdict,
-                verdict == DOCTOR_OK ? NULL : "measure at a quieter time; the sweep marks cells that suffered",
+    doctor_find(finding, verdict, "measure at a quieter time; the sweep marks cells that suffered",
                 "%.1f %% of the busy time since boot", percent);
+}
+
+/* This program sleeps meanwhile: whoever is busy is somebody else. */
+static void look_now(struct finding *finding)
+{
+    struct times before, after;
+    bool read = times_read(&before);
+    nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    if (!read || !times_read(&after) || after.total <= before.total) {
+        doctor_find(finding, DOCTOR_NOTE, "nothing; it cannot be judged", "unknown");
+        return;
+    }
+    double percent = percent_of(after.busy - before.busy, after.total - before.total);
+    enum verdict verdict = percent > BUSY_WARNING ? DOCTOR_WARNING : percent > BUSY_NOTE ? DOCTOR_NOTE : DOCTOR_OK;
+    doctor_find(finding, verdict, "see who it is with `top', stop it, look again", "%.0f %% of the CPUs are busy",
+                percent);
 }
 
 const struct check doctor_cpu_checks[] = {
@@ -134,6 +185,7 @@ const struct check doctor_cpu_checks[] = {
     {"governor", "a clock that follows the load makes the first samples slow", look_governor},
     {"clock source", "a slow clock costs more than the tasks that it times", look_clock},
     {"load", "other programs take turns with the workers", look_load},
+    {"busy now", "the load average comes a minute late: this is what others do right now", look_now},
     {"steal time", "the host ran other machines while this one wanted to run", look_steal},
     {0},
 };

@@ -24,6 +24,7 @@ struct entry {
 /* Beside those of `grain run`. */
 static const struct entry sweep_calls[] = {
     {"open", "no tasks: start a pool and end it (sweep only)"},
+    {"idle", "no tasks: an open pool, the CPU time it takes in half a second (sweep only)"},
     {"loop", "backend serial: the best serial code, no call a row (sweep only)"},
     {"callback", "backend serial: one call a row, as workers do it (sweep only)"},
     {NULL, NULL},
@@ -42,6 +43,7 @@ static const struct entry profiles[] = {
     {"quick", "a look in seconds; never to be published"},
     {"default", "the whole picture in minutes"},
     {"core", "what the pool itself must reach, in less than a minute"},
+    {"overhead", "the pool beside libgomp and oneTBB: what a task costs, in less than a minute"},
     {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
     {"metg", "tasks of 1 ns to 10 ms: how short they may be while the CPUs still do half of what they could"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},

@@ -49,11 +49,13 @@ static struct meter meter_read(struct grain_pool *pool)
 static void counters_put(struct gbench_state *state, const struct subject *subject, const struct meter *before,
                          const struct meter *after, double calls)
 {
+    bool counts_cpu = subject->kind->counts_cpu;
     gbench_counter(state, "tasks", (double)subject->tasks);
     gbench_counter(state, "handovers", (after->handovers - before->handovers) / calls);
     gbench_counter(state, "steals", (after->steals - before->steals) / calls);
-    gbench_counter(state, "cpu_ns", (after->cpu_ns - before->cpu_ns) / calls);
-    gbench_counter(state, "workers_cpu_ns", (after->workers_cpu_ns - before->workers_cpu_ns) / calls);
+    gbench_counter(state, "cpu_ns", (counts_cpu ? subject->phases.cpu_ns : after->cpu_ns - before->cpu_ns) / calls);
+    gbench_counter(state, "workers_cpu_ns",
+                   (counts_cpu ? subject->phases.pool_cpu_ns : after->workers_cpu_ns - before->workers_cpu_ns) / calls);
     gbench_counter(state, "involuntary", after->involuntary - before->involuntary);
     gbench_counter(state, "call_bytes", after->call_bytes);
     gbench_counter(state, "submit_ns", (double)subject->phases.submit_ns / calls);

@@ -182,6 +182,7 @@ static const struct kind kinds[] = {
     {"imap_unordered", OVER_ROWS, .run = run_imap_unordered, .open = open_imap_unordered, .poison = work_poison_here},
     {"spawn", IN_PROCESS, .run = run_spawn, .open = open_spawn, .poison = poison_spawn},
     {"open", ANY_POOL, .run = run_open},
+    {"idle", ANY_POOL, .counts_cpu = true, .run = run_idle, .open = open_idle},
     {"loop", IN_SERIAL, .run = run_loop},
     {"callback", IN_SERIAL, .run = run_map},
     {"peak", IN_FLOOR, .has_data = true, .run = run_peak, .poison = poison_peak, .open = open_peak, .enter = enter_peak,

@@ -19,6 +19,7 @@ struct kind {
     bool has_data;       /* items, results, and a pool to go over them */
     int warm_runs;       /* how many runs it takes until nothing is new to it any more; 0: one */
     bool is_one_by_one;  /* its tasks run one after the other: at most --grain_tasks of them */
+    bool counts_cpu;     /* run() counts CPU time itself: what surrounds a call would be most of it */
 
     /* What is timed: all the cell's tasks once. state: NULL when the clock stands. 0 or a status. */
     int (*run)(struct subject *subject, struct gbench_state *state);

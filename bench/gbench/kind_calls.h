@@ -51,5 +51,8 @@ int open_bandwidth(struct subject *subject);
 void enter_bandwidth(struct subject *subject);
 int run_bandwidth(struct subject *subject, struct gbench_state *state);
 bool check_bandwidth(struct subject *subject);
+/* kind_idle.c: an open pool of which nothing is asked. */
+int open_idle(struct subject *subject);
+int run_idle(struct subject *subject, struct gbench_state *state);
 
 #endif

@@ -25,6 +25,7 @@ enum report_folder {
     REPORT_LADDER,
     REPORT_FLOOR,
     REPORT_METG,
+    REPORT_OVERHEAD,
     REPORT_FOLDERS, /* how many; as a place: the page's own sweep */
 };
 
@@ -55,7 +56,9 @@ int part_title(const struct report *report, FILE *out);
 int part_finding(const struct report *report, FILE *out);
 int part_comparison(const struct report *report, FILE *out);
 int part_pays(const struct report *report, FILE *out);
+int part_cliff(const struct report *report, FILE *out);
 int part_core(const struct report *report, FILE *out);
+int part_overhead(const struct report *report, FILE *out);
 int part_growth(const struct report *report, FILE *out);
 int part_calls(const struct report *report, FILE *out);
 int part_tutorial(const struct report *report, FILE *out);

@@ -62,7 +62,7 @@ static bool in_chapter(const struct summary_row *row, const char *backend)
     bool shipped = strcmp(backend, "openmp") == 0 && strcmp(row->cell.backend, "openmp-as-shipped") == 0;
 
     return (strcmp(row->cell.backend, backend) == 0 || shipped) && strcmp(row->cell.call, "open") != 0 &&
-           strcmp(row->cell.kernel, "empty") != 0;
+           strcmp(row->cell.call, "idle") != 0 && strcmp(row->cell.kernel, "empty") != 0;
 }
 
 static bool same_group(const struct summary_row *a, const struct summary_row *b)

@@ -10,8 +10,8 @@
  * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task, one
  * after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until all
  * is handed over, collect_ns from then on until every result is there; calls that block have neither.
- * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool), and
- * the floor's `peak` (P copies of the kernel), `bandwidth` (the items read, each CPU its share), `atomic` (one word that
+ * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
+ * `idle` (an open pool, half a second of sleep: its CPU time counts), and the floor's `peak` (P copies of the kernel), `bandwidth` (the items read, each CPU its share), `atomic` (one word that
  * all CPUs add to at the same time, each as often as the call has tasks), `cacheline`, `futex`, `pipe` (raw round trips
  * between two processes), `fork` (fork, exit, wait) and `thread` (create, join), both one after the other.
  */
@@ -36,7 +36,7 @@ struct cell {
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
-    uint64_t rows; /* items of the data set; 0 for `open`, `fork` and `thread` */
+    uint64_t rows; /* items of the data set; 0 for `open`, `idle`, `fork` and `thread` */
     enum cell_data data;
     enum cell_start start;
     enum cell_wait wait;

@@ -22,6 +22,7 @@
 #define THREAD_S        20e-6  /* create, join */
 #define ADD_S           50e-9  /* to a word that others add to */
 #define SLEEP_S         60e-6  /* the same between two that sleep */
+#define IDLE_S          0.8    /* an idle pool: it settles, it sleeps */
 #define WORKER_S        1e-3   /* a pool's worker, its whole life */
 #define NAP_S           2e-3   /* before a cold call */
 #define PYTHON_WORKER_S 10e-3
@@ -106,6 +107,8 @@ double estimate_call(const struct plan_cell *planned, int cpus)
         tasks = (double)planned->tasks;
     if (strcmp(cell->call, "open") == 0)
         return (is_python ? PYTHON_WORKER_S : WORKER_S) * cell->workers;
+    if (strcmp(cell->call, "idle") == 0)
+        return IDLE_S;
     if (strcmp(cell->call, "fork") == 0)
         return FORK_S * (cell->workers + 1);
     if (strcmp(cell->call, "thread") == 0)

@@ -32,6 +32,7 @@ static const struct call {
     {.name = "imap_unordered", .claims = CLAIMS_CHUNKS, .pooled = true, .cpython = true},
     {.name = "spawn", .pooled = true, .cpython = true},
     {.name = "open", .pooled = true, .cpython = true},
+    {.name = "idle", .pooled = true},
     {.name = "peak"},
     {.name = "cacheline"},
     {.name = "futex"},
@@ -86,7 +87,11 @@ static bool is_plain(const struct cell *cell)
 /* Calls without rows: a pool's whole life, and what it consists of. */
 static bool is_life(const char *call)
 {
-    return strcmp(call, "open") == 0 || strcmp(call, "fork") == 0 || strcmp(call, "thread") == 0;
+    static const char *const lives[] = {"open", "idle", "fork", "thread"};
+    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
+        if (strcmp(call, lives[i]) == 0)
+            return true;
+    return false;
 }
 
 /* What runs at once has a CPU for each worker, a round trip two; `fork` and `thread` run one after the other. */
@@ -98,7 +103,7 @@ static bool is_floor(const struct cell *cell, int cpus)
             return cell->workers <= cpus;
     if (cell_is_trip(cell->call))
         return cell->workers == 2 && cpus >= 2;
-    return is_life(cell->call) && strcmp(cell->call, "open") != 0;
+    return is_life(cell->call) && !find_call(cell->call)->pooled;
 }
 
 /* Whether there is such a thing to measure. */
@@ -283,7 +288,8 @@ static int expand_backends(const struct grid *grid, struct cell *cell)
                 continue;
             snprintf(cell->call, sizeof cell->call, "%.19s", call);
             cell->rows = is_life(call) ? 0 : rows;
-            status = expand_schedules(grid, cell);
+            if (find_call(call) != NULL) /* else: what this build cannot measure */
+                status = expand_schedules(grid, cell);
         }
     }
     return status;

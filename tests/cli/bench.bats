@@ -367,3 +367,15 @@ PY
   run grep -lzsxF "GRAIN_TEST_MARK=$mark" /proc/[0-9]*/environ
   [ -z "$output" ]
 }
+
+@test "an idle pool: the CPU time of its workers, be they threads or processes, and not that of who measures" {
+  need_python
+  local backend cell=idle/-/chunk:0/workers:2/rows:0/data:shared/start:warm field
+  for backend in fork pthread; do
+    [ $backend = fork ] && field=workers_cpu_ns || field=cpu_ns
+    measure "howmany/$backend/$cell"
+    [ "$(runs "$JSON" True "r['real_time'] >= 0.4e9, r['cpu_ns'] + r['workers_cpu_ns'] < 20e6")" = "(True, True)" ]
+    measure "howmany/$backend/$cell/wait:spin" # half a second of a CPU, or what others leave of it
+    [ "$(runs "$JSON" True "r['$field'] > 20e6")" = True ]
+  done
+}

@@ -1,5 +1,6 @@
 # The command, the scripts, the rules of the house; and the README's example, compiled as it stands there.
 grain_bats(command)
+grain_bats(doctor TIMEOUT 240)
 grain_bats(run TIMEOUT 240)
 grain_bats(scripts)
 grain_bats(include_law)
