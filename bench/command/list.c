@@ -44,6 +44,7 @@ static const struct entry profiles[] = {
     {"core", "what the pool itself must reach, in less than a minute"},
     {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
+    {"peers", "other libraries on the same rows: OpenMP's runtimes, oneTBB, GLib, CPython"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
 };
