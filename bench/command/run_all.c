@@ -123,7 +123,7 @@ static bool takes_part(const struct run_asked *asked, const char *backend)
     }
     probe_backend(backend, &probe);
     if (probe.status != 0 && peers_has(backend)) {
-        say_note(0, "backend `%s' cannot be opened here: left out (see grain list)", backend);
+        say_note(1, "backend `%s' cannot be opened here: left out (see grain list)", backend);
         return false;
     }
     return probe.status != 0 || probe.runs_tasks;

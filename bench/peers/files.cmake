@@ -48,5 +48,6 @@ else()
   endif()
 endif()
 
-grain_stage(peers SOURCES ${peer_sources} LIBS ${peer_libs})
+grain_stage(peers SOURCES ${peer_sources})
+target_link_libraries(grain_peers PRIVATE ${peer_libs})
 target_compile_definitions(grain_peers PRIVATE ${peer_definitions})

@@ -2,7 +2,7 @@
  *
  * The report of a sweep: DIR/env.json and DIR/samples.jsonl in; DIR/summary.csv, DIR/claims.json and DIR/RESULTS.md
  * out. Everything is computed from those two files alone: the same folder always gives the same bytes. DIR/core,
- * DIR/growth and DIR/calls may hold more sweeps: their parts go on the page too.
+ * DIR/growth, DIR/calls, DIR/ladder and DIR/peers may hold more sweeps: their parts go on the page too.
  */
 #ifndef GRAIN_BENCH_RESULTS_H
 #define GRAIN_BENCH_RESULTS_H

@@ -12,7 +12,7 @@ PUBLISHED=$GRAIN_SOURCE/bench/published
   local inside
   mkdir "$dir"
   cp "$PUBLISHED/env.json" "$PUBLISHED/samples.jsonl" "$dir/"
-  for inside in core growth calls ladder; do
+  for inside in core growth calls ladder peers; do
     [ ! -d "$PUBLISHED/$inside" ] || cp -R "$PUBLISHED/$inside" "$dir/"
   done
   "$GRAIN" report "$dir" >/dev/null
