@@ -44,13 +44,16 @@ for library in said["peers"]:
   [[ $output =~ (ok|note)\ +peers ]]
 }
 
-@test "every peer that opens gives the oracle's counts, by every call that is its own, bound and not, for any chunk" {
+@test "every peer that opens gives the oracle's counts, by every call that is its own, for any chunk" {
   local backend call chunk names
   names=$(ask 'print(*[b["name"] for b in peers if b["runs_tasks"]])')
   [ -n "$names" ] || skip "no peers in this build"
   for backend in $names; do
-    for call in map map_chunks starmap apply; do
-      for chunk in 1 7 1000 300000; do
+    run --separate-stderr "$GRAIN" run --backend "$backend" --call apply --rows 300
+    [ "$status" -eq 0 ]
+    [[ $output == *"all 300 counts are right"* ]]
+    for call in map map_chunks starmap; do
+      for chunk in 1 1000; do
         run --separate-stderr "$GRAIN" run --backend "$backend" --call "$call" --chunk "$chunk" --rows 3000 --workers 3
         [ "$status" -eq 0 ]
         [[ $output == *"all 3000 counts are right"* ]]
