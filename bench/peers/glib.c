@@ -20,19 +20,22 @@ struct glib_state {
     size_t chunk;
 };
 
-/* A thread of an exclusive pool serves no other one: 1 + its number, 0: it has none yet. */
+/* Of which pool this thread is which worker. It stays with an exclusive pool for the pool's life; GLib gives it to
+ * another one afterwards. */
+static _Thread_local uint64_t numbered_for;
 static _Thread_local int number;
 
 /* data: 1 + the chunk's number, because NULL cannot be pushed. */
 static void unit_run(gpointer data, gpointer user)
 {
     struct glib_state *state = user;
-    if (number == 0) {
-        number = g_atomic_int_add(&state->started, 1) + 1;
-        crew_place(&state->crew, number - 1);
+    if (numbered_for != state->crew.serial) {
+        numbered_for = state->crew.serial;
+        number = g_atomic_int_add(&state->started, 1);
+        crew_place(&state->crew, number);
         job_enter(state->crew.pool);
     }
-    crew_run_unit(&state->crew, state->job, number - 1, GPOINTER_TO_SIZE(data) - 1, state->chunk);
+    crew_run_unit(&state->crew, state->job, number, GPOINTER_TO_SIZE(data) - 1, state->chunk);
     if (!g_atomic_int_dec_and_test(&state->left))
         return;
     g_mutex_lock(&state->lock);
