@@ -73,8 +73,8 @@ static void test_table(void **state)
         "| libomp dynamic |    305  77 | 22.0 5.5 | 4.00 1.0 | 3.90 1.0 | 4.00 1.0 |",
         "| tbb-simple     |   41.0  10 | 8.00 2.0 | 5.20 1.3 |        - | 41.0  10 |",
         "| cpython        | 25370 6374 |        - |        - |        - | 1801 450 |",
-        "\nAt chunk 1 the quickest of the other libraries is\n`gomp static` with 5.00 ns a row (1.3 x), the slowest\n"
-        "`glib` with 541 ns a row (136 x).\n",
+        "\nAt chunk 1 the quickest of the other libraries is\n`gomp static` with 5.00 ns a row (1.3 x), the slowest\n",
+        "\n`glib` with 541 ns a row (136 x).\n",
         "\nOf their 7 ways 0 are quicker at chunk 1 than `pthread steal`.\n",
         "\nThe same code at chunk 1, `dynamic`: 34.0 ns a row on libgomp, 305 on LLVM's runtime.\n",
         "\nThe same code at chunk 1, `task`: 60.0 ns a row on libgomp, 192 on LLVM's runtime.\n",
