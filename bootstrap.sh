@@ -21,6 +21,9 @@ run  | libjansson-dev    | pc jansson              | JSON
 run  | libhwloc-dev      | pc hwloc                | which CPUs share a core
 run  | gnuplot-nox       | command gnuplot         | figures
 run  | python3           | command python3         | the original, measured beside
+peers | libtbb-dev       | header oneapi/tbb/version.h | oneTBB, measured beside
+peers | libglib2.0-dev   | pc glib-2.0             | GLib's thread pool, measured beside
+peers | libomp5-14       | header /usr/lib/llvm-*/lib/libomp.so.5 | LLVM's OpenMP runtime, measured beside
 test | libcmocka-dev     | pc cmocka               | unit tests
 test | bats              | command bats            | tests of the command
 test | shellcheck        | command shellcheck      | tests of the scripts
@@ -39,7 +42,8 @@ Usage: bootstrap.sh [GROUP]            install what GROUP needs and is missing
        bootstrap.sh --give-back PATH...
                                        under sudo: make PATHs the invoking user's
 
-Groups: run (build and reproduce; the default), test (run, and all tests).
+Groups: run (build and reproduce; the default), peers (run, and the libraries
+that are measured beside), test (all of these, and all tests).
 TEXT
 }
 
@@ -48,12 +52,13 @@ die() {
   exit "$1"
 }
 
-# The rows of a group: `test` includes `run`.
+# The rows of a group: `peers` includes `run`, `test` includes both.
 rows() {
   case $1 in
     run) packages | grep '^run|' ;;
+    peers) packages | grep -E '^(run|peers)\|' ;;
     test) packages ;;
-    *) die 2 "there is no group \`$1'; there are: run, test" ;;
+    *) die 2 "there is no group \`$1'; there are: run, peers, test" ;;
   esac
 }
 
@@ -178,7 +183,7 @@ case ${1:-run} in
     usage
     ;;
   --list)
-    [ $# = 2 ] || die 2 "--list takes one group: run or test"
+    [ $# = 2 ] || die 2 "--list takes one group: run, peers or test"
     rows "$2" | cut -d'|' -f2
     ;;
   --give-back)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "command/command.h"
+#include "peers/peers.h"
 
 static const struct command commands[] = {
     {"run", "count once, as the tutorial does, and show each phase", command_run},
@@ -19,5 +20,6 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+    peers_register();
     return command_dispatch(commands, argc, argv);
 }

@@ -41,7 +41,7 @@ static int chunk_resolve(struct job *job, int64_t chunk, int workers)
         share = (size_t)chunk;
     else if (job->schedule == GRAIN_SCHEDULE_STEAL && job->form != JOB_CHUNK)
         share = 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
-    else if (job->schedule != GRAIN_SCHEDULE_STATIC)
+    else if (job->schedule != GRAIN_SCHEDULE_STATIC && job->schedule != GRAIN_SCHEDULE_DEFAULT)
         /* Nothing is known of the tasks: 32 claims a worker keep the tail below 1/32 of the run, and
          * their cost below a few microseconds. */
         share = (job->count + 32 * parts - 1) / (32 * parts);

@@ -13,6 +13,8 @@
 
 #include "doctor.h"
 #include "grain.h"
+#include "peers/peers.h"
+#include "sweep/peer.h"
 
 #define MEMORY_NOTE_MB 1024 /* 10 million rows and their counts, twice, with room to spare */
 
@@ -173,6 +175,24 @@ static void look_bench(struct finding *finding)
         doctor_find(finding, DOCTOR_MISSING, "build it: cmake --build build/release", "not found");
 }
 
+/* Of the other libraries, those that are not measured from here. */
+static void look_peers(struct finding *finding)
+{
+    char there[80] = "", missing[80] = "";
+    struct peer_library library;
+    for (size_t i = 0; peers_library_at(i, &library); i++) {
+        bool needs_libomp = strstr(library.backends, "libomp") != NULL && *peer_libomp() == '\0';
+        char *text = library.is_built_in && !needs_libomp ? there : missing;
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof there - used, "%s%s", used ? ", " : "", library.name);
+    }
+    if (*missing)
+        doctor_find(finding, DOCTOR_NOTE, "`grain list' says of each what it needs; ./bootstrap.sh peers installs them",
+                    "missing: %s", missing);
+    else
+        doctor_find(finding, DOCTOR_OK, NULL, "%s", there);
+}
+
 static void look_debug_note(struct finding *finding)
 {
     doctor_find(finding, DOCTOR_NOTE, "nothing: ignore that line of grain-bench", "says \"built as DEBUG\"");
@@ -188,6 +208,7 @@ const struct check doctor_rest_checks[] = {
      look_debug_note},
     {"gnuplot", "draws the figures", look_gnuplot},
     {"python3", "runs the original beside us; without it that row says so", look_python},
+    {"peers", "other libraries that `grain sweep --profile peers' measures beside", look_peers},
     {"git", "names the commit in the provenance; without it that reads unknown", look_git},
     {0},
 };

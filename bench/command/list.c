@@ -11,8 +11,10 @@
 #include "command.h"
 #include "grain.h"
 #include "kernels/kernel.h"
+#include "peers/peers.h"
 #include "probe.h"
 #include "run_calls.h"
+#include "sweep/peer.h"
 
 #define PROGRAM  "grain list"
 #define KEY_JSON 0x100
@@ -48,6 +50,7 @@ static const struct entry profiles[] = {
     {"metg", "tasks of 1 ns to 10 ms: how short they may be while the CPUs still do half of what they could"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
     {"floor", "what the machine itself takes for all that a pool is made of, and the pools beside it"},
+    {"peers", "other libraries on the same rows: OpenMP's runtimes, oneTBB, GLib, CPython"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
 };
@@ -111,22 +114,56 @@ static void print_entries(const char *title, const struct entry *entries)
         print_entry(entries->name, entries->summary);
 }
 
+/* Why a backend cannot be opened in this process. */
+static void print_closed(const char *name, int status)
+{
+    const char *preload = peer_preload(name);
+    char text[512];
+    if (preload && *preload)
+        snprintf(text, sizeof text, "opens behind LD_PRELOAD=%s; `grain sweep' sets that itself", preload);
+    else if (preload)
+        snprintf(text, sizeof text,
+                 "not measured: there is no libomp.so.5; apt-get install libomp5-14, or name the "
+                 "file in GRAIN_LIBOMP");
+    else
+        snprintf(text, sizeof text, "cannot be opened here: %s", grain_strerror(status));
+    say_wrapped(printf("  %-16s   ", ""), text);
+}
+
 static void print_backend(const char *name)
 {
     char text[96] = "";
     struct probe probe;
     print_entry(name, grain_backend_summary(name));
     schedules_text(name, text, sizeof text);
-    printf("  %-16s   schedules: %s\n", "", text);
+    printf("  %-16s   schedules: %s\n", "", *text ? text : "its own");
     probe_backend(name, &probe);
     if (probe.status)
-        printf("  %-16s   cannot be opened here: %s\n", "", grain_strerror(probe.status));
+        print_closed(name, probe.status);
     else if (!probe.runs_tasks)
         printf("  %-16s   runs no tasks\n", "");
     else {
         snprintf(text, sizeof text, "workers: %s, %s; changes after open: %s", probe.workers,
                  probe.binds ? "bound" : "not bound", probe.sees_later_changes ? "seen" : "not seen");
         say_wrapped(printf("  %-16s   ", ""), text);
+    }
+}
+
+/* Other libraries, and those that this build lacks. */
+static void print_peers(void)
+{
+    const char *name;
+    struct peer_library library;
+    char text[256];
+    putchar('\n');
+    heading("Peers: other libraries, measured beside (--backend)");
+    for (size_t i = 0; (name = grain_backend_name(i)); i++)
+        if (peers_has(name))
+            print_backend(name);
+    for (size_t i = 0; peers_library_at(i, &library); i++) {
+        snprintf(text, sizeof text, "not in this build, so there is no %s: %s", library.backends, library.remedy);
+        if (!library.is_built_in)
+            print_entry(library.name, text);
     }
 }
 
@@ -137,7 +174,9 @@ static void print_all(void)
     const struct run_call *call;
     heading("Backends (--backend)");
     for (size_t i = 0; (name = grain_backend_name(i)); i++)
-        print_backend(name);
+        if (!peers_has(name))
+            print_backend(name);
+    print_peers();
     putchar('\n');
     heading("Calls (--call)");
     for (size_t i = 0; (call = run_call_at(i)); i++)
@@ -190,9 +229,21 @@ static json_t *json_backend(const char *name)
         if (grain_backend_has_schedule(name, (enum grain_schedule)s))
             json_array_append_new(offered, json_string(grain_schedule_name((enum grain_schedule)s)));
     probe_backend(name, &probe);
-    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:s, s:b, s:b}", "name", name, "summary", grain_backend_summary(name),
-                     "schedules", offered, "opens", probe.status == 0, "runs_tasks", (int)probe.runs_tasks, "workers",
-                     probe.workers, "sees_later_changes", (int)probe.sees_later_changes, "binds", (int)probe.binds);
+    return json_pack("{s:s, s:s, s:b, s:o, s:b, s:b, s:s, s:b, s:b}", "name", name, "summary",
+                     grain_backend_summary(name), "peer", (int)peers_has(name), "schedules", offered, "opens",
+                     probe.status == 0, "runs_tasks", (int)probe.runs_tasks, "workers", probe.workers,
+                     "sees_later_changes", (int)probe.sees_later_changes, "binds", (int)probe.binds);
+}
+
+static json_t *json_peers(void)
+{
+    struct peer_library library;
+    json_t *out = json_array();
+    for (size_t i = 0; peers_library_at(i, &library); i++)
+        json_array_append_new(out,
+                              json_pack("{s:s, s:s, s:b, s:s}", "library", library.name, "backends", library.backends,
+                                        "built_in", (int)library.is_built_in, "remedy", library.remedy));
+    return out;
 }
 
 static json_t *json_all(void)
@@ -209,8 +260,9 @@ static json_t *json_all(void)
         if (is_offered((enum grain_schedule)s))
             json_array_append_new(offered,
                                   json_pack("{s:s, s:s}", "name", schedules[s].name, "summary", schedules[s].summary));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "backends", backends, "calls", json_calls(), "schedules",
-                     offered, "kernels", kernels, "profiles", json_entries(profiles), "floor", json_entries(floors));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "backends", backends, "peers", json_peers(), "calls",
+                     json_calls(), "schedules", offered, "kernels", kernels, "profiles", json_entries(profiles),
+                     "floor", json_entries(floors));
 }
 
 /* ---------------------------------------------------------------------------------- the subcommand */

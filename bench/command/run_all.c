@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "peers/peers.h"
 #include "probe.h"
 #include "run.h"
 #include "run_calls.h"
@@ -121,6 +122,10 @@ static bool takes_part(const struct run_asked *asked, const char *backend)
         return false;
     }
     probe_backend(backend, &probe);
+    if (probe.status != 0 && peers_has(backend)) {
+        say_note(1, "backend `%s' cannot be opened here: left out (see grain list)", backend);
+        return false;
+    }
     return probe.status != 0 || probe.runs_tasks;
 }
 

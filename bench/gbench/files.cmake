@@ -10,4 +10,4 @@ target_compile_definitions(grain_gbench PUBLIC
   GRAIN_BUILD_FLAGS="${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${GRAIN_BUILD_TYPE_UPPER}}")
 
 add_executable(grain-bench gbench/main.c)
-target_link_libraries(grain-bench PRIVATE grain_flags grain_gbench)
+target_link_libraries(grain-bench PRIVATE grain_flags grain_gbench grain_peers)

@@ -12,6 +12,7 @@
 
 #include "cells.h"
 #include "gbench.h"
+#include "peers/peers.h"
 
 #define EXIT_FINE    0
 #define EXIT_RUNTIME 1
@@ -230,6 +231,7 @@ int main(int argc, char **argv)
     static struct flags flags = {.settings = {.columns = 5, .seed = 100, .minimum = 4, .maximum = 8, .tasks = 2000}};
     struct verdict verdict = {0};
     struct cells cells = {.settings = &flags.settings, .verdict = &verdict};
+    peers_register();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = version_print;
     if (gbench_init(&argc, argv, help_print) != 0)

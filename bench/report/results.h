@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The report of a sweep: DIR/env.json and DIR/samples.jsonl in; DIR/summary.csv, DIR/claims.json and DIR/RESULTS.md
- * out, and DIR/metg.csv where task lengths were swept. Everything is computed from those two files alone: the same folder always gives the same bytes. DIR/core,
- * DIR/growth, DIR/calls and the like may hold more sweeps: their parts go on the page too.
+ * out, and DIR/metg.csv where task lengths were swept. Everything is computed from those two files alone: the same
+ * folder always gives the same bytes. DIR/core, DIR/growth, DIR/calls and the like may hold more sweeps: their parts go
+ * on the page too.
  */
 #ifndef GRAIN_BENCH_RESULTS_H
 #define GRAIN_BENCH_RESULTS_H

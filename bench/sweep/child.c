@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -38,15 +39,28 @@ static bool is_removed(const char *variable)
     return false;
 }
 
-static char **clean_environment(void)
+/* LD_PRELOAD for the child, in front of what is preloaded already; NULL: no memory. */
+static char *preload_variable(const char *preload)
+{
+    const char *before = getenv("LD_PRELOAD");
+    bool has_before = before != NULL && *before != '\0';
+    char *text;
+    int length = asprintf(&text, "LD_PRELOAD=%s%s%s", preload, has_before ? ":" : "", has_before ? before : "");
+    return length < 0 ? NULL : text;
+}
+
+/* preload: the variable that takes the place of LD_PRELOAD, or NULL. */
+static char **clean_environment(char *preload)
 {
     size_t count = 0, kept = 0;
     while (environ[count] != NULL)
         count++;
-    char **clean = calloc(count + 1, sizeof *clean);
+    char **clean = calloc(count + 2, sizeof *clean);
     for (size_t i = 0; clean != NULL && i < count; i++)
-        if (!is_removed(environ[i]))
+        if (!is_removed(environ[i]) && (preload == NULL || strncmp(environ[i], "LD_PRELOAD=", 11) != 0))
             clean[kept++] = environ[i];
+    if (clean != NULL)
+        clean[kept] = preload;
     return clean;
 }
 
@@ -88,7 +102,9 @@ static pid_t start(const struct child *child, struct stream streams[2])
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1}, failure[2] = {-1, -1}, reason = 0;
     pid_t pid = -1, parent = getpid();
-    char **environment = clean_environment();
+    bool preloads = child->preload != NULL && *child->preload != '\0';
+    char *preload = preloads ? preload_variable(child->preload) : NULL;
+    char **environment = preloads && preload == NULL ? NULL : clean_environment(preload);
     if (environment == NULL || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0 ||
         pipe2(failure, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
         reason = environment == NULL ? ENOMEM : errno;
@@ -118,6 +134,7 @@ out:
     close_pair(err);
     close_pair(failure);
     free(environment);
+    free(preload);
     return reason != 0 ? -reason : pid;
 }
 

@@ -15,6 +15,7 @@ struct child {
     /* set by the caller */
     const char *const *argv; /* argv[0] is looked up in PATH when it has no slash; ends with NULL */
     double limit_s;
+    const char *preload;               /* a library to load before all others, or NULL */
     const volatile sig_atomic_t *stop; /* stop when it becomes non-zero; may be NULL */
 
     /* filled in */

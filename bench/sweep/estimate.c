@@ -43,6 +43,14 @@ static const struct cost {
     {"floor", 0, 0, 0, 0, 0},
     {"cpython", 25e-6, 100e-6, 40e-6, 60e-6, 4e-3},
     {"serial", 0, 0, 0, 0, 0},
+    {"gomp", 40e-9, 5e-6, 0, 0, 0},
+    {"gomp-task", 60e-9, 5e-6, 0, 0, 0},
+    {"libomp", 300e-9, 5e-6, 0, 0, 0},
+    {"libomp-task", 200e-9, 5e-6, 0, 0, 0},
+    {"tbb-simple", 50e-9, 5e-6, 0, 0, 0},
+    {"tbb-auto", 10e-9, 5e-6, 0, 0, 0},
+    {"tbb-task", 270e-9, 5e-6, 0, 0, 0},
+    {"glib", 550e-9, 60e-6, 0, 0, 0},
 };
 
 /* The calls whose tasks are handed over one by one, and by which of those costs. */

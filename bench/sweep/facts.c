@@ -16,6 +16,7 @@
 
 #include "child.h"
 #include "machine/machine.h"
+#include "peer.h"
 
 #define UNKNOWN "unknown"
 #define ASK_S   5.0
@@ -122,11 +123,22 @@ static int note_openmp(struct dl_phdr_info *info, size_t size, void *found)
 /* Versions of the Debian packages that the figures may depend on; {} elsewhere. */
 static json_t *packages(void)
 {
-    static const char *const argv[] = {"dpkg-query",    "-W",          "-f=${Package} ${Version} ${db:Status-Abbrev}\n",
-                                       "libbenchmark*", "libgomp1",    "libomp5*",
-                                       "libgsl*",       "libjansson4", "libhwloc15",
-                                       "libc6",         "gcc",         "gnuplot-nox",
-                                       "python3",       NULL};
+    static const char *const argv[] = {"dpkg-query",
+                                       "-W",
+                                       "-f=${Package} ${Version} ${db:Status-Abbrev}\n",
+                                       "libbenchmark*",
+                                       "libgomp1",
+                                       "libomp5*",
+                                       "libtbb12",
+                                       "libglib2.0-0",
+                                       "libgsl*",
+                                       "libjansson4",
+                                       "libhwloc15",
+                                       "libc6",
+                                       "gcc",
+                                       "gnuplot-nox",
+                                       "python3",
+                                       NULL};
     json_t *versions = json_object();
     struct child child = {.argv = argv, .limit_s = ASK_S};
     if (child_run(&child) != 0) /* its exit status is 1 when one of them is not installed */
@@ -153,6 +165,7 @@ void facts_software(json_t *env)
     set_text(env, "build_type", GRAIN_BUILD_TYPE);
     dl_iterate_phdr(note_openmp, openmp);
     set_text(env, "openmp_runtime", openmp[0] != '\0' ? openmp : "none");
+    set_text(env, "libomp", peer_libomp());
     json_object_set_new(env, "packages", packages());
     char *version = ask(python);
     set_text(env, "python", version != NULL ? version : "missing");

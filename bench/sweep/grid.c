@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernels/kernel.h"
+#include "peer.h"
 
 /* Calls, and what makes sense for them. */
 static const struct call {
@@ -106,6 +107,23 @@ static bool is_floor(const struct cell *cell, int cpus)
     return is_life(cell->call) && !find_call(cell->call)->pooled;
 }
 
+/* Whether a backend takes a schedule of ours at all. */
+static bool is_scheduled(const char *backend)
+{
+    for (int schedule = GRAIN_SCHEDULE_DEFAULT + 1; schedule < GRAIN_SCHEDULE_COUNT; schedule++)
+        if (grain_backend_has_schedule(library_backend(backend), (enum grain_schedule)schedule))
+            return true;
+    return false;
+}
+
+/* A peer waits by its own rules, and may need a library that is not there. */
+static bool is_beyond_peer(const struct cell *cell)
+{
+    const char *preload = peer_preload(cell->backend);
+    return peer_is(cell->backend) &&
+           (!peer_has_call(cell->call) || cell->wait != CELL_WAIT_ADAPTIVE || (preload != NULL && *preload == '\0'));
+}
+
 /* Whether there is such a thing to measure. */
 static bool is_possible(const struct cell *cell, int cpus)
 {
@@ -115,11 +133,12 @@ static bool is_possible(const struct cell *cell, int cpus)
         return is_floor(cell, cpus) && is_plain(cell);
     if (strcmp(cell->backend, "cpython") == 0)
         return strcmp(cell->kernel, "howmany") == 0 && is_plain(cell) && call->cpython;
-    if (strcmp(cell->backend, "serial") == 0 || !call->pooled || !library_has(cell->backend) || is_beyond_pipes(cell))
+    if (strcmp(cell->backend, "serial") == 0 || !call->pooled || !library_has(cell->backend) || is_beyond_pipes(cell) ||
+        is_beyond_peer(cell))
         return false;
     if (strcmp(cell->call, "spawn") == 0) /* its processes are no pool's: it is there once */
         return strcmp(cell->backend, "fork") == 0;
-    if (call->claims != CLAIMS_SCHEDULED)
+    if (call->claims != CLAIMS_SCHEDULED || strcmp(cell->schedule, "-") == 0)
         return true;
     return grain_schedule_parse(cell->schedule, &schedule) == 0 &&
            grain_backend_has_schedule(library_backend(cell->backend), schedule);
@@ -236,7 +255,7 @@ static const char *wait_name(int i)
 static int expand_schedules(const struct grid *grid, struct cell *cell)
 {
     const struct plan_row *row = grid->row;
-    bool claims = find_call(cell->call)->claims == CLAIMS_SCHEDULED && strcmp(cell->backend, "cpython") != 0;
+    bool claims = find_call(cell->call)->claims == CLAIMS_SCHEDULED && is_scheduled(cell->backend);
     const char *schedules = !claims ? "-" : row->schedules != NULL ? row->schedules : "dynamic";
     char word[LIST_WORD_MAX], data[LIST_WORD_MAX], start[LIST_WORD_MAX], wait[LIST_WORD_MAX];
     int status = 0;

@@ -27,7 +27,8 @@ int grid_expand(const struct grid *grid);
 /* A zeroed cell more at the end of the plan; NULL: no memory. */
 struct plan_cell *grid_append(struct plan *plan);
 
-/* Whether there is such a backend (the library's, "openmp-as-shipped", "fork-pipe", "floor", "cpython"), such a call. */
+/* Whether there is such a backend (the library's, "openmp-as-shipped", "fork-pipe", "floor", "cpython", a peer
+ * that was built in), such a call. */
 bool grid_is_backend(const char *word);
 bool grid_is_call(const char *word);
 

@@ -16,6 +16,7 @@
 #include "facts.h"
 #include "kernels/kernel.h"
 #include "output.h"
+#include "peer.h"
 #include "record.h"
 
 #define ARGUMENTS_MAX 24
@@ -257,7 +258,7 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
                    int round, struct sample *sample)
 {
     struct arguments arguments = {.count = 0};
-    struct child child = {.argv = arguments.argv, .stop = measure->stop};
+    struct child child = {.argv = arguments.argv, .preload = peer_preload(cell->cell.backend), .stop = measure->stop};
     struct measure_names names = measure_names(measure, cell);
     record_blank(sample, cell->name, round);
     char *expression = filter(&names);
@@ -285,7 +286,7 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
 int measure_calibrate(const struct measure *measure, const struct plan_cell *cell, struct measure_counts *counts)
 {
     struct arguments arguments = {.count = 0};
-    struct child child = {.argv = arguments.argv, .stop = measure->stop};
+    struct child child = {.argv = arguments.argv, .preload = peer_preload(cell->cell.backend), .stop = measure->stop};
     struct sample unused; /* what goes wrong here goes wrong again where it is recorded */
     struct measure_names names = measure_names(measure, cell);
     for (int i = 0; i < CELL_TURNS; i++)

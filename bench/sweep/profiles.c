@@ -301,6 +301,20 @@ static const struct plan_row metg_rows[] = {
     METG_CALL(10000000, "4", "apply"),
 };
 
+/* Other libraries on the same rows, and ours beside them: what "Peers" in RESULTS.md is about. A runtime that spins after
+ * a region would disturb a `peak` beside it, so there is none. `auto` is chunk 0: a library's own choice. */
+#define PEER_CHUNKS "1,16,256,4096,auto"
+#define BASELINES   "loop,callback"
+
+static const struct plan_row peers_rows[] = {
+    {.backends = "fork,pthread", .schedules = "steal", .chunks = PEER_CHUNKS, .beside = BASELINES},
+    {.backends = "gomp,libomp", .schedules = "static,dynamic,guided", .chunks = PEER_CHUNKS, .beside = BASELINES},
+    {.backends = "gomp-task,libomp-task,tbb-simple,tbb-auto,tbb-task,glib", .chunks = PEER_CHUNKS, .beside = BASELINES},
+    {.backends = "openmp,openmp-as-shipped", .chunks = PEER_CHUNKS, .beside = BASELINES},
+    {.backends = "cpython", .tasks = 2000, .beside = "loop"},
+    {.backends = "cpython", .chunks = "python", .beside = "loop"},
+};
+
 static const struct plan_profile profiles[] = {
     {.name = "default",
      .summary = "the whole comparison in 11 rounds, about 2 1/2 minutes on 2 CPUs",
@@ -372,6 +386,13 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0, /* one call a time: nothing to calibrate */
      .budget_s = 90,
      ARRAY(calls_rows)},
+    {.name = "peers",
+     .summary = "other libraries on the same rows, in 5 rounds, about a minute on 2 CPUs",
+     .rounds = 5,
+     .repetitions = 1,
+     .min_time_s = 0, /* one call a time: nothing to calibrate */
+     .budget_s = 50,
+     ARRAY(peers_rows)},
 };
 
 const struct plan_profile *plan_profile_at(size_t index)

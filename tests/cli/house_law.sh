@@ -25,9 +25,9 @@ impl/grain.h                                  @ -
 impl/(pool|call|memory|async|queue|batch|future|delivery|iter|process|status|job).(c|h) @ impl/(grain|job|backend/backend).h
 impl/backend/*                                @ impl/(grain|job|inject).h|impl/(schedule|transport|machine)/*
 impl/(schedule|transport|machine|kernels)/*   @ impl/(grain|inject).h
-bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h|bench/gbench/*
+bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h
 bench/data/*      @ -
-bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/cell.h
+bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/cell.h|bench/peers/peers.h
 bench/sweep/*     @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*
 bench/analysis/*  @ impl/(grain|kernels/kernel|machine/machine).h|bench/sweep/*
 bench/report/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/(sweep|analysis)/*

@@ -29,6 +29,9 @@ BOOTSTRAP=$GRAIN_SOURCE/bootstrap.sh
   local run_group=$output
   run "$BOOTSTRAP" --list test
   [[ $output == "$run_group"*bats* ]]
+  local test_group=$output
+  run "$BOOTSTRAP" --list peers
+  [[ $output == "$run_group"*libtbb-dev* && $test_group == "$output"*bats* ]]
   run "$BOOTSTRAP" --list nonsense
   [ "$status" -eq 2 ]
   run "$BOOTSTRAP" --nonsense

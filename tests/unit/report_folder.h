@@ -97,7 +97,8 @@ static inline void drop(const struct folder *folder, const char *name)
 /* rmdir fails when anything but the known files was left in the folder; metg.csv is there where a sweep has curves. */
 static inline int tear_down(void **state)
 {
-    static const char *const names[] = {"env.json", "samples.jsonl", "summary.csv", "claims.json", "RESULTS.md", "metg.csv"};
+    static const char *const names[] = {"env.json",    "samples.jsonl", "summary.csv",
+                                        "claims.json", "RESULTS.md",    "metg.csv"};
     struct folder *folder = *state;
     int status;
 

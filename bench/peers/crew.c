@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See crew.h.
+ */
+#include "crew.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "machine/machine.h"
+
+#define CHUNKS_A_WORKER 32
+
+/* Which pool, and as which worker, this thread was placed for: libraries keep their threads from pool to pool. */
+static _Thread_local uint64_t placed_for;
+static _Thread_local int placed_as;
+
+static void place(const struct crew *crew, int worker)
+{
+    if (crew->cpus)
+        machine_bind_self(crew->cpus[worker]);
+    else
+        sched_setaffinity(0, sizeof crew->mask, &crew->mask);
+}
+
+int crew_open(struct crew *crew, struct backend_pool *pool)
+{
+    static uint64_t serials;
+    size_t count = (size_t)pool->workers;
+    crew->pool = pool;
+    crew->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
+    crew->workers = aligned_alloc(64, count * sizeof *crew->workers);
+    crew->cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *crew->cpus);
+    int status = !crew->workers || (pool->bind != GRAIN_BIND_NONE && !crew->cpus) ? -ENOMEM : 0;
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        crew->workers[i] = (struct crew_worker){.ctx = {.worker = (int)i}};
+        crew->workers[i].ctx.outcome = &crew->workers[i].outcome;
+        crew->workers[i].ctx.stop = &crew->is_cancelled;
+        crew->workers[i].ctx.stop_at = 1;
+    }
+    if (status == 0 && crew->cpus)
+        status = machine_place(pool->workers, crew->cpus);
+    if (status) {
+        free(crew->workers);
+        free(crew->cpus);
+        return status;
+    }
+    sched_getaffinity(0, sizeof crew->mask, &crew->mask);
+    pthread_mutex_init(&crew->lock, NULL);
+    return 0;
+}
+
+void crew_close(struct crew *crew)
+{
+    pthread_mutex_destroy(&crew->lock);
+    free(crew->workers);
+    free(crew->cpus);
+}
+
+/* relaxed: whoever looks too early looks again before its next chunk. */
+void crew_cancel(struct crew *crew)
+{
+    __atomic_store_n(&crew->is_cancelled, 1, __ATOMIC_RELAXED);
+}
+
+void crew_begin(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    for (int i = 0; i < crew->pool->workers; i++) {
+        crew->workers[i].outcome.failed = 0;
+        crew->workers[i].claims = 0;
+    }
+}
+
+int crew_end(struct crew *crew, struct job *job)
+{
+    for (int i = 0; i < crew->pool->workers; i++) {
+        job_outcome_merge(&job->outcome, &crew->workers[i].outcome);
+        job->handovers += crew->workers[i].claims;
+    }
+    int status = __atomic_load_n(&crew->is_cancelled, __ATOMIC_RELAXED) ? -ECANCELED : 0;
+    pthread_mutex_unlock(&crew->lock);
+    return status;
+}
+
+/* Bound for the time of the job only: the thread is the user's. */
+void crew_join(struct crew *crew)
+{
+    crew->outer = job_enter(crew->pool);
+    if (!crew->cpus)
+        return;
+    sched_getaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
+    machine_bind_self(crew->cpus[0]);
+}
+
+void crew_leave(struct crew *crew)
+{
+    if (crew->cpus)
+        sched_setaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
+    job_leave(crew->outer);
+}
+
+void crew_place(const struct crew *crew, int worker)
+{
+    if (placed_for == crew->serial && placed_as == worker)
+        return;
+    placed_for = crew->serial;
+    placed_as = worker;
+    place(crew, worker);
+}
+
+size_t crew_chunk(const struct crew *crew, const struct job *job)
+{
+    size_t chunks = CHUNKS_A_WORKER * (size_t)crew->pool->workers;
+    return job->chunk ? job->chunk : (job->count + chunks - 1) / chunks;
+}

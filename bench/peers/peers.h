@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Peers: other libraries that run the same tasks, as backends from outside. Which of them there are was found when the
+ * build was configured. The programs call peers_register() first thing; after that a peer is opened like any backend.
+ */
+#ifndef GRAIN_BENCH_PEERS_H
+#define GRAIN_BENCH_PEERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Adds those that were built in to the table of backends. Not thread-safe: first thing in main. */
+void peers_register(void);
+
+/* One library, and what it would bring. */
+struct peer_library {
+    const char *name, *backends; /* "oneTBB"; "tbb-simple, tbb-auto, tbb-task" */
+    const char *remedy;          /* what to do where it is not built in */
+    bool is_built_in;
+};
+
+/* The index-th library; false past the last. */
+bool peers_library_at(size_t index, struct peer_library *library);
+
+/* Whether a backend is one of the peers that were registered. */
+bool peers_has(const char *backend);
+
+#endif
