@@ -42,6 +42,8 @@ static const struct entry profiles[] = {
     {"quick", "a look in seconds; never to be published"},
     {"default", "the whole picture in minutes"},
     {"core", "what the pool itself must reach, in less than a minute"},
+    {"choice", "a dozen chunks for short, long and uneven tasks: which is quickest"},
+    {"choice-check", "the pool's own chunk beside the winners of choice (sweep --winners)"},
     {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},

@@ -33,6 +33,7 @@ enum key {
     KEY_MIN,
     KEY_MAX,
     KEY_OUT,
+    KEY_WINNERS,
     KEY_RESUME,
     KEY_DRY_RUN,
     KEY_JSON
@@ -64,6 +65,9 @@ static const struct argp_option options[] = {
     {"max", KEY_MAX, "B", 0, "The largest value that counts (default 8)", 2},
     {NULL, 0, NULL, 0, "How to run it:", 3},
     {"out", KEY_OUT, "DIR", 0, "Where samples go (default results/DATE-PROFILE)", 3},
+    {"winners", KEY_WINNERS, "DIR", 0,
+     "With --profile choice-check: the finished sweep whose quickest chunks are measured again beside the pool's own",
+     3},
     {"resume", KEY_RESUME, NULL, 0, "Go on with the sweep in DIR, which must have the same plan and build", 3},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Show the cells and how long it would take, write nothing", 3},
     {"json", KEY_JSON, NULL, 0, "With --dry-run: print one JSON object", 3},
@@ -98,7 +102,8 @@ static const char **text_of(struct sweep_asked *asked, int key)
                  {KEY_FILTER, &asked->plan.filter},
                  {KEY_ROWS, &asked->plan.rows},
                  {KEY_INPUT, &asked->data.input},
-                 {KEY_OUT, &asked->out}};
+                 {KEY_OUT, &asked->out},
+                 {KEY_WINNERS, &asked->winners}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].key == key)
             return texts[i].text;

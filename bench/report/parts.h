@@ -22,6 +22,7 @@ enum report_folder {
     REPORT_GROWTH,
     REPORT_CALLS,
     REPORT_LADDER,
+    REPORT_CHOICE,
     REPORT_FOLDERS, /* how many; as a place: the page's own sweep */
 };
 
@@ -56,6 +57,7 @@ int part_growth(const struct report *report, FILE *out);
 int part_calls(const struct report *report, FILE *out);
 int part_tutorial(const struct report *report, FILE *out);
 int part_ladder(const struct report *report, FILE *out);
+int part_choice(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);
 int part_floor(const struct report *report, FILE *out);

@@ -161,6 +161,16 @@ static int numbers(const struct grid *grid, const char *what, const char *text, 
     return status;
 }
 
+/* What an entry of a list of chunks means for a cell. */
+static uint64_t chunk_of(const struct cell *cell, int64_t entry)
+{
+    if (entry == GRAIN_CHUNK_PYTHON)
+        return cell_python_chunk(cell->rows, cell->workers);
+    if (entry == LIST_SHARE)
+        return (cell->rows + (uint64_t)cell->workers - 1) / (uint64_t)cell->workers;
+    return (uint64_t)entry;
+}
+
 /* The words of the cell are set: every number of workers, every chunk. */
 static int expand_numbers(const struct grid *grid, struct cell *cell)
 {
@@ -185,8 +195,7 @@ static int expand_numbers(const struct grid *grid, struct cell *cell)
         }
         cell->workers = (int)workers.values[w];
         for (size_t c = 0; c < chunks.count && status == 0; c++) {
-            int64_t chunk = chunks.values[c];
-            cell->chunk = chunk == GRAIN_CHUNK_PYTHON ? cell_python_chunk(cell->rows, cell->workers) : (uint64_t)chunk;
+            cell->chunk = chunk_of(cell, chunks.values[c]);
             status = add_cell(grid, cell);
         }
     }
@@ -298,6 +307,8 @@ int grid_expand(const struct grid *grid)
         if (!grid_chooses_kernel(grid->options->kernels, kernel))
             continue;
         snprintf(cell.kernel, sizeof cell.kernel, "%.31s", kernel);
+        if (kernel_find(kernel) == NULL) /* a profile may name one that this build has not */
+            continue;
         bool reads_data = kernel_find(kernel)->items == KERNEL_ITEMS_ROWS;
         status = numbers(grid, "rows", rows_of(grid, reads_data), &rows);
         for (size_t i = 0; i < rows.count && status == 0; i++) {

@@ -164,6 +164,47 @@ static const struct plan_row calls_rows[] = {
     {.backends = "cpython", .calls = "open", .rows = "0"},
 };
 
+/* Tasks of 100 ns, 10 us and 1 ms; tasks that stream 4 KB each through 64 MB; tasks of very different length, in no order
+ * and rising. */
+#define CHOICE_SHORT  "howmany,compute:80"
+#define CHOICE_MIDDLE "compute:8000,imbalance:10000,imbalance-sorted:10000"
+#define CHOICE_LONG   "compute:800000"
+#define CHOICE_MEMORY "memory:4096"
+
+/* At least twelve chunks each, on two workers too. */
+#define CHUNKS_SHORT  "1,4,16,32,64,128,256,512,1024,4096,16384,python,share"
+#define CHUNKS_MIDDLE "1,2,3,4,6,8,12,16,32,64,128,256,python,share"
+#define CHUNKS_LONG   "1,2,3,4,5,6,7,8,10,12,16,24,share"
+#define CHUNKS_MEMORY "1,2,4,8,16,32,64,128,256,512,1024,python,share"
+
+/* What stealing backends and OpenMP's loops are asked for: the schedules that are theirs by default. */
+#define STEALING .backends = "fork,pthread", .schedules = "steal"
+#define LOOPING  .backends = "openmp,openmp-as-shipped", .schedules = "dynamic"
+
+/* Which chunk is quickest? Nothing beside the cells: the winners are measured again. */
+static const struct plan_row choice_rows[] = {
+    {.kernels = CHOICE_SHORT, STEALING, .chunks = CHUNKS_SHORT, .beside = "", .repetitions = 3},
+    {.kernels = CHOICE_SHORT, LOOPING, .chunks = CHUNKS_SHORT, .beside = "", .repetitions = 3},
+    {.kernels = CHOICE_MIDDLE, STEALING, .chunks = CHUNKS_MIDDLE, .rows = "4000", .beside = ""},
+    {.kernels = CHOICE_MIDDLE, LOOPING, .chunks = CHUNKS_MIDDLE, .rows = "4000", .beside = ""},
+    {.kernels = CHOICE_LONG, STEALING, .chunks = CHUNKS_LONG, .rows = "64", .beside = ""},
+    {.kernels = CHOICE_LONG, LOOPING, .chunks = CHUNKS_LONG, .rows = "64", .beside = ""},
+    {.kernels = CHOICE_MEMORY, STEALING, .chunks = CHUNKS_MEMORY, .rows = "16384", .beside = ""},
+    {.kernels = CHOICE_MEMORY, LOOPING, .chunks = CHUNKS_MEMORY, .rows = "16384", .beside = ""},
+};
+
+/* The pool's own choice beside the winner of choice_rows, turn by turn. */
+static const struct plan_row choice_check_rows[] = {
+    {.kernels = CHOICE_SHORT, STEALING, .chunks = "auto", .beside = "winner"},
+    {.kernels = CHOICE_SHORT, LOOPING, .chunks = "auto", .beside = "winner"},
+    {.kernels = CHOICE_MIDDLE, STEALING, .chunks = "auto", .rows = "4000", .beside = "winner"},
+    {.kernels = CHOICE_MIDDLE, LOOPING, .chunks = "auto", .rows = "4000", .beside = "winner"},
+    {.kernels = CHOICE_LONG, STEALING, .chunks = "auto", .rows = "64", .beside = "winner"},
+    {.kernels = CHOICE_LONG, LOOPING, .chunks = "auto", .rows = "64", .beside = "winner"},
+    {.kernels = CHOICE_MEMORY, STEALING, .chunks = "auto", .rows = "16384", .beside = "winner"},
+    {.kernels = CHOICE_MEMORY, LOOPING, .chunks = "auto", .rows = "16384", .beside = "winner"},
+};
+
 static const struct plan_profile profiles[] = {
     {.name = "default",
      .summary = "the whole comparison in 11 rounds, about 2 1/2 minutes on 2 CPUs",
@@ -214,6 +255,20 @@ static const struct plan_profile profiles[] = {
      .min_time_s = 0, /* one call a time: nothing to calibrate */
      .budget_s = 90,
      ARRAY(calls_rows)},
+    {.name = "choice",
+     .summary = "a dozen chunks for each kind of task and backend, in 3 rounds, about 2 minutes on 2 CPUs",
+     .rounds = 3,
+     .repetitions = 1,
+     .min_time_s = 0, /* one call a time: nothing to calibrate */
+     .budget_s = 0,
+     ARRAY(choice_rows)},
+    {.name = "choice-check",
+     .summary = "the pool's own chunk beside the winner of choice, in 15 rounds, about 2 minutes on 2 CPUs",
+     .rounds = 15,
+     .repetitions = 3,
+     .min_time_s = 0.002,
+     .budget_s = 120,
+     ARRAY(choice_check_rows)},
 };
 
 const struct plan_profile *plan_profile_at(size_t index)

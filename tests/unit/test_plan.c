@@ -199,7 +199,7 @@ static void test_core(void **state)
             fail_msg("%s is not in it", expected[i].name);
         for (int turn = CELL_TURN_LOOP; turn < CELL_TURNS; turn++)
             assert_int_equal(plan_partner(cell, (enum cell_turn)turn, 2, &partner),
-                             strchr(expected[i].turns, "?lcf"[turn]) != NULL);
+                             strchr(expected[i].turns, "?lcfr"[turn]) != NULL);
     }
     plan_free(&plan);
 }
