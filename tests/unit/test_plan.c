@@ -43,6 +43,7 @@ static void test_lists(void **state)
     ASSERT_LIST("1..4", 1, 2, 3, 4);
     ASSERT_LIST("7..7", 7);
     ASSERT_LIST("P,2P,N", 3, 6, 77);
+    ASSERT_LIST("1,share", 1, LIST_SHARE);
     ASSERT_LIST("up-to-P", 1, 2, 3);
     ASSERT_LIST("up-to-2P", 1, 2, 3, 4, 6);
     ASSERT_LIST("4,1..4,2^2", 4, 1, 2, 3);
