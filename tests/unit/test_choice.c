@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "analysis/choice.h"
-#include "kernels/kernel.h"
 #include "report_folder.h"
 #include "sweep/plan.h"
 
@@ -90,17 +89,6 @@ static void test_hash(void **state)
     assert_true(with != before);
     plan.cells[0].rival_chunk = 65;
     assert_true(plan_hash(&plan) != with);
-    plan_free(&plan);
-}
-
-/* Every kernel that the plans have is one of this build. */
-static void test_kernels(void **state)
-{
-    struct plan plan = plan_of("choice");
-
-    (void)state;
-    for (size_t i = 0; i < plan.count; i++)
-        assert_non_null(kernel_find(plan.cells[i].cell.kernel));
     plan_free(&plan);
 }
 
@@ -258,7 +246,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_kernels),
         cmocka_unit_test(test_winner),
         cmocka_unit_test(test_ratio_and_outcome),
         cmocka_unit_test_setup_teardown(test_page, set_up, tear_down),
