@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The pool's own choice of a chunk beside the best there is: which chunk wins a sweep, and how far the pool's own, taken
- * turn by turn with that winner in one process, is from it. It holds when the median of the rounds' ratios and the upper
+ * turn by turn with that winner in one process, each called equally often a time, is from it. It holds when the median of the rounds' ratios and the upper
  * end of its 95 % interval are within the limits below.
  */
 #ifndef GRAIN_BENCH_CHOICE_H

@@ -49,7 +49,7 @@ static const struct argp_option options[] = {
     {"calls", KEY_CALLS, "LIST", 0,
      "Only these calls: apply, map, map_chunks, open, peak, cacheline, futex, pipe, fork", 1},
     {"schedules", KEY_SCHEDULES, "LIST", 0, "Only these: static, dynamic, guided, steal, taskloop", 1},
-    {"chunks", KEY_CHUNKS, "LIST", 0, "Instead of the profile's: numbers, 2^0..2^17, python, auto", 1},
+    {"chunks", KEY_CHUNKS, "LIST", 0, "Instead of the profile's: numbers, 2^0..2^17, python, share, auto", 1},
     {"workers", KEY_WORKERS, "LIST", 0, "Instead of the profile's: numbers, 1..8, P, 2P", 1},
     {"filter", KEY_FILTER, "RE", 0, "Only cells whose name matches this extended regular expression", 1},
     {"rounds", KEY_ROUNDS, "N", 0, "How often each cell is measured, each time in a process of its own", 1},

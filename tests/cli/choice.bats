@@ -40,13 +40,15 @@ records = [json.loads(line) for line in open("second/samples.jsonl")]
 assert len(records) == 3 and len({r["round"] for r in records}) == 3, records
 for r in records:
     assert "/chunk:0/" in r["cell"] and r["rival_chunk"] == 16, r
-    assert len(r["times_ns"]) == 3 and all(x > 0 for x in r["rival_ns"]) and len(r["rival_ns"]) == 3, r
-    assert r["loop_ns"] == [None] * 3, r
+    assert len(r["times_ns"]) == 5 and all(x > 0 for x in r["rival_ns"]) and len(r["rival_ns"]) == 5, r
+    assert r["loop_ns"] == [None] * 5, r
 env = json.load(open("second/env.json"))
 assert list(env["winners"].values()) == [16] and "/chunk:0/" in list(env["winners"])[0], env["winners"]
 first = {r["cell"] for r in map(json.loads, open("first/samples.jsonl"))}
 assert env["winners_tried"] == len(first), (env["winners_tried"], len(first))
 P
+  # as often as the cell itself
+  [ "$(grep -cE '^sample [^ ]+ ([0-9]+),1,1,1/\1 ' "$FAKE_LOG")" -eq 3 ]
   run check --winners first --dry-run
   [[ ${lines[0]} == "howmany/pthread/map/steal/chunk:0/workers:2/rows:1000/data:shared/start:warm beside chunk:16" ]]
 }
