@@ -30,21 +30,43 @@ static int column_check(const struct grain_column *column, size_t count)
     return column->size && !column->data ? -EINVAL : 0;
 }
 
-static int chunk_resolve(struct job *job, int64_t chunk, int workers)
+/* Claims a worker, where the pool chooses and nothing is known of the tasks. */
+#define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
+#define CLAIMS_GUIDED  256 /* the smallest ones: as claims shrink to them, it is two more a worker than down to 1/32 */
+#define CLAIMS_PIPED   16  /* 50 to 100 us each: a run of 30 ms a worker loses as much to them as to its tail */
+#define CLAIMS_PYTHON  4   /* CPython's rule */
+
+static size_t chunk_of_claims(const struct job *job, size_t parts, size_t claims)
 {
-    size_t share = 0, parts = (size_t)workers;
+    return (job->count + claims * parts - 1) / (claims * parts);
+}
+
+/* The pool's own choice; 0: one share each, or the backend's. A chunk task is called once a claim and may prepare
+ * something each time: its claims are as few as balance allows, whoever hands them out. */
+static size_t chunk_choose(const struct backend_pool *pool, const struct job *job)
+{
+    size_t parts = (size_t)pool->workers;
+    bool is_chunks = job->form == JOB_CHUNK;
+    if (job->schedule == GRAIN_SCHEDULE_STATIC || job->schedule == GRAIN_SCHEDULE_DEFAULT)
+        return 0;
+    if (job->schedule == GRAIN_SCHEDULE_STEAL && !is_chunks)
+        return 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
+    if (job->schedule == GRAIN_SCHEDULE_DYNAMIC && !is_chunks && (pool->backend->capabilities & BACKEND_PILOTS))
+        return 0;
+    if (job->schedule == GRAIN_SCHEDULE_GUIDED)
+        return chunk_of_claims(job, parts, CLAIMS_GUIDED);
+    return chunk_of_claims(job, parts, pool->transport == GRAIN_TRANSPORT_PIPE ? CLAIMS_PIPED : CLAIMS_COUNTED);
+}
+
+static int chunk_resolve(const struct backend_pool *pool, struct job *job, int64_t chunk)
+{
+    size_t share;
     if (chunk == GRAIN_CHUNK_PYTHON)
-        share = (job->count + 4 * parts - 1) / (4 * parts);
+        share = chunk_of_claims(job, (size_t)pool->workers, CLAIMS_PYTHON);
     else if (chunk < 0)
         return -EINVAL;
-    else if (chunk > 0)
-        share = (size_t)chunk;
-    else if (job->schedule == GRAIN_SCHEDULE_STEAL && job->form != JOB_CHUNK)
-        share = 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
-    else if (job->schedule != GRAIN_SCHEDULE_STATIC && job->schedule != GRAIN_SCHEDULE_DEFAULT)
-        /* Nothing is known of the tasks: 32 claims a worker keep the tail below 1/32 of the run, and
-         * their cost below a few microseconds. */
-        share = (job->count + 32 * parts - 1) / (32 * parts);
+    else
+        share = chunk > 0 ? (size_t)chunk : chunk_choose(pool, job);
     job->chunk = share < job->count ? share : job->count;
     return 0;
 }
@@ -95,7 +117,7 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
     job->task_timeout_ns = options->task_timeout_ns;
     if (job->task_timeout_ns && job->form == JOB_TASK)
         job->form = JOB_LIMITED;
-    return chunk_resolve(job, options->chunk, pool->core.workers);
+    return chunk_resolve(&pool->core, job, options->chunk);
 }
 
 static int job_dispatch(struct grain_pool *pool, struct job *job)

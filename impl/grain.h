@@ -146,7 +146,7 @@ struct grain_pool_options {
 
 struct grain_call_options {
     size_t struct_size;           /* sizeof the struct; 0 means this first version */
-    int64_t chunk;                /* tasks a claim; 0: the pool chooses; GRAIN_CHUNK_PYTHON */
+    int64_t chunk;                /* tasks a claim; 0: the pool chooses, see grain_map; GRAIN_CHUNK_PYTHON */
     enum grain_schedule schedule; /* how chunks are claimed */
     const void *params;           /* params_size bytes copied at submit; every task can read them */
     size_t params_size;
@@ -286,7 +286,11 @@ GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const voi
 /* Runs task on every item, in any order; results come in the order of the items. Waits until every task has ended: one
  * that fails does not stop the others; its own result is unspecified. An empty input is 0 at once.
  * shape: in.count items of in.size bytes, in.count results of out.size bytes.
- * units: options->chunk in tasks; 0: the pool chooses; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)).
+ * units: options->chunk in tasks; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)). 0: the pool chooses: with steal 1, for
+ *        a claim of one's own costs nothing; with static an equal share for each worker; with dynamic on openmp what the
+ *        first tasks show to be good, which are measured for that (a chunk of 2 to 4 us, of at least one task and at
+ *        most 1/32 of a worker's share); else a part of the share that is fixed: 1/32, with guided at least 1/256, over
+ *        pipes 1/16.
  * owns: nothing; items are copied (fork) unless they lie in grain_alloc() memory.
  * thread: any but this pool's workers.
  * return: as grain_apply; -EINVAL also a negative chunk that is not GRAIN_CHUNK_PYTHON; -EOVERFLOW also count * size
@@ -299,7 +303,8 @@ GRAIN_API int grain_map(struct grain_pool *pool, grain_task_fn task, struct grai
 /* As grain_map, but one call a claim, on consecutive items: the task has the loop. A non-zero return fails every task
  * of that chunk which grain_context_fail_at() has not failed already.
  * shape: as grain_map; a call gets at most options->chunk items, the last one fewer; with guided it may get more.
- * units: options->chunk in items.
+ * units: options->chunk in items; 0: as grain_map, but with steal and dynamic always 1/32 of a worker's share, over pipes
+ *        1/16: a call may have something to prepare.
  * owns: as grain_map.
  * thread: any but this pool's workers.
  * return: as grain_map. */

@@ -59,8 +59,9 @@ struct job {
     grain_star_fn star_task;   /* JOB_STAR: its items are columns, `items` and item_size are 0 */
     const struct grain_column *columns;
     size_t column_count;
-    size_t chunk; /* tasks a claim, >= 1; with static, 0: one contiguous share a worker; on a backend
-                     * without schedules of ours, 0: its own choice */
+    size_t
+        chunk; /* tasks a claim, >= 1. 0: with static, one contiguous share a worker; with dynamic, only for a backend
+                   * that pilots, and on one without schedules of ours: its own choice */
     size_t params_size;
     struct job_errors *errors; /* JOB_CALLS */
     int *codes;                /* count entries, zeroed before the job starts, or NULL */

@@ -246,17 +246,28 @@ double series_floor(const struct series *series, const struct sample *sample)
     return statistics_median(times, (size_t)sample->times);
 }
 
-double series_over_floor(const struct series *series, const struct sample *sample)
+/* Median over the repetitions of a round: time over that of a partner, of as many tasks. */
+static double series_over_partner(const struct sample *sample, const double *partner_ns)
 {
     double ratios[JOURNAL_TIMES_MAX];
 
-    (void)series;
     if (!series_good(sample))
         return NAN;
     for (int i = 0; i < sample->times; i++)
-        ratios[i] =
-            sample->times_ns[i] > 0 && sample->floor_ns[i] > 0 ? sample->times_ns[i] / sample->floor_ns[i] : NAN;
+        ratios[i] = sample->times_ns[i] > 0 && partner_ns[i] > 0 ? sample->times_ns[i] / partner_ns[i] : NAN;
     return statistics_median(ratios, (size_t)sample->times);
+}
+
+double series_over_floor(const struct series *series, const struct sample *sample)
+{
+    (void)series;
+    return series_over_partner(sample, sample->floor_ns);
+}
+
+double series_over_rival(const struct series *series, const struct sample *sample)
+{
+    (void)series;
+    return series_over_partner(sample, sample->rival_ns);
 }
 
 double series_overhead(const struct series *series, const struct sample *sample, int workers_used)

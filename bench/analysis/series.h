@@ -49,12 +49,14 @@ bool series_good(const struct sample *sample);
 
 /* One round's value, NAN when unknown:
  * the time of a call; time over baseline, a task each (> 1: slower than serial); baseline over time (a speedup);
- * the time of the cell's floor, of as many tasks; time over it; core time beyond the serial work, in ns a task. */
+ * the time of the cell's floor, of as many tasks; time over it; time over that of its rival, of all tasks; core time
+ * beyond the serial work, in ns a task. */
 double series_time(const struct series *series, const struct sample *sample);
 double series_slowdown(const struct series *series, const struct sample *sample, enum series_base base);
 double series_speedup(const struct series *series, const struct sample *sample, enum series_base base);
 double series_floor(const struct series *series, const struct sample *sample);
 double series_over_floor(const struct series *series, const struct sample *sample);
+double series_over_rival(const struct series *series, const struct sample *sample);
 double series_overhead(const struct series *series, const struct sample *sample, int workers_used);
 
 /* The time of a call, scaled to all rows where it ran fewer tasks; of a call without tasks, as it is. */

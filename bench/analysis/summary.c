@@ -120,10 +120,13 @@ static const char *summary_grade(const struct series *series, size_t planned, in
         return "missing";
     if (series->good < planned)
         return "incomplete";
-    /* Where there is no partner, or the cell is its own, the times themselves are all there is. */
+    /* Where there is no partner, or the cell is its own, the times themselves are all there is; a rival is a partner too. */
     paired = !is_work && isfinite(statistics_median(room, series->count));
-    for (size_t i = 0; i < series->count && !paired; i++)
-        room[i] = series_time(series, series->rounds[i]);
+    for (size_t i = 0; i < series->count && !paired; i++) {
+        double over_rival = series_over_rival(series, series->rounds[i]);
+
+        room[i] = isfinite(over_rival) ? over_rival : series_time(series, series->rounds[i]);
+    }
     if (2 * disturbed > series->good || statistics_variation(room, series->count) > VARIATION_NOISY)
         return "noisy";
     return series_tasks(series) < series->cell.rows ? "scaled" : "ok";

@@ -3,7 +3,7 @@ grain_stage(command
   SOURCES command/say.c command/dispatch.c command/probe.c
     command/run.c command/run_calls.c command/run_all.c command/run_options.c command/run_print.c
     command/list.c command/doctor.c command/doctor_cpu.c command/doctor_rest.c command/doctor_openmp.c command/regions.c command/launch_mask.c
-    command/sweep.c command/sweep_options.c command/report.c command/plot.c
+    command/sweep.c command/sweep_options.c command/sweep_winners.c command/report.c command/plot.c
   LIBS grain_sweep grain_analysis grain_report grain_data grain_peers PkgConfig::JANSSON)
 
 # How OpenMP's regions behave is measured by regions of our own, in the one file of the harness that is OpenMP.

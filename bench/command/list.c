@@ -46,6 +46,8 @@ static const struct entry profiles[] = {
     {"default", "the whole picture in minutes"},
     {"core", "what the pool itself must reach, in less than a minute"},
     {"overhead", "the pool beside libgomp and oneTBB: what a task costs, in less than a minute"},
+    {"choice", "a dozen chunks for short, long and uneven tasks: which is quickest"},
+    {"choice-check", "the pool's own chunk beside the winners of choice (sweep --winners)"},
     {"ladder", "one call over pipes, futexes and spinning, each beside its raw round trip"},
     {"metg", "tasks of 1 ns to 10 ms: how short they may be while the CPUs still do half of what they could"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},

@@ -22,6 +22,7 @@
 #include "sweep/provenance.h"
 #include "sweep/run.h"
 #include "sweep_options.h"
+#include "sweep_winners.h"
 
 #define PROGRAM "grain sweep"
 
@@ -39,8 +40,12 @@ static int dry_run(const struct sweep_asked *asked, const struct plan *plan)
     char time[32];
     double estimate_s = estimate_plan(plan, asked->plan.cpus);
     if (!asked->is_json) {
-        for (size_t i = 0; i < plan->count; i++)
-            puts(plan->cells[i].name);
+        for (size_t i = 0; i < plan->count; i++) {
+            fputs(plan->cells[i].name, stdout);
+            if (plan->cells[i].rival_chunk > 0)
+                printf(" beside chunk:%" PRIu64, plan->cells[i].rival_chunk);
+            putchar('\n');
+        }
         progress_time(estimate_s, time);
         printf("%zu cells, %d rounds, %zu samples: about %s\n", plan->count, plan->rounds,
                plan->count * (size_t)plan->rounds, time);
@@ -228,6 +233,8 @@ static int prepare(struct sweep_asked *asked)
     }
     asked->plan.input_rows = asked->data.input != NULL ? asked->data.rows : 0;
     status = plan_make(&plan, &asked->plan, problem);
+    if (status == 0 && (status = winners_take(&plan, asked->winners, problem)) != 0)
+        plan_free(&plan);
     if (status != 0) {
         say_error(PROGRAM, "%s", status == -EINVAL ? problem : strerror(-status));
         return status == -EINVAL ? EXIT_USAGE : EXIT_RUNTIME;

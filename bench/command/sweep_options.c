@@ -33,6 +33,7 @@ enum key {
     KEY_MIN,
     KEY_MAX,
     KEY_OUT,
+    KEY_WINNERS,
     KEY_RESUME,
     KEY_DRY_RUN,
     KEY_JSON
@@ -48,7 +49,7 @@ static const struct argp_option options[] = {
     {"calls", KEY_CALLS, "LIST", 0,
      "Only these calls: apply, map, map_chunks, open, peak, cacheline, futex, pipe, fork", 1},
     {"schedules", KEY_SCHEDULES, "LIST", 0, "Only these: static, dynamic, guided, steal, taskloop", 1},
-    {"chunks", KEY_CHUNKS, "LIST", 0, "Instead of the profile's: numbers, 2^0..2^17, python, auto", 1},
+    {"chunks", KEY_CHUNKS, "LIST", 0, "Instead of the profile's: numbers, 2^0..2^17, python, share, auto", 1},
     {"workers", KEY_WORKERS, "LIST", 0, "Instead of the profile's: numbers, 1..8, P, 2P", 1},
     {"filter", KEY_FILTER, "RE", 0, "Only cells whose name matches this extended regular expression", 1},
     {"rounds", KEY_ROUNDS, "N", 0, "How often each cell is measured, each time in a process of its own", 1},
@@ -64,6 +65,9 @@ static const struct argp_option options[] = {
     {"max", KEY_MAX, "B", 0, "The largest value that counts (default 8)", 2},
     {NULL, 0, NULL, 0, "How to run it:", 3},
     {"out", KEY_OUT, "DIR", 0, "Where samples go (default results/DATE-PROFILE)", 3},
+    {"winners", KEY_WINNERS, "DIR", 0,
+     "With --profile choice-check: the finished sweep whose quickest chunks are measured again beside the pool's own",
+     3},
     {"resume", KEY_RESUME, NULL, 0, "Go on with the sweep in DIR, which must have the same plan and build", 3},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Show the cells and how long it would take, write nothing", 3},
     {"json", KEY_JSON, NULL, 0, "With --dry-run: print one JSON object", 3},
@@ -98,7 +102,8 @@ static const char **text_of(struct sweep_asked *asked, int key)
                  {KEY_FILTER, &asked->plan.filter},
                  {KEY_ROWS, &asked->plan.rows},
                  {KEY_INPUT, &asked->data.input},
-                 {KEY_OUT, &asked->out}};
+                 {KEY_OUT, &asked->out},
+                 {KEY_WINNERS, &asked->winners}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].key == key)
             return texts[i].text;

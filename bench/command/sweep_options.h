@@ -13,7 +13,7 @@
 struct sweep_asked {
     struct plan_options plan;
     struct dataset data;
-    const char *out;
+    const char *out, *winners;
     double budget_s, timeout_s;
     bool is_resume, is_dry_run, is_json;
     bool is_out_given, is_data_given; /* --out; one of --rows, --cols, --seed */

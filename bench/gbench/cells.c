@@ -70,6 +70,13 @@ const char *cells_add(struct cells *cells, const char *name, const struct cells_
     return add_turns(cells, &cell, CELL_TURN_CELL, CELL_TURNS, iterations);
 }
 
+const char *cells_add_rival(struct cells *cells, const char *name, uint64_t iterations)
+{
+    struct cell cell;
+    const char *problem;
+    return cell_parse(name, &cell, &problem) != 0 ? problem : add(cells, &cell, iterations);
+}
+
 /* ------------------------------------------------------------------------------------- the default */
 
 static const struct {

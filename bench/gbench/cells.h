@@ -24,6 +24,9 @@ struct cells_iterations {
 /* Adds a cell by its name, then its baselines and its floor, each only once. Returns NULL, or what is wrong. */
 const char *cells_add(struct cells *cells, const char *name, const struct cells_iterations *iterations);
 
+/* Adds a cell alone: one that takes turns with another. Likewise. */
+const char *cells_add_rival(struct cells *cells, const char *name, uint64_t iterations);
+
 /* Adds the baselines, then fork, pthread and openmp, in this order, then the floor. NULL or what is wrong. */
 const char *cells_add_default(struct cells *cells);
 

@@ -23,13 +23,25 @@
 
 /* ------------------------------------------------------------------------------------------- flags */
 
-enum key { KEY_CELL = 0x100, KEY_COLUMNS, KEY_SEED, KEY_MINIMUM, KEY_MAXIMUM, KEY_INPUT, KEY_ITERATIONS, KEY_TASKS };
+enum key {
+    KEY_CELL = 0x100,
+    KEY_COLUMNS,
+    KEY_SEED,
+    KEY_MINIMUM,
+    KEY_MAXIMUM,
+    KEY_INPUT,
+    KEY_ITERATIONS,
+    KEY_TASKS,
+    KEY_RIVAL,
+    KEY_RIVAL_ITERATIONS
+};
 
 struct flags {
     struct settings settings;
     const char *cells[CELLS_MAX];
     size_t cell_count;
     const char *input;
+    const char *rival;
     bool has_columns, has_iterations;
     struct cells_iterations iterations;
 };
@@ -49,6 +61,9 @@ static const struct argp_option options[] = {
      0},
     {"grain_tasks", KEY_TASKS, "N", 0,
      "Most tasks that an apply cell runs one after the other in a call (2000; at most 100 with start:cold)", 0},
+    {"grain_rival", KEY_RIVAL, "NAME", 0,
+     "Another cell that takes turns with the one --grain_cell, without baselines and floor of its own", 0},
+    {"grain_rival_iterations", KEY_RIVAL_ITERATIONS, "N", 0, "Its iterations, 0: Google Benchmark chooses", 0},
     {0},
 };
 
@@ -78,9 +93,9 @@ static bool read_number(const char *text, char end, long long minimum, long long
 static bool read_iterations(const char *text, struct cells_iterations *iterations)
 {
     const long long most = 1000000000; /* Google Benchmark's own limit */
-    for (int turn = 0; turn < CELL_TURNS; turn++) {
+    for (int turn = 0; turn <= CELL_TURN_FLOOR; turn++) {
         long long number;
-        if (!read_number(text, turn + 1 < CELL_TURNS ? ',' : '\0', 0, most, &number, &text))
+        if (!read_number(text, turn < CELL_TURN_FLOOR ? ',' : '\0', 0, most, &number, &text))
             return false;
         iterations->of[turn] = (uint64_t)number;
     }
@@ -122,6 +137,13 @@ static error_t flag_parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_TASKS:
         settings->tasks = (uint64_t)number_or_exit(state, "--grain_tasks", text, 1, INT64_MAX);
+        return 0;
+    case KEY_RIVAL:
+        flags->rival = text;
+        return 0;
+    case KEY_RIVAL_ITERATIONS:
+        flags->iterations.of[CELL_TURN_RIVAL] =
+            (uint64_t)number_or_exit(state, "--grain_rival_iterations", text, 0, 1000000000);
         return 0;
     case KEY_INPUT:
         flags->input = text;
@@ -185,6 +207,8 @@ static int cells_choose(struct cells *cells, const struct flags *flags)
 {
     if (flags->has_iterations && flags->cell_count != 1)
         return usage_error("", "", "--grain_iterations needs exactly one --grain_cell");
+    if (flags->rival && flags->cell_count != 1)
+        return usage_error("", "", "--grain_rival needs exactly one --grain_cell");
     const char *problem = flags->cell_count ? NULL : cells_add_default(cells);
     if (problem)
         return usage_error("", "", problem);
@@ -193,7 +217,9 @@ static int cells_choose(struct cells *cells, const struct flags *flags)
         if (problem)
             return usage_error("bad cell ", flags->cells[i], problem);
     }
-    return EXIT_FINE;
+    if (flags->rival)
+        problem = cells_add_rival(cells, flags->rival, flags->iterations.of[CELL_TURN_RIVAL]);
+    return problem ? usage_error("bad cell ", flags->rival, problem) : EXIT_FINE;
 }
 
 static int context_add(void)

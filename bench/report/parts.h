@@ -27,6 +27,7 @@ enum report_folder {
     REPORT_METG,
     REPORT_OVERHEAD,
     REPORT_PEERS,
+    REPORT_CHOICE,
     REPORT_FOLDERS, /* how many; as a place: the page's own sweep */
 };
 
@@ -66,6 +67,7 @@ int part_tutorial(const struct report *report, FILE *out);
 int part_metg(const struct report *report, FILE *out);
 int part_ladder(const struct report *report, FILE *out);
 int part_peers(const struct report *report, FILE *out);
+int part_choice(const struct report *report, FILE *out);
 int part_figures(const struct report *report, FILE *out);
 int part_backends(const struct report *report, FILE *out);
 int part_floor(const struct report *report, FILE *out);

@@ -19,9 +19,10 @@ const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp
 typedef int (*part_fn)(const struct report *report, FILE *out);
 
 static const part_fn parts[] = {
-    part_title, part_finding, part_comparison, part_pays,    part_cliff,    part_core,    part_overhead, part_growth,
-    part_metg,  part_calls,   part_tutorial,   part_ladder,  part_peers,    part_figures, part_backends, part_floor,
-    part_raw,   part_model,   part_claims,     part_reading, part_distrust, part_machine, part_command,
+    part_title,    part_finding, part_comparison, part_pays,     part_cliff,   part_core,
+    part_overhead, part_choice,  part_growth,     part_metg,     part_calls,   part_tutorial,
+    part_ladder,   part_peers,   part_figures,    part_backends, part_floor,   part_raw,
+    part_model,    part_claims,  part_reading,    part_distrust, part_machine, part_command,
 };
 
 static int report_load(struct report *report, char error[REPORT_ERROR_MAX])
@@ -72,7 +73,7 @@ static int report_look_inside(struct report *report, char error[REPORT_ERROR_MAX
     static const char *const folders[REPORT_FOLDERS] = {
         [REPORT_CORE] = "core",         [REPORT_GROWTH] = "growth", [REPORT_CALLS] = "calls",
         [REPORT_LADDER] = "ladder",     [REPORT_FLOOR] = "floor",   [REPORT_METG] = "metg",
-        [REPORT_OVERHEAD] = "overhead", [REPORT_PEERS] = "peers",
+        [REPORT_OVERHEAD] = "overhead", [REPORT_PEERS] = "peers",   [REPORT_CHOICE] = "choice-check",
     };
     int status = 0;
 

@@ -95,7 +95,11 @@ struct measure_counts calibrate_counts(const struct calibration *calibration, co
 {
     struct measure_names names = measure_names(measure, cell);
     struct measure_counts counts = known(calibration, &names);
+    uint64_t *cell_count = &counts.of[CELL_TURN_CELL], *rival_count = &counts.of[CELL_TURN_RIVAL];
     for (int i = 0; i < CELL_TURNS; i++)
         counts.of[i] = counts.of[i] > 0 ? counts.of[i] : 1;
+    /* Equal numbers: the first call of a turn finds the caches full of the other one's data. */
+    if (names.of[CELL_TURN_RIVAL][0] != '\0')
+        *cell_count = *rival_count = *cell_count > *rival_count ? *cell_count : *rival_count;
     return counts;
 }

@@ -305,6 +305,8 @@ bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus,
     *partner = *cell;
     if (turn == CELL_TURN_CELL)
         return true;
+    if (turn == CELL_TURN_RIVAL)
+        return false;
     if (turn == CELL_TURN_FLOOR)
         return cell_floor(cell, usable_cpus, partner);
     if (strcmp(cell->backend, "cpython") != 0) {

@@ -48,10 +48,12 @@ int cell_name(const struct cell *cell, char name[CELL_NAME_MAX]);
 /* Reads a name; *problem (static text) says what is wrong with it. Returns 0 or -EINVAL. */
 int cell_parse(const char *name, struct cell *cell, const char **problem);
 
-/* What runs turn by turn in one process: a cell, its two serial baselines, and its floor. */
-enum cell_turn { CELL_TURN_CELL, CELL_TURN_LOOP, CELL_TURN_CALLBACK, CELL_TURN_FLOOR, CELL_TURNS };
+/* What runs turn by turn in one process: a cell, its two serial baselines, its floor, and its rival: the same cell with
+ * another chunk, where the plan names one. */
+enum cell_turn { CELL_TURN_CELL, CELL_TURN_LOOP, CELL_TURN_CALLBACK, CELL_TURN_FLOOR, CELL_TURN_RIVAL, CELL_TURNS };
 
-/* The cell whose turn it is; false where a cell has no such partner. usable_cpus: see cell_floor(). */
+/* The cell whose turn it is; false where a cell has no such partner, as none has a rival by itself. usable_cpus: see
+ * cell_floor(). */
 bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus, struct cell *partner);
 
 /* The serial baseline `loop` or `callback` of a cell's kernel and rows. */

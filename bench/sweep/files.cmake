@@ -1,6 +1,6 @@
 # Planning and running a sweep. cell.c is shared with grain-bench.
 grain_stage(sweep
-  SOURCES sweep/cell.c sweep/list.c sweep/profiles.c sweep/plan.c sweep/grid.c sweep/estimate.c sweep/record.c sweep/journal.c
+  SOURCES sweep/cell.c sweep/list.c sweep/profiles.c sweep/profiles_inside.c sweep/plan.c sweep/grid.c sweep/estimate.c sweep/record.c sweep/journal.c
     sweep/clock.c sweep/child.c sweep/dataset.c sweep/output.c sweep/measure.c sweep/calibrate.c sweep/run.c
     sweep/progress.c sweep/facts.c sweep/provenance.c sweep/peer.c
   LIBS grain_data PkgConfig::GSL PkgConfig::JANSSON)

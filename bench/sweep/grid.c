@@ -196,6 +196,16 @@ static int numbers(const struct grid *grid, const char *what, const char *text, 
     return status;
 }
 
+/* What an entry of a list of chunks means for a cell. */
+static uint64_t chunk_of(const struct cell *cell, int64_t entry)
+{
+    if (entry == GRAIN_CHUNK_PYTHON)
+        return cell_python_chunk(cell->rows, cell->workers);
+    if (entry == LIST_SHARE)
+        return (cell->rows + (uint64_t)cell->workers - 1) / (uint64_t)cell->workers;
+    return (uint64_t)entry;
+}
+
 /* The words of the cell are set: every number of workers, every chunk. */
 static int expand_numbers(const struct grid *grid, struct cell *cell)
 {
@@ -220,8 +230,7 @@ static int expand_numbers(const struct grid *grid, struct cell *cell)
         }
         cell->workers = (int)workers.values[w];
         for (size_t c = 0; c < chunks.count && status == 0; c++) {
-            int64_t chunk = chunks.values[c];
-            cell->chunk = chunk == GRAIN_CHUNK_PYTHON ? cell_python_chunk(cell->rows, cell->workers) : (uint64_t)chunk;
+            cell->chunk = chunk_of(cell, chunks.values[c]);
             status = add_cell(grid, cell);
         }
     }
@@ -334,6 +343,8 @@ int grid_expand(const struct grid *grid)
         struct cell cell = {0};
         struct list rows;
         if (!grid_chooses_kernel(grid->options->kernels, kernel))
+            continue;
+        if (kernel_find(kernel) == NULL) /* a profile may name one that this build has not */
             continue;
         const struct plan_usual *usual = plan_usual_find(kernel);
         bool lacks_number = usual != NULL && strchr(kernel, ':') == NULL;

@@ -7,11 +7,12 @@
  *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
  *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "floor_ns": [..], "cpu_ns": ..,
  *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": ..,
- *    "submit_ns": .., "collect_ns": .., "out_of_order": .., "message": ""}
+ *    "submit_ns": .., "collect_ns": .., "out_of_order": .., "rival_ns": [..], "rival_chunk": .., "message": ""}
  *
  * times_ns[i], loop_ns[i], callback_ns[i] and floor_ns[i] were taken turn by turn in one process; each is the wall
  * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. A record
- * may lack floor_ns, if it is an old one, and call_bytes and what follows it: they are not known then.
+ * may lack floor_ns, if it is an old one, and call_bytes and what follows it: they are not known then. rival_ns likewise:
+ * the time of the same call with rival_chunk, where the plan has such a partner.
  */
 #ifndef GRAIN_BENCH_JOURNAL_H
 #define GRAIN_BENCH_JOURNAL_H
@@ -36,14 +37,16 @@ struct sample {
     double loop_ns[JOURNAL_TIMES_MAX];
     double callback_ns[JOURNAL_TIMES_MAX];
     double floor_ns[JOURNAL_TIMES_MAX];
-    double cpu_ns, workers_cpu_ns; /* CPU time a call: this process, live worker processes */
-    double handovers, steals;      /* a call */
-    double steal_pct;              /* CPU time taken by the host meanwhile, in percent */
-    double involuntary;            /* involuntary context switches of the process */
-    double load;                   /* load average (1 minute) at the start */
-    double call_bytes;             /* shared memory that a call took beside its data, at most */
-    double submit_ns, collect_ns;  /* the two phases of a call that does not block, wall time; not known of others */
-    double out_of_order;           /* results that came after one of a larger index: a call; likewise */
+    double rival_ns[JOURNAL_TIMES_MAX]; /* the same cell with chunk rival_chunk; not known of most cells */
+    double cpu_ns, workers_cpu_ns;      /* CPU time a call: this process, live worker processes */
+    double handovers, steals;           /* a call */
+    double steal_pct;                   /* CPU time taken by the host meanwhile, in percent */
+    double involuntary;                 /* involuntary context switches of the process */
+    double load;                        /* load average (1 minute) at the start */
+    double call_bytes;                  /* shared memory that a call took beside its data, at most */
+    double submit_ns, collect_ns; /* the two phases of a call that does not block, wall time; not known of others */
+    double out_of_order;          /* results that came after one of a larger index: a call; likewise */
+    double rival_chunk;           /* what rival_ns was measured with */
     char message[160];
 };
 

@@ -82,7 +82,8 @@ static int add_word(struct list *list, const char *word, const struct list_meani
     const struct {
         const char *word;
         int64_t value;
-    } words[] = {{"python", GRAIN_CHUNK_PYTHON}, {"auto", 0}, {"P", cpus}, {"N", (int64_t)meaning->rows}};
+    } words[] = {
+        {"python", GRAIN_CHUNK_PYTHON}, {"auto", 0}, {"P", cpus}, {"N", (int64_t)meaning->rows}, {"share", LIST_SHARE}};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i].word) == 0)

@@ -2,7 +2,7 @@
  *
  * Lists as they stand on the command line and in the tables of profiles.c: words and numbers between
  * commas. Numbers may be written 64, 2^6, 1..4 (every number), 2^0..2^17 (every power), and as words:
- * `python` (CPython's rule), `auto` (the pool chooses), P, 2P, 16P (so many for each usable CPU), N (rows of the data
+ * `python` (CPython's rule), `auto` (the pool chooses), `share` (of a chunk: an equal share for each worker), P, 2P, 16P (so many for each usable CPU), N (rows of the data
  * set), `up-to-P` and `up-to-2P` (1, 2, 4 ... and P, 2P themselves).
  */
 #ifndef GRAIN_BENCH_LIST_H
@@ -14,9 +14,10 @@
 
 #define LIST_MAX      1024
 #define LIST_WORD_MAX 64
+#define LIST_SHARE    (-2)
 
 struct list {
-    int64_t values[LIST_MAX]; /* `python` is GRAIN_CHUNK_PYTHON, `auto` is 0 */
+    int64_t values[LIST_MAX]; /* `python` is GRAIN_CHUNK_PYTHON, `auto` is 0, `share` is LIST_SHARE */
     size_t count;
 };
 

@@ -147,8 +147,8 @@ static bool add_data(const struct measure *measure, const struct plan_cell *cell
 }
 
 static bool bench_arguments(const struct measure *measure, const struct plan_cell *cell,
-                            const struct measure_counts *counts, const char *expression, struct arguments *arguments,
-                            struct sample *sample)
+                            const struct measure_counts *counts, const struct measure_names *names,
+                            const char *expression, struct arguments *arguments, struct sample *sample)
 {
     const struct dataset *dataset = measure->dataset;
     argument(arguments, "%s", measure->bench);
@@ -163,6 +163,10 @@ static bool bench_arguments(const struct measure *measure, const struct plan_cel
     argument(arguments, "--grain_maximum=%" PRId32, dataset->maximum);
     if (cell->tasks > 0)
         argument(arguments, "--grain_tasks=%" PRIu64, cell->tasks);
+    if (names->of[CELL_TURN_RIVAL][0] != '\0') {
+        argument(arguments, "--grain_rival=%s", names->of[CELL_TURN_RIVAL]);
+        argument(arguments, "--grain_rival_iterations=%" PRIu64, counts->of[CELL_TURN_RIVAL]);
+    }
     return add_data(measure, cell, "--grain_input", arguments, sample);
 }
 
@@ -261,13 +265,15 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
     struct child child = {.argv = arguments.argv, .preload = peer_preload(cell->cell.backend), .stop = measure->stop};
     struct measure_names names = measure_names(measure, cell);
     record_blank(sample, cell->name, round);
+    if (names.of[CELL_TURN_RIVAL][0] != '\0')
+        sample->rival_chunk = (double)cell->rival_chunk;
     char *expression = filter(&names);
     int status = expression == NULL ? -ENOMEM : 0;
     bool is_ready = status == 0;
     if (is_ready && is_cpython(&cell->cell)) {
         is_ready = python_arguments(measure, cell, &arguments, sample);
     } else if (is_ready) {
-        is_ready = bench_arguments(measure, cell, counts, expression, &arguments, sample);
+        is_ready = bench_arguments(measure, cell, counts, &names, expression, &arguments, sample);
         argument(&arguments, "--benchmark_repetitions=%d", cell->repetitions);
         argument(&arguments, "--benchmark_enable_random_interleaving=true");
     }
@@ -295,7 +301,7 @@ int measure_calibrate(const struct measure *measure, const struct plan_cell *cel
     char *expression = filter(&names);
     if (expression == NULL)
         return -ENOMEM;
-    bool is_ready = bench_arguments(measure, cell, counts, expression, &arguments, &unused);
+    bool is_ready = bench_arguments(measure, cell, counts, &names, expression, &arguments, &unused);
     argument(&arguments, "--benchmark_min_time=%g", measure->min_time_s);
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
     int status = is_ready ? child_run(&child) : -ENOENT;

@@ -123,7 +123,8 @@ static int turn_of(const json_t *run, const struct output_names *names)
 
 static int read_runs(const json_t *runs, const struct output_names *names, struct sample *sample)
 {
-    double *const times[CELL_TURNS] = {sample->times_ns, sample->loop_ns, sample->callback_ns, sample->floor_ns};
+    double *const times[CELL_TURNS] = {sample->times_ns, sample->loop_ns, sample->callback_ns, sample->floor_ns,
+                                       sample->rival_ns};
     int counts[CELL_TURNS] = {0};
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i);

@@ -179,12 +179,24 @@ void plan_free(struct plan *plan)
     plan->count = plan->capacity = 0;
 }
 
+bool plan_wants_winner(const struct plan_cell *planned)
+{
+    return planned->beside != NULL && list_has(planned->beside, "winner");
+}
+
 bool plan_partner(const struct plan_cell *planned, enum cell_turn turn, int cpus, struct cell *partner)
 {
-    static const char *const words[CELL_TURNS] = {
-        [CELL_TURN_LOOP] = "loop", [CELL_TURN_CALLBACK] = "callback", [CELL_TURN_FLOOR] = "floor"};
+    static const char *const words[CELL_TURNS] = {[CELL_TURN_LOOP] = "loop",
+                                                  [CELL_TURN_CALLBACK] = "callback",
+                                                  [CELL_TURN_FLOOR] = "floor",
+                                                  [CELL_TURN_RIVAL] = "winner"};
     if (turn != CELL_TURN_CELL && planned->beside != NULL && !list_has(planned->beside, words[turn]))
         return false;
+    if (turn == CELL_TURN_RIVAL) {
+        *partner = planned->cell;
+        partner->chunk = planned->rival_chunk;
+        return planned->rival_chunk > 0;
+    }
     return cell_partner(&planned->cell, turn, cpus, partner);
 }
 
@@ -198,6 +210,7 @@ uint64_t plan_hash(const struct plan *plan)
         hash = dataset_hash(hash, &cell->tasks, sizeof cell->tasks);
         const char *beside = cell->beside != NULL ? cell->beside : "all";
         hash = dataset_hash(hash, beside, strlen(beside) + 1);
+        hash = dataset_hash(hash, &cell->rival_chunk, sizeof cell->rival_chunk);
     }
     return hash;
 }

@@ -30,7 +30,9 @@ struct plan_row {
     const char *waits;     /* NULL: adaptive */
     int repetitions;       /* times a round; 0: as the profile says */
     uint64_t tasks;        /* most tasks a call runs (apply, cpython); 0: all */
-    const char *beside; /* its partners: callback, floor; NULL: all it has, and the baselines as cells of their own */
+    /* Its partners: callback, floor, winner (the same with the chunk that won another sweep); "": none;
+     * NULL: all it has, and the baselines as cells of their own. */
+    const char *beside;
 };
 
 struct plan_profile {
@@ -57,8 +59,9 @@ struct plan_cell {
     struct cell cell;
     char name[CELL_NAME_MAX];
     int repetitions;
-    uint64_t tasks;     /* most tasks a call runs; 0: all rows */
-    const char *beside; /* its partners; NULL: all it has */
+    uint64_t tasks;       /* most tasks a call runs; 0: all rows */
+    const char *beside;   /* its partners; NULL: all it has */
+    uint64_t rival_chunk; /* of its rival; 0: it has none, or not yet */
 };
 
 struct plan {
@@ -66,6 +69,7 @@ struct plan {
     struct plan_cell *cells; /* first the serial baselines */
     size_t count, capacity;
     int rounds;
+    size_t winners_tried; /* chunks that each cell's rival is the winner of, at least; 0: there are no rivals */
 };
 
 /* What a kernel with a number is measured with where neither a profile nor the command line says it. */
@@ -87,6 +91,9 @@ void plan_free(struct plan *plan);
 
 /* Whether a turn is taken beside a cell of a plan, and whose it is: cell_partner(), without what is left out. */
 bool plan_partner(const struct plan_cell *planned, enum cell_turn turn, int cpus, struct cell *partner);
+
+/* Whether a cell is to have the winner of another sweep beside it. */
+bool plan_wants_winner(const struct plan_cell *planned);
 
 /* Tells plans apart: cells, rounds, repetitions, tasks, partners. */
 uint64_t plan_hash(const struct plan *plan);

@@ -57,6 +57,20 @@ static json_t *cell_names(const struct plan *plan)
     return names;
 }
 
+/* Cells and the chunks that their rivals have: what another sweep found. NULL: the plan has none. */
+static json_t *winners(const struct plan *plan)
+{
+    json_t *all = NULL;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->cells[i].rival_chunk == 0)
+            continue;
+        if (all == NULL)
+            all = json_object();
+        json_object_set_new(all, plan->cells[i].name, json_integer((json_int_t)plan->cells[i].rival_chunk));
+    }
+    return all;
+}
+
 json_t *provenance_make(const struct plan *plan, const struct measure *measure, const char *command,
                         uint64_t shuffle_seed)
 {
@@ -78,6 +92,11 @@ json_t *provenance_make(const struct plan *plan, const struct measure *measure, 
     json_object_set_new(env, "build_hash",
                         hex(hash_file(hash_file(DATASET_HASH_START, measure->bench), measure->script)));
     json_object_set_new(env, "cells", cell_names(plan));
+    json_t *won = winners(plan);
+    if (won != NULL) {
+        json_object_set_new(env, "winners", won);
+        json_object_set_new(env, "winners_tried", json_integer((json_int_t)plan->winners_tried));
+    }
     json_object_set_new(env, "finished", json_false());
     return env;
 }
@@ -114,11 +133,18 @@ out:
     return status;
 }
 
+/* Also where neither is there. */
+static bool is_same(const json_t *before, const json_t *now)
+{
+    return (before == NULL && now == NULL) || json_equal(before, now);
+}
+
 const char *provenance_differs(const json_t *before, const json_t *now)
 {
     static const struct {
         const char *key, *sentence;
     } checks[] = {
+        {"winners", "the winners of the other sweep are not those it was started with"},
         {"plan_hash", "the plan is not the one it was started with (same options?)"},
         {"build_hash", "grain-bench has been built anew since"},
         {"commit", "the source is at another commit"},
@@ -127,7 +153,7 @@ const char *provenance_differs(const json_t *before, const json_t *now)
     if (before == NULL)
         return "its env.json cannot be read";
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        if (!json_equal(json_object_get(before, checks[i].key), json_object_get(now, checks[i].key)))
+        if (!is_same(json_object_get(before, checks[i].key), json_object_get(now, checks[i].key)))
             return checks[i].sentence;
     return NULL;
 }

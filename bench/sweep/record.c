@@ -32,6 +32,7 @@ static const struct {
     {"submit_ns", offsetof(struct sample, submit_ns), true},
     {"collect_ns", offsetof(struct sample, collect_ns), true},
     {"out_of_order", offsetof(struct sample, out_of_order), true},
+    {"rival_chunk", offsetof(struct sample, rival_chunk), true},
 };
 #define FIGURE_COUNT (sizeof figures / sizeof *figures)
 
@@ -40,11 +41,13 @@ static const struct {
     const char *key;
     size_t offset;
     bool is_late; /* older records lack it */
+    bool is_rare; /* left out where it is not known */
 } series[] = {
-    {"times_ns", offsetof(struct sample, times_ns), false},
-    {"loop_ns", offsetof(struct sample, loop_ns), false},
-    {"callback_ns", offsetof(struct sample, callback_ns), false},
-    {"floor_ns", offsetof(struct sample, floor_ns), true},
+    {"times_ns", offsetof(struct sample, times_ns), false, false},
+    {"loop_ns", offsetof(struct sample, loop_ns), false, false},
+    {"callback_ns", offsetof(struct sample, callback_ns), false, false},
+    {"floor_ns", offsetof(struct sample, floor_ns), true, false},
+    {"rival_ns", offsetof(struct sample, rival_ns), true, true},
 };
 #define SERIES_COUNT (sizeof series / sizeof *series)
 
@@ -88,6 +91,14 @@ static json_t *numbers(const double *values, int count)
     return array;
 }
 
+static bool is_known(const double *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (isfinite(values[i]))
+            return true;
+    return false;
+}
+
 char *record_write(const struct sample *sample)
 {
     struct sample copy = *sample;
@@ -97,7 +108,8 @@ char *record_write(const struct sample *sample)
                                status_names[copy.status], "iterations", (json_int_t)copy.iterations, "tasks",
                                (json_int_t)copy.tasks);
     for (size_t s = 0; s < SERIES_COUNT; s++)
-        json_object_set_new(record, series[s].key, numbers(series_of(&copy, s), copy.times));
+        if (!series[s].is_rare || is_known(series_of(&copy, s), copy.times))
+            json_object_set_new(record, series[s].key, numbers(series_of(&copy, s), copy.times));
     for (size_t i = 0; i < FIGURE_COUNT; i++)
         if (!figures[i].is_late || isfinite(*figure_of(&copy, i)))
             json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));

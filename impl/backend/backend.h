@@ -22,7 +22,8 @@ enum backend_capability {
     BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind */
     BACKEND_INITIALIZES = 1u << 4,   /* ... initializer and finalizer */
     BACKEND_REPLACES = 1u << 5,      /* ... max_tasks_per_worker */
-    BACKEND_HAS_PIPES = 1u << 6      /* knows GRAIN_TRANSPORT_PIPE */
+    BACKEND_HAS_PIPES = 1u << 6,     /* knows GRAIN_TRANSPORT_PIPE */
+    BACKEND_PILOTS = 1u << 7         /* chooses the chunk of `dynamic` itself: a job may come with chunk 0 */
 };
 
 /* What a backend sees of a pool. */

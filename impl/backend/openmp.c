@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Workers that are an OpenMP team, used as an OpenMP programmer would: `parallel for schedule(runtime)`
- * over the chunks, `taskloop`, and for queued calls of apply a `task` each. Regions run on a driver thread of the pool,
+ * over the chunks (behind a pilot where the pool chooses them), `taskloop`, and for queued calls of apply a `task` each. Regions run on a driver thread of the pool,
  * never on the caller's: that keeps the caller fork-safe (GCC bug 60035: a region in a process's main thread, then a
  * fork, then a region in the child hangs). A region exists only while a job runs.
  */
@@ -15,6 +15,7 @@
 #include "backend/builtin.h"
 #include "backend/driver.h"
 #include "machine/machine.h"
+#include "schedule/pilot.h"
 #include "transport/wait.h"
 
 struct request {
@@ -87,33 +88,59 @@ static void thread_place(struct openmp_state *state)
     worker_initialize(state, id);
 }
 
-static void unit_run(struct openmp_state *state, const struct job *job, long unit, size_t chunk)
+static long units_of(size_t count, size_t chunk)
+{
+    return (long)((count + chunk - 1) / chunk);
+}
+
+/* One claim: the tasks from begin on, as many as a chunk or as are left. */
+static void unit_run(struct openmp_state *state, const struct job *job, size_t begin, size_t chunk)
 {
     if (atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ||
         atomic_load_explicit(&state->is_lost, memory_order_relaxed))
         return;
     struct openmp_worker *worker = &state->workers[omp_get_thread_num()];
-    size_t begin = (size_t)unit * chunk, left = job->count - begin;
     worker->claims++;
-    job_run(job, begin, left > chunk ? begin + chunk : job->count, &worker->ctx);
+    job_run(job, begin, job->count - begin > chunk ? begin + chunk : job->count, &worker->ctx);
 }
 
-static void region_loop(struct openmp_state *state, const struct job *job, long units, size_t chunk)
+/* One thread's part in the pilot of a job; then what is left for all of them. */
+static struct pilot_rest pilot_fly(struct openmp_state *state, const struct job *job, struct pilot *pilot)
+{
+    struct pilot_share share;
+    uint64_t begin, end, before = wait_now_ns();
+    pilot_join(&share);
+    while (pilot_claim(pilot, &share, &begin, &end)) {
+        unit_run(state, job, (size_t)begin, (size_t)(end - begin));
+        uint64_t now = wait_now_ns();
+        pilot_note(pilot, &share, end - begin, now - before);
+        before = now;
+    }
+    return pilot_rest(pilot);
+}
+
+/* With a pilot, the loop is over what that has left, with the chunk that it found. No thread waits between the two: all
+ * come to the same bounds, and one in a long task of the pilot joins the loop when it is through. */
+static void region_loop(struct openmp_state *state, const struct job *job, size_t chunk, struct pilot *pilot)
 {
     static const omp_sched_t kinds[GRAIN_SCHEDULE_COUNT] = {
         [GRAIN_SCHEDULE_STATIC] = omp_sched_static,
         [GRAIN_SCHEDULE_DYNAMIC] = omp_sched_dynamic,
         [GRAIN_SCHEDULE_GUIDED] = omp_sched_guided,
     };
+    bool is_many = job->count > chunk; /* a single chunk, as of every apply, needs no team */
     omp_set_schedule(kinds[job->schedule], 1);
-    /* A single chunk, as of every apply, needs no team. */
-#pragma omp parallel num_threads(state->pool->workers) if (units > 1) default(none) shared(state, job, units, chunk)
+#pragma omp parallel num_threads(state->pool->workers) if (is_many) default(none) shared(state, job, chunk, pilot)
     {
         thread_place(state);
         const void *outer = job_enter(state->pool);
+        struct pilot_rest rest = {0, chunk};
+        if (pilot)
+            rest = pilot_fly(state, job, pilot);
+        long units = units_of(job->count - (size_t)rest.begin, (size_t)rest.chunk);
 #pragma omp for schedule(runtime)
         for (long unit = 0; unit < units; unit++)
-            unit_run(state, job, unit, chunk);
+            unit_run(state, job, (size_t)(rest.begin + (uint64_t)unit * rest.chunk), (size_t)rest.chunk);
         job_leave(outer);
     }
 }
@@ -136,7 +163,7 @@ static void region_taskloop(struct openmp_state *state, const struct job *job, l
 #pragma omp single
 #pragma omp taskloop grainsize(1) if (workers > 1) default(none) shared(state, job, units, chunk)
         for (long unit = 0; unit < units; unit++)
-            unit_run(state, job, unit, chunk);
+            unit_run(state, job, (size_t)unit * chunk, chunk);
         job_leave(outer);
     }
 }
@@ -156,7 +183,7 @@ static void region_tasks(struct openmp_state *state, const struct job *job, long
 #pragma omp single
         for (long unit = 0; unit < units; unit++) {
 #pragma omp task if (workers > 1) default(none) firstprivate(unit) shared(state, job, chunk)
-            unit_run(state, job, unit, chunk);
+            unit_run(state, job, (size_t)unit * chunk, chunk);
         }
         job_leave(outer);
     }
@@ -164,20 +191,25 @@ static void region_tasks(struct openmp_state *state, const struct job *job, long
 
 static int job_do(struct openmp_state *state, struct job *job)
 {
-    size_t parts = (size_t)state->pool->workers;
-    size_t chunk = job->chunk ? job->chunk : (job->count + parts - 1) / parts;
-    long units = (long)((job->count + chunk - 1) / chunk);
+    size_t parts = (size_t)state->pool->workers, chunk = job->chunk;
+    bool is_chosen = chunk == 0 && job->schedule == GRAIN_SCHEDULE_DYNAMIC;
+    if (chunk == 0)
+        chunk = is_chosen ? 1 : (job->count + parts - 1) / parts;
+    long units = units_of(job->count, chunk);
     for (size_t i = 0; i < parts; i++) {
         struct openmp_worker *worker = &state->workers[i];
         worker->outcome.failed = 0;
         worker->claims = 0;
     }
-    if (job->form == JOB_CALLS)
+    if (job->form == JOB_CALLS) {
         region_tasks(state, job, units, chunk);
-    else if (job->schedule == GRAIN_SCHEDULE_TASKLOOP)
+    } else if (job->schedule == GRAIN_SCHEDULE_TASKLOOP) {
         region_taskloop(state, job, units, chunk);
-    else
-        region_loop(state, job, units, chunk);
+    } else {
+        struct pilot pilot;
+        pilot_start(&pilot, job->count, parts);
+        region_loop(state, job, chunk, is_chosen && pilot_is_worth(job->count, parts) ? &pilot : NULL);
+    }
     for (size_t i = 0; i < parts; i++) {
         struct openmp_worker *worker = &state->workers[i];
         job_outcome_merge(&job->outcome, &worker->outcome);
@@ -342,8 +374,8 @@ const struct grain_backend backend_openmp = {
     .schedules =
         BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(TASKLOOP),
     .default_schedule = GRAIN_SCHEDULE_DYNAMIC,
-    .capabilities =
-        BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS | BACKEND_INITIALIZES,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS |
+                    BACKEND_INITIALIZES | BACKEND_PILOTS,
     .state_size = sizeof(struct openmp_state),
     .open = openmp_open,
     .run = openmp_run,

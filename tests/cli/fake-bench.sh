@@ -4,16 +4,17 @@
 # Stands in for grain-bench in the tests of `grain sweep`: prints what Google Benchmark would print for the names in the
 # filter, and misbehaves on request. FAKE_LOG: a line a run. FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
 # an extended regular expression; the cells it matches do so. FAKE_PAUSE: seconds that each run takes.
-repetitions=1 kind=calibration
+repetitions=1 kind=calibration rival=
 for argument in "$@"; do
   case $argument in
     --grain_cell=*) cell=${argument#*=} ;;
     --benchmark_filter=*) filter=${argument#*=} ;;
     --benchmark_repetitions=*) repetitions=${argument#*=} kind=sample ;;
     --grain_iterations=*) iterations=${argument#*=} ;;
+    --grain_rival_iterations=*) rival=/${argument#*=} ;;
   esac
 done
-[ -z "$FAKE_LOG" ] || echo "$kind $cell $iterations $(env | grep -cE '^(OMP|GOMP|KMP|GRAIN)_')" >>"$FAKE_LOG"
+[ -z "$FAKE_LOG" ] || echo "$kind $cell $iterations$rival $(env | grep -cE '^(OMP|GOMP|KMP|GRAIN)_')" >>"$FAKE_LOG"
 [ -z "$FAKE_PAUSE" ] || sleep "$FAKE_PAUSE"
 
 is() { [ -n "$1" ] && [[ $cell =~ $1 ]]; }

@@ -1,4 +1,5 @@
 # grain sweep, against a stand-in for grain-bench and against the real one.
 if(TARGET grain_program)
   grain_bats(sweep TIMEOUT 300)
+  grain_bats(choice TIMEOUT 300)
 endif()

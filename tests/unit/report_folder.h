@@ -61,6 +61,10 @@ static inline void save(const struct folder *folder)
         write_list(out, "callback_ns", sample->callback_ns, sample->times);
         if (sample->floor_ns[0] > 0)
             write_list(out, "floor_ns", sample->floor_ns, sample->times);
+        if (sample->rival_chunk > 0) {
+            write_list(out, "rival_ns", sample->rival_ns, sample->times);
+            fprintf(out, "\"rival_chunk\": %.1f, ", sample->rival_chunk);
+        }
         fprintf(out,
                 "\"cpu_ns\": 1.0, \"workers_cpu_ns\": 1.0, \"handovers\": %.1f, \"steals\": 0.0, \"steal_pct\": %.1f, "
                 "\"involuntary\": 0.0, \"load\": 1.0, \"call_bytes\": %.1f, ",

@@ -31,7 +31,11 @@ static struct sample example(int round)
         sample.times_ns[i] = 1e6 + round + i;
         sample.loop_ns[i] = 9e5 + i;
         sample.floor_ns[i] = 5e5 + i;
+        if (round > 0)
+            sample.rival_ns[i] = 4e5 + i;
     }
+    if (round > 0)
+        sample.rival_chunk = 64;
     sample.handovers = 3125;
     sample.call_bytes = 4096;
     sample.submit_ns = 100;
@@ -53,6 +57,7 @@ static void assert_same(const struct sample *a, const struct sample *b)
         assert_true(a->times_ns[i] == b->times_ns[i]);
         assert_true(a->loop_ns[i] == b->loop_ns[i]);
         assert_true(a->floor_ns[i] == b->floor_ns[i]);
+        assert_true(isnan(a->rival_ns[i]) ? isnan(b->rival_ns[i]) : a->rival_ns[i] == b->rival_ns[i]);
         assert_true(!isfinite(a->callback_ns[i]) && isnan(b->callback_ns[i]));
     }
     assert_true(a->handovers == b->handovers);
@@ -60,6 +65,7 @@ static void assert_same(const struct sample *a, const struct sample *b)
     assert_true(a->call_bytes == b->call_bytes);
     assert_true(a->submit_ns == b->submit_ns && a->collect_ns == b->collect_ns);
     assert_true(isnan(b->out_of_order));
+    assert_true(isnan(a->rival_chunk) ? isnan(b->rival_chunk) : a->rival_chunk == b->rival_chunk);
 }
 
 static char *in_folder(void **state, const char *name)

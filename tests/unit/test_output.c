@@ -17,7 +17,8 @@
 #include "sweep/output.h"
 #include "sweep/record.h"
 
-static const struct output_names names = {{"a/fork/x:1", "a/serial/loop", "a/serial/callback", "a/floor/peak"}};
+static const struct output_names names = {
+    {"a/fork/x:1", "a/serial/loop", "a/serial/callback", "a/floor/peak", "a/fork/x:64"}};
 
 static int read_text(const char *text, struct sample *sample)
 {
@@ -61,12 +62,18 @@ static void test_pairs(void **state)
 static void test_partners(void **state)
 {
     (void)state;
-    static const struct output_names baseline = {{"a/serial/loop", "a/serial/loop", "a/serial/callback", ""}};
+    static const struct output_names baseline = {{"a/serial/loop", "a/serial/loop", "a/serial/callback", "", ""}};
     struct sample sample;
     const char *text = "{\"benchmarks\":[" RUN("a/fork/x:1", "0", "900", ",\"tasks\":10") "," RUN(
         "a/floor/peak/real_time", "0", "400", ",\"tasks\":40") "," RUN("a/serial/loop", "0", "50", "") "]}";
     assert_int_equal(read_text(text, &sample), 0);
     assert_true(sample.times_ns[0] == 900 && sample.floor_ns[0] == 100 && sample.loop_ns[0] == 50);
+    assert_true(isnan(sample.rival_ns[0]));
+    assert_int_equal(read_text("{\"benchmarks\":[" RUN("a/fork/x:64", "0", "800", ",\"tasks\":10") "," RUN(
+                                   "a/fork/x:1", "0", "900", ",\"tasks\":10") "]}",
+                               &sample),
+                     0);
+    assert_true(sample.times_ns[0] == 900 && sample.rival_ns[0] == 800);
     record_blank(&sample, "a/serial/loop", 0);
     assert_int_equal(output_read(text, strlen(text), &baseline, &sample), 0);
     assert_true(sample.times_ns[0] == 50 && sample.loop_ns[0] == 50);

@@ -44,6 +44,7 @@ static void test_lists(void **state)
     ASSERT_LIST("7..7", 7);
     ASSERT_LIST("P,2P,N", 3, 6, 77);
     ASSERT_LIST("16P,1000P", 48, 3000);
+    ASSERT_LIST("1,share", 1, LIST_SHARE);
     ASSERT_LIST("up-to-P", 1, 2, 3);
     ASSERT_LIST("up-to-2P", 1, 2, 3, 4, 6);
     ASSERT_LIST("4,1..4,2^2", 4, 1, 2, 3);
@@ -209,7 +210,7 @@ static void test_core(void **state)
             fail_msg("%s is not in it", expected[i].name);
         for (int turn = CELL_TURN_LOOP; turn < CELL_TURNS; turn++)
             assert_int_equal(plan_partner(cell, (enum cell_turn)turn, 2, &partner),
-                             strchr(expected[i].turns, "?lcf"[turn]) != NULL);
+                             strchr(expected[i].turns, "?lcfr"[turn]) != NULL);
     }
     plan_free(&plan);
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See pilot.h. All accesses are relaxed: the word is all there is to say, it says it in one piece, and what the tasks
+ * themselves read was published before the pilot began.
+ */
+#include "schedule/pilot.h"
+
+#define PILOT_OVER     (UINT64_C(1) << 63)
+#define PILOT_CHUNK_AT 56
+#define PILOT_CLAIMED  ((UINT64_C(1) << PILOT_CHUNK_AT) - 1)
+
+/* Up to so many claims a worker are made one by one: some 5 us in all, as much as a pilot takes. */
+#define ONE_BY_ONE_CLAIMS 64u
+
+/* Two clock readings cost some 50 ns: a batch of 4 us is timed to a percent or two. */
+#define BATCH_NS 4000u
+
+/* A chunk takes half of this to all of it. A claim that everybody wants costs 40 to 60 ns: two percent. Longer ones
+ * would save no more than that, and lose more where tasks grow from the first to the last. */
+#define CHUNK_NS 4000u
+
+/* And leaves so many claims a worker, for balance. */
+#define CLAIMS_MIN 32u
+
+/* The pilot has at most this part of the job. */
+#define LIMIT_PART 16u
+
+bool pilot_is_worth(uint64_t count, uint64_t parts)
+{
+    return count > ONE_BY_ONE_CLAIMS * parts;
+}
+
+void pilot_start(struct pilot *pilot, uint64_t count, uint64_t parts)
+{
+    atomic_init(&pilot->word, 0);
+    pilot->count = count;
+    pilot->limit = count / LIMIT_PART;
+    pilot->chunk_max = count / (CLAIMS_MIN * parts);
+}
+
+void pilot_join(struct pilot_share *share)
+{
+    *share = (struct pilot_share){.batch = 1};
+}
+
+/* The power of two below the chunk that takes CHUNK_NS. Not known what a task takes: as large as may be, for then the
+ * others have run all that a pilot may before this worker came to its first. */
+static uint64_t chunk_log2(const struct pilot *pilot, uint64_t task_ps)
+{
+    uint64_t chunk = task_ps ? CHUNK_NS * UINT64_C(1000) / task_ps : pilot->chunk_max;
+    if (chunk > pilot->chunk_max)
+        chunk = pilot->chunk_max;
+    return chunk > 1 ? 63 - (uint64_t)__builtin_clzll(chunk) : 0;
+}
+
+/* The first one's word counts. */
+static void pilot_end(struct pilot *pilot, uint64_t task_ps)
+{
+    uint64_t end = PILOT_OVER | chunk_log2(pilot, task_ps) << PILOT_CHUNK_AT;
+    uint64_t word = atomic_load_explicit(&pilot->word, memory_order_relaxed);
+    while (!(word & PILOT_OVER) && !atomic_compare_exchange_weak_explicit(&pilot->word, &word, end | word,
+                                                                          memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+bool pilot_claim(struct pilot *pilot, struct pilot_share *share, uint64_t *begin, uint64_t *end)
+{
+    uint64_t word = atomic_load_explicit(&pilot->word, memory_order_relaxed), size;
+    do {
+        if (word & PILOT_OVER)
+            return false;
+        if (word >= pilot->limit) {
+            pilot_end(pilot, share->task_ps);
+            return false;
+        }
+        size = share->batch < pilot->limit - word ? share->batch : pilot->limit - word;
+    } while (!atomic_compare_exchange_weak_explicit(&pilot->word, &word, word + size, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *begin = word;
+    *end = word + size;
+    return true;
+}
+
+/* Two batches in a row that were long enough, and the shorter time of both: one that was interrupted tells nothing. */
+void pilot_note(struct pilot *pilot, struct pilot_share *share, uint64_t tasks, uint64_t elapsed_ns)
+{
+    uint64_t task_ps = elapsed_ns * 1000 / tasks + 1;
+    bool is_sure = elapsed_ns >= BATCH_NS;
+    if (is_sure && share->is_sure)
+        pilot_end(pilot, task_ps < share->task_ps ? task_ps : share->task_ps);
+    if (!is_sure)
+        share->batch *= 2;
+    share->task_ps = task_ps;
+    share->is_sure = is_sure;
+}
+
+struct pilot_rest pilot_rest(const struct pilot *pilot)
+{
+    uint64_t word = atomic_load_explicit(&pilot->word, memory_order_relaxed);
+    return (struct pilot_rest){.begin = word & PILOT_CLAIMED,
+                               .chunk = UINT64_C(1) << ((word & ~PILOT_OVER) >> PILOT_CHUNK_AT)};
+}
