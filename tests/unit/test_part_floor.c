@@ -75,7 +75,7 @@ static void test_plan(void **state)
         struct cell partner;
         if (cell == NULL)
             fail_msg("%s is not in it", expected[i].name);
-        for (int turn = CELL_TURN_LOOP; turn < CELL_TURNS; turn++)
+        for (int turn = CELL_TURN_LOOP; turn <= CELL_TURN_FLOOR; turn++)
             assert_int_equal(plan_partner(cell, (enum cell_turn)turn, 2, &partner),
                              strchr(expected[i].turns, "?lcf"[turn]) != NULL);
         if (expected[i].floor != NULL)
