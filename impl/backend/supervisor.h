@@ -52,8 +52,7 @@ struct crew {
 struct supervisor {
     struct crew *crew;
     pid_t pid;
-    int command_fd; /* eventfd: a write makes the supervisor look at the team's phase */
-    bool is_reaped;
+    int command_fd;       /* eventfd: a write makes the supervisor look at the team's phase */
     pthread_mutex_t lock; /* guards limited, with crew->limit_ns */
     unsigned limited;     /* calls with a limit that run */
 };
@@ -65,8 +64,9 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew);
  * SIGTERM, after the grace SIGKILL). Does not wait. */
 void supervisor_notify(const struct supervisor *supervisor);
 
-/* Waits until it is gone, and all workers with it. */
-void supervisor_join(struct supervisor *supervisor);
+/* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes here. */
+void supervisor_await(const struct supervisor *supervisor);
+void supervisor_drop(struct supervisor *supervisor);
 
 /* Caller: around a call whose tasks may take limit_ns each: meanwhile the supervisor watches them. */
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns);

@@ -82,8 +82,10 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     if (word == CREW_STARTING) /* it may have said it and died since */
         word = atomic_load_explicit(&crew->start, memory_order_acquire);
     status = word == CREW_STARTING ? -EAGAIN : -(int)(word - CREW_STARTED);
-    if (status)
-        supervisor_join(supervisor);
+    if (status) {
+        supervisor_await(supervisor);
+        supervisor_drop(supervisor);
+    }
     return status;
 }
 
@@ -124,10 +126,14 @@ bool supervisor_is_alive(const struct supervisor *supervisor)
     return status == 0 && info.si_pid == 0;
 }
 
-void supervisor_join(struct supervisor *supervisor)
+void supervisor_await(const struct supervisor *supervisor)
 {
     while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+void supervisor_drop(struct supervisor *supervisor)
+{
     close(supervisor->command_fd);
     pthread_mutex_destroy(&supervisor->lock);
 }
