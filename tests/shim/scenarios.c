@@ -194,7 +194,7 @@ static int lose_a_worker(struct grain_pool *pool)
     static int codes[CALLS];
     int first = 0;
     struct grain_report report = {.codes = codes};
-    struct grain_call_options options = {.report = &report, .chunk = 1, .task_timeout_ns = 1000000000};
+    struct grain_call_options options = {.report = &report, .chunk = 1, .task_timeout_ns = 1000000000000};
     int status = grain_map(pool, dies_at_five, (struct grain_in){numbers, CALLS, sizeof(int)},
                            (struct grain_out){results, sizeof(int)}, &options);
     if (status != GRAIN_TASK_FAILED && told("a map with a death", status, &first))

@@ -360,3 +360,8 @@ int __wrap_rename(const char *from, const char *to)
 {
     return shim_fails(SHIM_RENAME) ? -1 : __real_rename(from, to);
 }
+
+int __wrap_renameat(int from_folder, const char *from, int to_folder, const char *to)
+{
+    return shim_fails(SHIM_RENAME) ? -1 : __real_renameat(from_folder, from, to_folder, to);
+}
