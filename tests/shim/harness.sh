@@ -22,7 +22,9 @@ cat >bin/gnuplot <<'P'
 out=${3#*out=\'}
 echo drawn >"${out%%\'*}"
 P
-chmod +x bin/gnuplot
+# What a sweep asks about the machine takes long, and may change meanwhile.
+for name in git dpkg-query python3; do printf '#!/bin/sh\necho same\n' >"bin/$name"; done
+chmod +x bin/*
 
 sweep() { timeout 60 "$grain" sweep --workers 2 --profile default --rows 1000 --rounds 1 --budget 0 \
   --filter 'howmany/pthread/map/dynamic/chunk:16/workers:2' "$@"; }
@@ -72,8 +74,8 @@ plot_before() {
   cp -r reported dir
 }
 plot_run() { timeout 60 "$grain" plot -q dir; }
-plot_after() {
-  [ "$1" -eq 0 ] || plot_run >output 2>again || complain "no plot any more: $(<again)"
+plot_after() { # there is nothing to draw in some of the figures: exit code 1 without a fault too
+  plot_run >output 2>again || cmp -s again plot_error || complain "no plot any more: $(<again)"
   diff -r dir/figures plotted/figures >output || complain "other figures: $(head -n 1 output)"
 }
 
@@ -109,7 +111,8 @@ class_walk() { # of `command`, `class`
 unset GRAIN_SHIM
 sweep --out dir 2>error && cp -r dir swept
 report_run >/dev/null && cp -r dir reported
-plot_run >output 2>error && cp -r dir plotted
+{ plot_run >output 2>plot_error || true; } && cp -r dir plotted
+grep -q 'nothing to draw' plot_error && [ -s plotted/figures/fig_chunk.svg ]
 sed -n 's/^{.*"cell": *"\([^"]*\)".*"round": *\([0-9]*\).*}$/\1 \2/p' dir/samples.jsonl | sort >records_wanted
 [ "$(wc -l <records_wanted)" -ge 3 ]
 

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -292,6 +293,11 @@ int __wrap_open(const char *path, int flags, ...)
     return shim_fails(SHIM_DESCRIPTOR) ? -1 : __real_open(path, flags, mode);
 }
 
+int __wrap_socketpair(int domain, int type, int protocol, int ends[2])
+{
+    return shim_fails(SHIM_DESCRIPTOR) ? -1 : __real_socketpair(domain, type, protocol, ends);
+}
+
 FILE *__wrap_fopen(const char *path, const char *mode)
 {
     return shim_fails(SHIM_DESCRIPTOR) ? NULL : __real_fopen(path, mode);
@@ -329,6 +335,14 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
         return __real_write(fd, bytes, size / 2);
     errno = reason;
     return -1;
+}
+
+/* As an event: a byte that there is no room for need not be sent. */
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
+{
+    ssize_t sent = __real_send(fd, bytes, size, flags);
+    bool fails = write_fails(fd);
+    return fails ? -1 : sent;
 }
 
 ssize_t __wrap_writev(int fd, const struct iovec *pieces, int count)

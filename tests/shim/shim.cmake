@@ -2,7 +2,8 @@
 # grain's archives and the program itself make.
 set(shim_wraps fork pthread_create syscall malloc calloc aligned_alloc realloc reallocarray strdup strndup asprintf
   open_memstream getline free mmap mremap munmap fallocate memfd_create eventfd signalfd pipe2 fcntl open fopen fdopen write
-  writev fflush fclose fsync rename renameat)
+  writev fflush fclose fsync rename renameat
+  socketpair send)
 list(TRANSFORM shim_wraps PREPEND "LINKER:--wrap=")
 add_library(shim OBJECT shim/shim.c)
 target_link_libraries(shim PRIVATE grain_flags Threads::Threads)
