@@ -100,7 +100,7 @@ run_once() { # of `command`, `class`, `k`
   "${command}_after" "$code"
 }
 
-k_next() { if [ "$every" = all ] || [ "$k" -lt 4 ]; then k=$((k + 1)); else k=$((k + 1 + k / 2)); fi; }
+k_next() { if [ "$every" = all ] || [ "$k" -lt 3 ]; then k=$((k + 1)); else k=$((2 * k + 1)); fi; }
 
 class_walk() { # of `command`, `class`
   k=1
