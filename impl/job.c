@@ -120,11 +120,11 @@ static int task_fail(struct grain_context *ctx, size_t index, int code, const ch
         code = -EINVAL;
     if (index < ctx->unfailed || index >= ctx->end)
         return code;
+    fail_one(ctx, index, code, text);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* killed here, it is told of by now: at worst twice */
     if (index == ctx->gap)
         ctx->gap = index + 1;
     ctx->unfailed = index + 1;
-    ctx->failed_here++;
-    fail_one(ctx, index, code, text);
     return code;
 }
 
@@ -138,19 +138,28 @@ int grain_context_fail(struct grain_context *ctx, int code, const char *text)
     return task_fail(ctx, ctx->index, code, text);
 }
 
-/* A chunk task failed as a whole: all its items that have not failed yet fail with that code. */
-static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text)
+void job_fail_rest(const struct job *job, const struct grain_context *ctx, struct job_outcome *outcome, size_t begin,
+                   size_t end, struct grain_error *error)
 {
-    size_t rest = end - begin - ctx->failed_here;
+    size_t rest = end - begin - (outcome->failed - ctx->failed_before);
     if (rest == 0)
         return;
-    fail_one(ctx, ctx->gap, code, text);
-    ctx->outcome->failed += rest - 1;
-    if (!ctx->job->codes)
-        return;
-    for (size_t i = ctx->gap; i < end; i++)
-        if (ctx->job->codes[i] == 0)
-            ctx->job->codes[i] = code;
+    for (size_t i = begin; i < end && job->codes; i++)
+        if (job->codes[i] == 0)
+            job->codes[i] = error->code;
+    error->index = ctx->gap;
+    if (outcome->failed == 0 || error->index < outcome->first.index)
+        outcome->first = *error;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    outcome->failed += rest;
+}
+
+static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text)
+{
+    struct grain_error error = {.code = code, .pid = ctx->pid};
+    if (text)
+        strncpy(error.message, text, sizeof error.message - 1);
+    job_fail_rest(ctx->job, ctx, ctx->outcome, begin, end, &error);
 }
 
 /* ------------------------------------------------------------------------------------- limits */
@@ -217,7 +226,7 @@ static void chunk_begin(struct grain_context *ctx, size_t begin, size_t end)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ctx->unfailed = begin;
     ctx->gap = begin;
-    ctx->failed_here = 0;
+    ctx->failed_before = ctx->outcome->failed;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ctx->end = end;
 }

@@ -93,14 +93,14 @@ struct grain_context {
     /* Answers between two tasks; next: the first task not begun yet. Returns the new end of this run: `end`, or less
      * where tasks were given away or dropped. */
     size_t (*heed)(struct grain_context *ctx, size_t next, size_t end);
-    size_t end;         /* one past the last task of this run */
-    size_t unfailed;    /* tasks below this are settled: a second failure of theirs is ignored */
-    size_t gap;         /* chunk form: the lowest task that has not failed */
-    size_t failed_here; /* chunk form: failures within this chunk */
-    size_t base;        /* what index counts from for the task: itself for a queued call, which is a job of one */
-    const void *params; /* of the running task */
-    void *owner;        /* whose context it is, for heed */
-    int pid;            /* the worker process, 0 where workers are threads */
+    size_t end;           /* one past the last task of this run */
+    size_t unfailed;      /* tasks below this are settled: a second failure of theirs is ignored */
+    size_t gap;           /* chunk form: the lowest task that has not failed */
+    size_t failed_before; /* chunk form: what the outcome counted when this chunk began */
+    size_t base;          /* what index counts from for the task: itself for a queued call, which is a job of one */
+    const void *params;   /* of the running task */
+    void *owner;          /* whose context it is, for heed */
+    int pid;              /* the worker process, 0 where workers are threads */
     /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC); 0: it may take as long as it likes,
      * or none runs. Stored after `index`, cleared as soon as the task has returned. */
     uint64_t deadline_ns;
@@ -159,6 +159,11 @@ static inline uint32_t job_call_state(const struct job_call *call)
 
 /* Records that one task failed, for one that will not return: its worker died. */
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error);
+
+/* A chunk fails as a whole: all its items that have not failed yet, by the context it ran in. The count is what settles
+ * it: who is killed in here leaves nothing, or nothing to be done again. Fills error->index in. */
+void job_fail_rest(const struct job *job, const struct grain_context *ctx, struct job_outcome *outcome, size_t begin,
+                   size_t end, struct grain_error *error);
 
 /* Adds what one share has to tell to the whole. */
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from);

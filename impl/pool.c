@@ -176,8 +176,11 @@ int grain_pool_join(struct grain_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     if (!is_first)
         return 0;
-    /* Without the lock: a dispatcher that has left its last call may be waiting for it. */
+    /* Without the lock: a dispatcher that has left its last call may be waiting for it, a finalizer may ask for the
+     * stats, and while one takes long somebody may terminate. */
     async_stop(pool);
+    if (pool->core.backend->quit)
+        pool->core.backend->quit(&pool->core);
     pthread_mutex_lock(&pool->lock);
     pool->core.backend->close(&pool->core);
     pool->joined = true;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/statistics.h"
+
 static const struct {
     const char *name, *trip, *backend, *looks;
     enum cell_wait wait;
@@ -52,7 +54,7 @@ static double raw_time(const struct series *series, const struct sample *sample)
 static int measure(const struct series *series, double (*value)(const struct series *, const struct sample *),
                    struct estimate *estimate)
 {
-    double *values = malloc(series->count * sizeof *values);
+    double *values = statistics_room(series->count);
     int status = -ENOMEM;
 
     if (values != NULL) {

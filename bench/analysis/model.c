@@ -12,10 +12,12 @@
 
 #include <gsl/gsl_fit.h>
 
+#include "analysis/statistics.h"
+
 /* Time beyond the serial work's share, median over the rounds. */
 static double model_excess(const struct series *series, int used)
 {
-    double *values = malloc(series->count * sizeof *values);
+    double *values = statistics_room(series->count);
     double excess = NAN;
 
     if (values == NULL)

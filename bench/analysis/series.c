@@ -180,7 +180,7 @@ static double series_base_ns(const struct series *series, const struct sample *s
 
 double series_median(const struct series *series, size_t offset)
 {
-    double *values = malloc((series->count > 0 ? series->count : 1) * sizeof *values), median;
+    double *values = statistics_room(series->count), median;
 
     if (values == NULL)
         return NAN;

@@ -19,10 +19,29 @@
 
 #define RESAMPLING_SEED 200000u /* any fixed number: here the rows of the tutorial */
 
-/* A sorted copy of the known values; NULL when there are none or memory is out. The caller frees it. */
+/* Whoever cannot compute something says NAN, as where nothing is known: this tells the two apart. */
+static bool has_run_out;
+
+bool statistics_ran_out(void)
+{
+    bool ran_out = has_run_out;
+
+    has_run_out = false;
+    return ran_out;
+}
+
+double *statistics_room(size_t count)
+{
+    double *room = malloc((count > 0 ? count : 1) * sizeof *room);
+
+    has_run_out = has_run_out || room == NULL;
+    return room;
+}
+
+/* A sorted copy of the known values; NULL when memory is out. The caller frees it. */
 static double *sorted_known(const double *values, size_t count, size_t *known)
 {
-    double *copy = malloc((count > 0 ? count : 1) * sizeof *copy);
+    double *copy = statistics_room(count);
 
     *known = 0;
     if (copy == NULL)

@@ -7,6 +7,7 @@
 #ifndef GRAIN_BENCH_STATISTICS_H
 #define GRAIN_BENCH_STATISTICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define STATISTICS_RESAMPLES 2000
@@ -19,6 +20,11 @@ struct estimate {
     double low, high; /* 95 % interval of the median; NAN with fewer than STATISTICS_VALUES_MIN values */
     size_t values;    /* how many values were known */
 };
+
+/* Room for values, or NULL; the caller frees it. Memory that is out makes a figure NAN, as if nothing were known: whether
+ * that has happened since this was asked last. Whoever writes figures down asks before. */
+double *statistics_room(size_t count);
+bool statistics_ran_out(void);
 
 /* NAN when no value is known (or memory is out). */
 double statistics_median(const double *values, size_t count);

@@ -248,7 +248,7 @@ static double figure_of(const struct study *study, const struct series *series, 
 int study_figure(const struct study *study, const struct series *series, enum study_figure figure,
                  struct estimate *estimate)
 {
-    double *values = malloc(series->count * sizeof *values);
+    double *values = statistics_room(series->count);
     int status = -ENOMEM;
 
     if (values != NULL) {
@@ -273,7 +273,7 @@ static bool is_open(const struct series *series)
 int study_compare(const struct series *series, const struct series *other, struct estimate *ratio)
 {
     bool plain = is_cpython(series) != is_cpython(other) || is_open(series) || is_open(other);
-    double *values = malloc(series->count * sizeof *values);
+    double *values = statistics_room(series->count);
     int status = -ENOMEM;
 
     if (values == NULL)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "analysis/statistics.h"
 #include "command/command.h"
 #include "report/results.h"
 
@@ -94,10 +95,11 @@ int command_report(int argc, char **argv)
     status = report_open(&report, arguments.dir, error);
     if (status != 0) {
         say_error(PROGRAM, "%s", error);
-        return status == -ENOMEM ? EXIT_RUNTIME : EXIT_USAGE;
+        bool is_short = status == -ENOMEM || status == -EMFILE || status == -ENFILE || status == -EIO;
+        return is_short ? EXIT_RUNTIME : EXIT_USAGE;
     }
     status = report_write(report, error);
-    if (status == 0 && report_print(report, &arguments) != 0) {
+    if (status == 0 && (report_print(report, &arguments) != 0 || statistics_ran_out())) {
         status = -ENOMEM;
         snprintf(error, sizeof error, "out of memory");
     }

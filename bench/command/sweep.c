@@ -126,6 +126,8 @@ static json_t *take_provenance(const struct sweep_asked *asked, const struct pla
     json_t *now = provenance_make(plan, measure, asked->command, random);
     const char *difference = asked->is_resume ? provenance_differs(before, now) : NULL;
     *code = now == NULL ? EXIT_RUNTIME : EXIT_FINE;
+    if (now == NULL)
+        say_error(PROGRAM, "%s: %s", asked->out, strerror(ENOMEM));
     if (difference != NULL) {
         say_error(PROGRAM, "cannot resume %s: %s", asked->out, difference);
         *code = EXIT_USAGE;
@@ -263,8 +265,10 @@ static int prepare(struct sweep_asked *asked)
 int command_sweep(int argc, char **argv)
 {
     struct sweep_asked asked;
-    if (!sweep_options(&asked, argc, argv))
+    if (!sweep_options(&asked, argc, argv)) {
+        say_error(PROGRAM, "%s", strerror(ENOMEM));
         return EXIT_RUNTIME;
+    }
     int code = prepare(&asked);
     dataset_free(&asked.data);
     free(asked.command);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "analysis/statistics.h"
 #include "figure.h"
 #include "figures.h"
 
@@ -171,6 +172,7 @@ static int write_sheet(const struct figure *figure, const struct figure_source *
         status = -errno;
         if (file >= 0) {
             close(file);
+            unlinkat(folder, partial, 0);
         }
         return failed(status, error, "figures/%s: %s", name, strerror(-status));
     }
@@ -178,7 +180,10 @@ static int write_sheet(const struct figure *figure, const struct figure_source *
     figure->make(&sheet, source);
     caption(&sheet, source);
     bool bad = ferror(sheet.file) != 0;
-    if (fclose(sheet.file) != 0 || bad) {
+    if (statistics_ran_out()) {
+        fclose(sheet.file);
+        status = failed(-ENOMEM, error, "figures/%s: %s", name, strerror(ENOMEM));
+    } else if (fclose(sheet.file) != 0 || bad) {
         status = failed(-EIO, error, "figures/%s: cannot write", name);
     } else if (sheet.points == 0) {
         status = failed(-ENODATA, error, "%s: nothing to draw: %s", figure->name, figure->needs);

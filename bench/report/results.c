@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "analysis/aside.h"
+#include "analysis/statistics.h"
 #include "report/parts.h"
 
 const char *const report_backends[REPORT_BACKENDS] = {"fork", "pthread", "openmp"};
@@ -64,7 +65,7 @@ static int report_analyse(struct report *report, char error[REPORT_ERROR_MAX])
         status = metg_make(&report->metg, &report->study);
     for (size_t i = 0; i < REPORT_BACKENDS && status == 0; i++)
         status = model_fit(&report->models[i], &report->study, report_backends[i]);
-    return status;
+    return status == 0 && statistics_ran_out() ? -ENOMEM : status;
 }
 
 /* The sweeps inside: what is there must be whole. */
@@ -174,7 +175,7 @@ int report_write(const struct report *report, char error[REPORT_ERROR_MAX])
     size_t size = 0;
     int status = results_text(report, &page, &size);
 
-    if (status == 0 && (json == NULL || asprintf(&claims, "%s\n", json) < 0)) {
+    if (status == 0 && (statistics_ran_out() || json == NULL || asprintf(&claims, "%s\n", json) < 0)) {
         claims = NULL;
         status = -ENOMEM;
     }

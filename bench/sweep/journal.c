@@ -35,6 +35,7 @@ static int read_all(FILE *file, struct sample **samples, size_t *count, size_t *
     int status = 0;
     *samples = NULL;
     *count = *cut = 0;
+    errno = 0;
     while (status == 0 && (length = getline(&line, &size, file)) >= 0) {
         if (*count == capacity) {
             capacity = capacity == 0 ? 256 : capacity * 2;
@@ -54,7 +55,7 @@ static int read_all(FILE *file, struct sample **samples, size_t *count, size_t *
         else if (line[0] != '\n') /* an empty line is nobody's record */
             ++*cut;
     }
-    if (status == 0 && ferror(file))
+    if (status == 0 && !feof(file)) /* no line, and not because there is none: an error, or no memory for it */
         status = errno != 0 ? -errno : -EIO;
     free(line);
     return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The contract between the pool and a backend: one struct of at most seven hooks. To add a backend,
+ * The contract between the pool and a backend: one struct of at most eight hooks. To add a backend,
  * copy null.c, fill the struct, and add a row to the table in registry.c (or, outside the library, call
  * backend_register()). No atomics in here: C++ reads this header.
  */
@@ -77,7 +77,11 @@ struct grain_backend {
      * dropped, waiting calls return -ECANCELED. Idempotent. May be NULL. */
     void (*cancel)(struct backend_pool *pool);
 
-    /* Required. One thread, after the last call has returned. Ends the workers and undoes open. */
+    /* Ends the workers, and waits until they are gone and their finalizers with them. One thread, once, after the last
+     * call has returned. Meanwhile others may call cancel, finalizers among them: it may take long. NULL: nothing runs. */
+    void (*quit)(struct backend_pool *pool);
+
+    /* Required. The same thread, after quit: gives back what open took. No other hook is called any more. */
     void (*close)(struct backend_pool *pool);
 
     /* Memory that workers see without a copy: size > 0 gives memory, 64-byte aligned, in *memory;

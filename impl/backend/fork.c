@@ -112,14 +112,20 @@ static void fork_cancel(struct backend_pool *pool)
         pipes_cancel(state->pipes);
 }
 
-static void fork_close(struct backend_pool *pool)
+static void fork_quit(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_QUIT);
     if (state->pipes)
         pipes_quit(state->pipes);
     supervisor_notify(&state->supervisor);
-    supervisor_join(&state->supervisor);
+    supervisor_await(&state->supervisor);
+}
+
+static void fork_close(struct backend_pool *pool)
+{
+    struct fork_state *state = pool->state;
+    supervisor_drop(&state->supervisor);
     pipes_close(state->pipes);
     pool->worker_pids = NULL;
     pool->replaced = NULL;
@@ -222,6 +228,7 @@ const struct grain_backend backend_fork = {
     .open = fork_open,
     .run = fork_run,
     .cancel = fork_cancel,
+    .quit = fork_quit,
     .close = fork_close,
     .alloc = fork_alloc,
 };

@@ -28,11 +28,17 @@ static int null_run(struct backend_pool *pool, struct job *job)
     return 0;
 }
 
-/* Stop the workers, which call backend_finalize() last, and give back what open took. */
-static void null_close(struct backend_pool *pool)
+/* Stop the workers, which call backend_finalize() last, and wait for them. */
+static void null_quit(struct backend_pool *pool)
 {
     struct null_state *state = pool->state;
     backend_finalize(pool, 0, 0, &state->worker_state);
+}
+
+/* Give back what open took. */
+static void null_close(struct backend_pool *pool)
+{
+    (void)pool;
 }
 
 const struct grain_backend backend_null = {
@@ -44,5 +50,6 @@ const struct grain_backend backend_null = {
     .state_size = sizeof(struct null_state),
     .open = null_open,
     .run = null_run,
+    .quit = null_quit,
     .close = null_close,
 };

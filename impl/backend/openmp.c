@@ -359,13 +359,17 @@ static int openmp_open(struct backend_pool *pool)
     return status;
 }
 
-static void openmp_close(struct backend_pool *pool)
+static void openmp_quit(struct backend_pool *pool)
 {
     struct openmp_state *state = pool->state;
     atomic_store_explicit(&state->is_stopped, 1, memory_order_release);
     bell_ring(state);
     driver_join(state->driver);
-    state_drop(state);
+}
+
+static void openmp_close(struct backend_pool *pool)
+{
+    state_drop(pool->state);
 }
 
 const struct grain_backend backend_openmp = {
@@ -380,5 +384,6 @@ const struct grain_backend backend_openmp = {
     .open = openmp_open,
     .run = openmp_run,
     .cancel = openmp_cancel,
+    .quit = openmp_quit,
     .close = openmp_close,
 };

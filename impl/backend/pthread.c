@@ -107,12 +107,17 @@ static int workers_start(struct pthread_state *state, int count)
     return status;
 }
 
-static void pthread_close(struct backend_pool *pool)
+static void pthread_quit(struct backend_pool *pool)
 {
     struct pthread_state *state = pool->state;
     team_set_phase(state->team, TEAM_BROKEN); /* every call has returned */
     for (int i = 0; i < state->started; i++)
         pthread_join(state->workers[i].thread, NULL);
+}
+
+static void pthread_close(struct backend_pool *pool)
+{
+    struct pthread_state *state = pool->state;
     team_front_drop(&state->front);
     free(state->workers);
     free(state->team);
@@ -141,8 +146,10 @@ static int pthread_open(struct backend_pool *pool)
     }
     pool->singles = (const volatile uint64_t *)&state->front.singles;
     status = workers_start(state, pool->workers);
-    if (status)
+    if (status) {
+        pthread_quit(pool);
         pthread_close(pool);
+    }
     return status;
 }
 
@@ -197,5 +204,6 @@ const struct grain_backend backend_pthread = {
     .open = pthread_open,
     .run = pthread_run,
     .cancel = pthread_cancel_all,
+    .quit = pthread_quit,
     .close = pthread_close,
 };

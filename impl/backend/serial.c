@@ -31,10 +31,15 @@ static int serial_run(struct backend_pool *pool, struct job *job)
     return 0;
 }
 
-static void serial_close(struct backend_pool *pool)
+static void serial_quit(struct backend_pool *pool)
 {
     struct serial_state *state = pool->state;
     backend_finalize(pool, 0, 0, &state->worker_state);
+}
+
+static void serial_close(struct backend_pool *pool)
+{
+    (void)pool;
 }
 
 const struct grain_backend backend_serial = {
@@ -46,5 +51,6 @@ const struct grain_backend backend_serial = {
     .state_size = sizeof(struct serial_state),
     .open = serial_open,
     .run = serial_run,
+    .quit = serial_quit,
     .close = serial_close,
 };

@@ -292,11 +292,11 @@ static int poll_timeout_ms(const struct boss *boss)
     return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
 }
 
-static void drain(int fd)
+/* Empties the descriptor; what it told is looked at anyway. False: its other end is closed. */
+static bool drain(int fd)
 {
     char buffer[sizeof(struct signalfd_siginfo)];
-    if (fd >= 0 && read(fd, buffer, sizeof buffer) < 0)
-        return; /* only empties the descriptor; what it told is looked at anyway */
+    return fd < 0 || read(fd, buffer, sizeof buffer) != 0;
 }
 
 _Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd, pid_t caller, const sigset_t *mask)
@@ -329,8 +329,8 @@ _Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd,
         for (int i = 0; i < 3; i++)
             fds[i].revents = 0;
         int ready = poll(fds, 3, poll_timeout_ms(&boss));
-        if (ready > 0 && fds[0].revents)
-            drain(command_fd);
+        if (ready > 0 && fds[0].revents && !drain(command_fd))
+            give_up(&boss, 1);
         if (ready > 0 && fds[1].revents)
             drain(boss.child_fd);
         if (is_caller_gone(&boss, &fds[2]))

@@ -7,7 +7,9 @@
  * Who notices whose death:
  *   worker      the supervisor is its parent (SIGCHLD on a signalfd, waitpid on its pid)
  *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); a caller that sleeps looks ten times a second
- *   caller      a pidfd opened before the fork; where the kernel has none, getppid() ten times a second
+ *   caller      a pidfd opened before the fork; where the kernel has none, getppid() ten times a second; and the
+ *               end of the socket that they share, which an exec closes as well. (Children that the host forks have
+ *               copies of it: then an exec is seen when they have ended.)
  * Tasks with a limit (task_timeout_ns): supervisor_watch.c.
  */
 #ifndef GRAIN_BACKEND_SUPERVISOR_H
@@ -52,8 +54,7 @@ struct crew {
 struct supervisor {
     struct crew *crew;
     pid_t pid;
-    int command_fd; /* eventfd: a write makes the supervisor look at the team's phase */
-    bool is_reaped;
+    int command_fd; /* socket: a byte makes the supervisor look at the team's phase; its end, that the caller is gone */
     pthread_mutex_t lock; /* guards limited, with crew->limit_ns */
     unsigned limited;     /* calls with a limit that run */
 };
@@ -65,8 +66,9 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew);
  * SIGTERM, after the grace SIGKILL). Does not wait. */
 void supervisor_notify(const struct supervisor *supervisor);
 
-/* Waits until it is gone, and all workers with it. */
-void supervisor_join(struct supervisor *supervisor);
+/* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes here. */
+void supervisor_await(const struct supervisor *supervisor);
+void supervisor_drop(struct supervisor *supervisor);
 
 /* Caller: around a call whose tasks may take limit_ns each: meanwhile the supervisor watches them. */
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns);

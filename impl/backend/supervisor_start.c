@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +21,7 @@
 struct start {
     struct supervisor *supervisor;
     const sigset_t *mask; /* the opener's, for the workers */
+    int command_fd;       /* the supervisor's end */
     int caller_fd;
     pid_t caller;
     int status;
@@ -31,8 +32,10 @@ static void *start_main(void *argument)
     struct start *start = argument;
     struct supervisor *supervisor = start->supervisor;
     pid_t pid = fork();
-    if (pid == 0)
-        supervisor_main(supervisor->crew, supervisor->command_fd, start->caller_fd, start->caller, start->mask);
+    if (pid == 0) {
+        close(supervisor->command_fd);
+        supervisor_main(supervisor->crew, start->command_fd, start->caller_fd, start->caller, start->mask);
+    }
     start->status = pid < 0 ? -errno : 0;
     supervisor->pid = pid;
     return NULL;
@@ -54,20 +57,38 @@ static int start_in_thread(struct start *start)
     return status;
 }
 
+/* The caller's end and the supervisor's. */
+static int ends_open(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
+        return -errno;
+    int status = descriptor_lift(&ends[0]);
+    if (status) {
+        close(ends[1]);
+        return status;
+    }
+    status = descriptor_lift(&ends[1]);
+    if (status)
+        close(ends[0]);
+    return status;
+}
+
 int supervisor_start(struct supervisor *supervisor, struct crew *crew)
 {
     /* Text that waits in these two would be printed by every child that ends through exit(). All other
      * streams are left alone: flushing one that another thread reads from blocks for ever. */
     fflush(stdout);
     fflush(stderr);
-    *supervisor = (struct supervisor){.crew = crew, .command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    int status = descriptor_lift(&supervisor->command_fd);
+    int ends[2];
+    int status = ends_open(ends);
     if (status)
         return status;
+    *supervisor = (struct supervisor){.crew = crew, .command_fd = ends[0]};
     pthread_mutex_init(&supervisor->lock, NULL);
-    struct start start = {.supervisor = supervisor, .caller = getpid()};
+    struct start start = {.supervisor = supervisor, .command_fd = ends[1], .caller = getpid()};
     start.caller_fd = (int)syscall(SYS_pidfd_open, start.caller, 0);
     status = start_in_thread(&start);
+    close(ends[1]);
     if (start.caller_fd >= 0)
         close(start.caller_fd);
     if (status) {
@@ -82,16 +103,17 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     if (word == CREW_STARTING) /* it may have said it and died since */
         word = atomic_load_explicit(&crew->start, memory_order_acquire);
     status = word == CREW_STARTING ? -EAGAIN : -(int)(word - CREW_STARTED);
-    if (status)
-        supervisor_join(supervisor);
+    if (status) {
+        supervisor_await(supervisor);
+        supervisor_drop(supervisor);
+    }
     return status;
 }
 
 void supervisor_notify(const struct supervisor *supervisor)
 {
-    uint64_t one = 1;
-    if (write(supervisor->command_fd, &one, sizeof one) < 0)
-        return; /* full: it is awake already */
+    if (send(supervisor->command_fd, "", 1, MSG_NOSIGNAL) < 0)
+        return; /* full: it is awake already; or gone */
 }
 
 /* The shortest limit stays until no call with a limit runs: a look too many costs little. */
@@ -124,10 +146,14 @@ bool supervisor_is_alive(const struct supervisor *supervisor)
     return status == 0 && info.si_pid == 0;
 }
 
-void supervisor_join(struct supervisor *supervisor)
+void supervisor_await(const struct supervisor *supervisor)
 {
     while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+void supervisor_drop(struct supervisor *supervisor)
+{
     close(supervisor->command_fd);
     pthread_mutex_destroy(&supervisor->lock);
 }

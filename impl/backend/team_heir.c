@@ -117,7 +117,9 @@ static void tasks_fail(struct team_slot *slot, const struct job *job, struct job
     if (has_told && job->form != JOB_CHUNK && job->form != JOB_CALLS)
         return; /* its own failure stands, or that of the heir before */
     death_describe(&error, slot, job->task_timeout_ns);
-    for (error.index = at; error.index < after; error.index++)
+    if (job->form == JOB_CHUNK && after > at)
+        job_fail_rest(job, &slot->ctx, outcome, at, after, &error);
+    for (error.index = at; error.index < after && job->form != JOB_CHUNK; error.index++)
         job_fail(job, outcome, &error);
     slot->ctx.unfailed = after;
 }

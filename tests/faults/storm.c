@@ -1,64 +1,163 @@
 /* SPDX-License-Identifier: MIT
  *
- * A storm of kills: a million tasks of a microsecond or less, and more, run while another thread SIGKILLs a random
- * worker every few milliseconds. Every task is delivered right or reported dead, none twice, none missing; afterwards
- * the pool still works, and nothing is left of it when it is freed.
- * Argument: seconds (default 5).
+ * A storm of kills over every kind of call, with and without retries: a million tasks of 10 us or less, and more, while
+ * another process SIGKILLs a random worker every few milliseconds. Every task is delivered right or reported dead, none
+ * twice, none missing, with retries none lost; afterwards the pool still works, and nothing is left of it when it is
+ * freed. Arguments: seconds (default 5), seed (default 1). The counts are printed.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "faults.h"
 
+#define WORKERS     4
 #define TASKS_LEAST 1000000 /* however slow the machine */
+#define COUNT       50000
+#define CALLS       4000 /* a round of those that are made one by one */
+#define RETRIES     3
+#define LEFT_PAGES  512 /* what a process of this size may have grown by */
+#define GONE_MS     2000
 
 static uint64_t storm_ms = 5000;
-static unsigned char *visits; /* in the pool's memory */
+static unsigned seed = 1;
+
+/* Seen by workers and killer. */
+static struct board {
+    _Atomic int is_over, kills;
+    _Atomic pid_t pids[WORKERS]; /* of workers that have begun a task */
+    unsigned char visits[COUNT]; /* how often each was begun */
+} * board;
+
+static int indices[COUNT], results[COUNT], codes[COUNT];
+
+/* ------------------------------------------------------------------------------------------- tasks */
 
 static int short_task(const void *arg, void *result, struct grain_context *ctx)
 {
-    (void)arg;
-    (void)ctx;
-    ++*(unsigned char *)result;
-    for (volatile int i = 0; i < 300; i++)
+    int index = *(const int *)arg;
+    board->pids[grain_context_worker(ctx)] = getpid();
+    board->visits[index]++;
+    for (volatile int i = 0; i < index % 8 * 300; i++)
         ;
+    *(int *)result = 3 * index;
     return 0;
 }
 
-struct storm {
-    const pid_t *pids;
-    _Atomic int is_over;
-    int kills;
+static int short_star(const void *const args[], void *result, struct grain_context *ctx)
+{
+    return short_task(args[0], result, ctx);
+}
+
+/* ------------------------------------------------------------------------------------------- calls */
+
+/* Runs so many tasks; what became of each goes to `codes`. Returns how many there were. */
+typedef size_t (*storm_form)(struct grain_pool *pool, struct grain_call_options *options);
+
+static size_t by_map(struct grain_pool *pool, struct grain_call_options *options)
+{
+    int status = grain_map(pool, short_task, (struct grain_in){indices, COUNT, sizeof(int)},
+                           (struct grain_out){results, sizeof(int)}, options);
+    assert_true(status == 0 || status == GRAIN_TASK_FAILED);
+    return COUNT;
+}
+
+static size_t by_starmap(struct grain_pool *pool, struct grain_call_options *options)
+{
+    const struct grain_column columns[] = {{indices, sizeof(int), sizeof(int)}, {indices, sizeof(int), 0}};
+    int status = grain_starmap(pool, short_star, columns, 2, COUNT, (struct grain_out){results, sizeof(int)}, options);
+    assert_true(status == 0 || status == GRAIN_TASK_FAILED);
+    return COUNT;
+}
+
+static size_t by_apply_async(struct grain_pool *pool, struct grain_call_options *options)
+{
+    static struct grain_future *futures[CALLS];
+    struct grain_call_options alone = {.retries = options->retries};
+    for (int i = 0; i < CALLS; i++)
+        assert_int_equal(grain_apply_async(pool, short_task, &indices[i], sizeof(int), &results[i], sizeof(int), &alone,
+                                           &futures[i]),
+                         0);
+    for (int i = 0; i < CALLS; i++) {
+        int status = grain_future_get(futures[i], GRAIN_FOREVER);
+        assert_true(status == 0 || status == GRAIN_TASK_FAILED);
+        codes[i] = status ? grain_future_error(futures[i])->code : 0;
+        grain_future_free(futures[i]);
+    }
+    return CALLS;
+}
+
+static int next_index(void *source, void *item)
+{
+    int *given = source;
+    *(int *)item = *given;
+    return (*given)++ < CALLS;
+}
+
+static size_t by_imap(struct grain_pool *pool, struct grain_call_options *options)
+{
+    struct grain_call_options chunked = {.retries = options->retries, .chunk = options->chunk};
+    struct grain_iter *iter;
+    int given = 0, result, status;
+    size_t index, seen = 0;
+    assert_int_equal(grain_imap(pool, short_task, next_index, &given, sizeof(int), sizeof(int), &chunked, &iter), 0);
+    while ((status = grain_iter_next(iter, &result, &index, GRAIN_FOREVER)) != 0) {
+        assert_true(status == 1 || status == GRAIN_TASK_FAILED);
+        assert_int_equal(index, seen++);
+        codes[index] = status == 1 ? 0 : grain_iter_error(iter)->code;
+        results[index] = result;
+    }
+    grain_iter_free(iter);
+    return seen;
+}
+
+static const struct {
+    const char *name;
+    storm_form run;
+} forms[] = {{"map", by_map}, {"starmap", by_starmap}, {"apply_async", by_apply_async}, {"imap", by_imap}};
+#define FORMS (sizeof forms / sizeof forms[0])
+
+/* -------------------------------------------------------------------------------------- bookkeeping */
+
+/* What became of all tasks of one kind of call. */
+struct tally {
+    size_t tasks, delivered, dead, twice, missing;
 };
 
-static int registers(const void *arg, void *result, struct grain_context *ctx)
+static void tally_add(struct tally *tally, size_t count, bool may_repeat)
 {
-    pid_t *pids = *(pid_t *const *)arg;
-    pids[grain_context_worker(ctx)] = getpid();
-    return short_task(NULL, result, ctx);
-}
-
-static void *storm_main(void *argument)
-{
-    struct storm *storm = argument;
-    unsigned seed = 1;
-    while (!storm->is_over) {
-        pid_t pid = storm->pids[rand_r(&seed) % 4];
-        if (pid > 0 && kill(pid, SIGKILL) == 0)
-            storm->kills++;
-        sleep_ms(1 + rand_r(&seed) % 4);
+    tally->tasks += count;
+    for (size_t i = 0; i < count; i++) {
+        bool is_right = codes[i] == 0 && results[i] == 3 * (int)i && board->visits[i] > 0;
+        tally->twice += board->visits[i] > (may_repeat ? 1 + RETRIES : 1);
+        tally->delivered += is_right;
+        tally->dead += codes[i] == -EOWNERDEAD;
+        tally->missing += !is_right && codes[i] != -EOWNERDEAD;
     }
-    return NULL;
 }
 
-/* What must be the same before and after: open descriptors, children, and memory of this process in pages. */
+static void round_run(struct grain_pool *pool, size_t round, struct tally tallies[2][FORMS])
+{
+    size_t form = round % FORMS, has_retries = round / FORMS % 2;
+    struct grain_report report = {.codes = codes};
+    struct grain_call_options options = {.chunk = 1 + (int64_t)(round / 8 % 2) * 7,
+                                         .schedule = schedules[round / 16 % SCHEDULES],
+                                         .report = &report,
+                                         .retries = has_retries ? RETRIES : 0};
+    memset(board->visits, 0, sizeof board->visits);
+    memset(results, 0xff, sizeof results);
+    size_t count = forms[form].run(pool, &options);
+    tally_add(&tallies[has_retries][form], count, has_retries);
+}
+
+/* What must be the same before and after: open descriptors, and memory of this process in pages. */
 struct belongings {
     int descriptors;
     long pages;
@@ -72,87 +171,109 @@ static struct belongings belongings_now(void)
     while (readdir(dir))
         now.descriptors++;
     closedir(dir);
-    FILE *statm = fopen("/proc/self/statm", "r");
+    FILE *statm = fopen("/proc/self/statm", "re");
     assert_non_null(statm);
     assert_int_equal(fscanf(statm, "%*d %ld", &now.pages), 1);
     fclose(statm);
     return now;
 }
 
-/* What became of all tasks. */
-struct tally {
-    size_t tasks, delivered, dead, twice, missing;
-};
-
-static void tally_add(struct tally *tally, const int *codes, size_t count)
+/* Workers without a supervisor come to this process: none may be left soon. */
+static bool has_children(void)
 {
-    tally->tasks += count;
-    for (size_t i = 0; i < count; i++) {
-        tally->twice += visits[i] > 1;
-        tally->delivered += codes[i] == 0 && visits[i] == 1;
-        tally->dead += codes[i] == -EOWNERDEAD && visits[i] <= 1;
-        tally->missing += codes[i] == 0 && visits[i] == 0;
-    }
+    for (uint64_t end = now_ms() + GONE_MS; now_ms() < end; sleep_ms(1))
+        if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+            return false;
+    return true;
 }
 
-static void storm_round(struct grain_pool *pool, void *args, size_t count, int *codes, size_t round)
+static size_t tallies_print(struct tally tallies[2][FORMS])
 {
-    memset(visits, 0, count);
-    struct grain_report report = {.codes = codes};
-    struct grain_call_options options = {
-        .chunk = 1 + (int64_t)(round % 2) * 7, .schedule = schedules[round % SCHEDULES], .report = &report};
-    struct grain_in in = {args, count, sizeof(pid_t *)};
-    int status = grain_map(pool, registers, in, (struct grain_out){visits, 1}, &options);
-    assert_true(status == 0 || status == GRAIN_TASK_FAILED);
+    size_t tasks = 0;
+    print_message("%-12s %7s %9s %9s %11s %5s %7s\n", "call", "retries", "tasks", "delivered", "-EOWNERDEAD", "twice",
+                  "missing");
+    for (size_t i = 0; i < 2 * FORMS; i++) {
+        const struct tally *tally = &tallies[i % 2][i / 2];
+        print_message("%-12s %7d %9zu %9zu %11zu %5zu %7zu\n", forms[i / 2].name, i % 2 ? RETRIES : 0, tally->tasks,
+                      tally->delivered, tally->dead, tally->twice, tally->missing);
+        tasks += tally->tasks;
+    }
+    return tasks;
+}
+
+/* --------------------------------------------------------------------------------------------- storm */
+
+static _Noreturn void killer_main(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (!board->is_over) {
+        pid_t pid = board->pids[rand_r(&seed) % WORKERS];
+        if (pid > 0 && kill(pid, SIGKILL) == 0)
+            board->kills++;
+        sleep_ms(1 + rand_r(&seed) % 4);
+    }
+    _exit(0);
 }
 
 static void a_storm_of_kills_loses_nothing_and_runs_nothing_twice(void **state)
 {
     (void)state;
-    size_t count = 100000;
-    int *codes = malloc(count * sizeof *codes);
-    struct grain_pool *pool = fork_pool(4); /* what the process keeps for good is there afterwards */
+    static struct tally tallies[2][FORMS];
+    size_t tasks = 0;
+    for (int i = 0; i < COUNT; i++)
+        indices[i] = i;
+    struct grain_pool *pool = fork_pool(WORKERS); /* what the process keeps for good is there afterwards */
+    for (size_t round = 0; round < FORMS; round++)
+        round_run(pool, round, tallies);
     grain_pool_free(pool);
-    memset(codes, 0, count * sizeof *codes);
+    memset(tallies, 0, sizeof tallies);
+    memset((void *)board->pids, 0, sizeof board->pids);
     struct belongings before = belongings_now();
-    struct tally tally = {0};
-    pid_t *pids, **args;
-    pool = fork_pool(4);
-    assert_int_equal(grain_alloc(pool, 4 * sizeof *pids, (void **)&pids), 0);
-    assert_int_equal(grain_alloc(pool, count * sizeof *args, (void **)&args), 0);
-    assert_int_equal(grain_alloc(pool, count, (void **)&visits), 0);
-    for (size_t i = 0; i < count; i++)
-        args[i] = pids;
-    struct storm storm = {.pids = pids};
-    pthread_t killer;
-    assert_int_equal(pthread_create(&killer, NULL, storm_main, &storm), 0);
-    for (uint64_t round = 0, end = now_ms() + storm_ms; now_ms() < end || tally.tasks < TASKS_LEAST; round++) {
-        storm_round(pool, args, count, codes, round);
-        tally_add(&tally, codes, count);
+    pid_t killer = fork();
+    assert_true(killer >= 0);
+    if (killer == 0)
+        killer_main();
+    pool = fork_pool(WORKERS);
+    for (uint64_t round = 0, end = now_ms() + storm_ms; now_ms() < end || tasks < TASKS_LEAST; round++) {
+        round_run(pool, round, tallies);
+        tasks += round % FORMS < 2 ? COUNT : CALLS;
     }
-    storm.is_over = 1;
-    pthread_join(killer, NULL);
+    board->is_over = 1;
+    assert_int_equal(waitpid(killer, NULL, 0), killer);
     assert_true(worker_pid(pool) > 0);
+    struct grain_pool_stats stats;
+    assert_int_equal(grain_pool_stats(pool, &stats), 0);
     grain_pool_free(pool);
+    bool is_left = has_children();
     struct belongings after = belongings_now();
-    print_message("storm: %d kills, %zu tasks, %zu delivered, %zu reported dead, %zu missing, %zu twice; "
-                  "descriptors %d -> %d, memory %ld -> %ld pages\n",
-                  storm.kills, tally.tasks, tally.delivered, tally.dead, tally.missing, tally.twice, before.descriptors,
-                  after.descriptors, before.pages, after.pages);
-    assert_true(storm.kills > 100);
-    assert_int_equal(tally.missing, 0);
-    assert_int_equal(tally.twice, 0);
-    assert_int_equal(tally.delivered + tally.dead, tally.tasks);
+    assert_int_equal(tallies_print(tallies), tasks);
+    print_message("%d kills, %llu workers replaced; left behind: %d descriptors, %ld pages, %s\n", board->kills,
+                  (unsigned long long)stats.replaced, after.descriptors - before.descriptors,
+                  after.pages - before.pages, is_left ? "processes" : "no process");
+    assert_true(board->kills > 100);
+    for (size_t i = 0; i < 2 * FORMS; i++) {
+        const struct tally *tally = &tallies[i % 2][i / 2];
+        assert_true(tally->tasks > 0);
+        assert_int_equal(tally->missing, 0);
+        assert_int_equal(tally->twice, 0);
+        assert_int_equal(tally->delivered + tally->dead, tally->tasks);
+        assert_true(i % 2 == 0 || tally->dead == 0);
+    }
     assert_int_equal(after.descriptors, before.descriptors);
-    assert_true(after.pages < before.pages + 256);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    free(codes);
+    assert_true(after.pages < before.pages + LEFT_PAGES);
+    assert_false(is_left);
 }
 
 int main(int argc, char **argv)
 {
     if (argc > 1)
         storm_ms = 1000 * strtoull(argv[1], NULL, 10);
+    if (argc > 2)
+        seed = (unsigned)strtoul(argv[2], NULL, 10);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (board == MAP_FAILED)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_storm_of_kills_loses_nothing_and_runs_nothing_twice),
     };

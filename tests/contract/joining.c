@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Contract: while one thread joins a pool and some finalizer takes its time, everybody else can still ask for the stats
+ * and terminate it; so can the finalizer.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "contract.h"
+
+#define WORKERS   2
+#define LONG_MS   3000
+#define AT_ONCE   (1000u * 1000000u)
+#define PATIENCE  5000 /* milliseconds until a finalizer must have begun */
+#define NOT_ASKED 1
+
+/* In memory that all processes share. */
+static struct board {
+    _Atomic int begun, stats, terminated;
+} * board;
+
+static void board_clear(void)
+{
+    board->begun = 0;
+    board->stats = board->terminated = NOT_ASKED;
+}
+
+static struct grain_pool *pool_to_finish(grain_final_fn finalizer, struct grain_pool **seen)
+{
+    struct grain_pool *pool;
+    struct grain_pool_options options = options_with(WORKERS);
+    options.finalizer = finalizer;
+    options.argument = seen;
+    board_clear();
+    assert_int_equal(grain_pool_open(&pool, &options), 0);
+    apply_twice(pool, 1); /* OpenMP: a worker is one that has been seen */
+    return pool;
+}
+
+static void asks_the_pool(void *argument, struct grain_context *ctx)
+{
+    struct grain_pool *pool = *(struct grain_pool **)argument;
+    struct grain_pool_stats stats;
+    (void)ctx;
+    board->stats = grain_pool_stats(pool, &stats);
+    board->terminated = grain_pool_terminate(pool);
+    board->begun++;
+}
+
+static void a_finalizer_may_ask_the_pool_that_is_joined(void **state)
+{
+    (void)state;
+    static struct grain_pool *pool; /* processes see it as it was when they were forked: NULL */
+    pool = NULL;
+    pool = pool_to_finish(asks_the_pool, &pool);
+    int expected = is_fork() ? -EINVAL : 0;
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0);
+    assert_true(board->begun > 0);
+    assert_int_equal(board->stats, expected);
+    assert_int_equal(board->terminated, expected);
+    grain_pool_free(pool);
+}
+
+static void takes_long(void *argument, struct grain_context *ctx)
+{
+    (void)argument;
+    (void)ctx;
+    board->begun++;
+    sleep_ms(LONG_MS);
+}
+
+static void *join_main(void *pool)
+{
+    static int status;
+    status = grain_pool_join(pool);
+    return &status;
+}
+
+static void terminate_does_not_wait_for_a_finalizer(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = pool_to_finish(takes_long, NULL);
+    struct grain_pool_stats stats;
+    pthread_t joiner;
+    void *status;
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(pthread_create(&joiner, NULL, join_main, pool), 0);
+    for (int ms = 0; ms < PATIENCE && board->begun == 0; ms++)
+        sleep_ms(1);
+    assert_true(board->begun > 0);
+    uint64_t begin = now_ns();
+    assert_int_equal(grain_pool_stats(pool, &stats), 0);
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    assert_true(now_ns() - begin < AT_ONCE);
+    pthread_join(joiner, &status);
+    assert_int_equal(*(int *)status, 0);
+    if (is_fork()) /* processes can be stopped */
+        assert_true(now_ns() - begin < (uint64_t)LONG_MS * 1000000u - AT_ONCE);
+    grain_pool_free(pool);
+}
+
+static int shared_board(void **state)
+{
+    (void)state;
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return board == MAP_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    contract_start(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_finalizer_may_ask_the_pool_that_is_joined),
+        cmocka_unit_test(terminate_does_not_wait_for_a_finalizer),
+    };
+    return cmocka_run_group_tests(tests, shared_board, NULL);
+}
