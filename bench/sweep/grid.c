@@ -12,6 +12,8 @@
 
 #include "kernels/kernel.h"
 
+#define LOOKED_AT_MAX 200000 /* combinations, most of which the filter refuses: about a second */
+
 /* Calls, and what makes sense for them. */
 static const struct call {
     const char *name;
@@ -128,6 +130,11 @@ static int add_cell(const struct grid *grid, const struct cell *cell)
 {
     struct plan *plan = grid->plan;
     char name[CELL_NAME_MAX];
+    if (plan->looked_at++ == LOOKED_AT_MAX || plan->count == PLAN_CELLS_MAX) {
+        snprintf(grid->problem, PLAN_PROBLEM_MAX, "these lists make too many cells: a plan has at most %d",
+                 PLAN_CELLS_MAX);
+        return -EINVAL;
+    }
     if (!is_possible(cell, grid->options->cpus) || (cell->rows > 0 && cell->chunk > cell->rows))
         return 0;
     if (cell_name(cell, name) != 0) {
@@ -297,6 +304,11 @@ int grid_expand(const struct grid *grid)
         struct list rows;
         if (!grid_chooses_kernel(grid->options->kernels, kernel))
             continue;
+        if (kernel_find(kernel)->parameter != NULL && strchr(kernel, ':') == NULL) {
+            snprintf(grid->problem, PLAN_PROBLEM_MAX, "--kernels: `%s` needs a number here, as in %s:1000", kernel,
+                     kernel);
+            return -EINVAL;
+        }
         snprintf(cell.kernel, sizeof cell.kernel, "%.31s", kernel);
         bool reads_data = kernel_find(kernel)->items == KERNEL_ITEMS_ROWS;
         status = numbers(grid, "rows", rows_of(grid, reads_data), &rows);
