@@ -54,7 +54,10 @@ static int dry_run(const struct sweep_asked *asked, const struct plan *plan)
     int status = all == NULL ? -1 : json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(all);
-    return status == 0 ? EXIT_FINE : EXIT_RUNTIME;
+    if (status == 0)
+        return EXIT_FINE;
+    say_error(PROGRAM, "cannot write the JSON object");
+    return EXIT_RUNTIME;
 }
 
 /* ---------------------------------------------------------------------------------- the directory */

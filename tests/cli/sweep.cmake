@@ -1,4 +1,6 @@
 # grain sweep, against a stand-in for grain-bench and against the real one.
 if(TARGET grain_program)
   grain_bats(sweep TIMEOUT 300)
+  grain_bats(disk TIMEOUT 300)
+  grain_bats(security TIMEOUT 120)
 endif()
