@@ -4,6 +4,8 @@
 # Disks that are full, too small or read-only, and sweeps that are killed again and again: what is on the disk afterwards
 # is whole, and the sweep can go on. The journal cut at every byte is tested in tests/unit/test_journal.c, two sweeps in
 # one folder in sweep.bats.
+# Scripts between single quotes are for another shell.
+# shellcheck disable=SC2016
 load helper
 
 setup() {

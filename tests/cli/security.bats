@@ -3,6 +3,8 @@
 #
 # What others may have put into names, texts and folders must not run, must not lead elsewhere, and must not be seen:
 # no command in a title, no link followed from a temporary file's name, no shared memory within reach of other users.
+# Scripts between single quotes are for another shell.
+# shellcheck disable=SC2016
 load helper
 
 setup() {
