@@ -31,6 +31,9 @@ test | clang             | command clang           | second compiler
 test | libomp-dev        | header /usr/lib/llvm-*/lib/clang/*/include/omp.h | OpenMP for clang
 test | mandoc            | command mandoc          | checks the manual page
 test | clang-format      | command clang-format    | layout of the code
+test | libclang-rt-14-dev | header /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a | libFuzzer, sanitizers of clang
+test | cppcheck          | command cppcheck        | checks the code
+test | valgrind          | command valgrind        | checks memory
 test | libbenchmark-tools | dpkg                   | compare.py reads our results
 LIST
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole files, in and out: write to NAME.part in the same folder, fsync, rename over NAME.
+ * Whole files, in and out: write to a fresh file in the same folder, fsync, rename over NAME.
  */
 #include "analysis/aside.h"
 
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sweep/fresh.h"
 
 static int write_all(int file, const char *text, size_t size)
 {
@@ -33,12 +35,10 @@ int aside_replace(const char *dir, const char *name, const char *text, size_t si
 
     if (asprintf(&path, "%s/%s", dir, name) < 0)
         path = NULL;
-    if (asprintf(&part, "%s/%s.part", dir, name) < 0)
-        part = NULL;
-    if (path == NULL || part == NULL)
+    if (path == NULL)
         goto out;
-    file = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    status = file < 0 ? -errno : write_all(file, text, size);
+    file = fresh_open(AT_FDCWD, path, &part);
+    status = file < 0 ? file : write_all(file, text, size);
     if (file >= 0 && close(file) != 0 && status == 0)
         status = -errno;
     if (status == 0 && rename(part, path) != 0)

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifndef STATISTICS_RESAMPLES /* the fuzzer does not wait for so many */
 #define STATISTICS_RESAMPLES 2000
+#endif
 
 /* With fewer values than this the interval is not computed: resampling one or two values says nothing. */
 #define STATISTICS_VALUES_MIN 3

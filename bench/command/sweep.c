@@ -59,7 +59,10 @@ static int dry_run(const struct sweep_asked *asked, const struct plan *plan)
     int status = all == NULL ? -1 : json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(all);
-    return status == 0 ? EXIT_FINE : EXIT_RUNTIME;
+    if (status == 0)
+        return EXIT_FINE;
+    say_error(PROGRAM, "cannot write the JSON object");
+    return EXIT_RUNTIME;
 }
 
 /* ---------------------------------------------------------------------------------- the directory */
@@ -146,6 +149,18 @@ static json_t *take_provenance(const struct sweep_asked *asked, const struct pla
 
 /* ------------------------------------------------------------------------------------------- run */
 
+/* The two commands that follow, as they can be pasted. */
+static void say_next(const char *dir)
+{
+    if (say_verbosity < 0)
+        return;
+    fputs("next: grain report ", stderr);
+    sweep_quote(stderr, dir);
+    fputs(" && grain plot ", stderr);
+    sweep_quote(stderr, dir);
+    fputc('\n', stderr);
+}
+
 /* How it ended, in words and as an exit code. */
 static int conclude(const struct sweep_asked *asked, const struct run *run, int status)
 {
@@ -153,8 +168,9 @@ static int conclude(const struct sweep_asked *asked, const struct run *run, int 
     if (status == -EINTR) {
         ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
         self[length > 0 ? (size_t)length : strlen(self)] = '\0';
-        fprintf(stderr, "interrupted; what is finished is kept. To go on:\n%s%s%s", self,
-                asked->command + strlen("grain"), asked->is_resume ? "" : " --resume");
+        fputs("interrupted; what is finished is kept. To go on:\n", stderr);
+        sweep_quote(stderr, self);
+        fprintf(stderr, "%s%s", asked->command + strlen("grain"), asked->is_resume ? "" : " --resume");
         if (!asked->is_out_given)
             fprintf(stderr, " --out %s", asked->out);
         fputc('\n', stderr);
@@ -176,7 +192,7 @@ static int conclude(const struct sweep_asked *asked, const struct run *run, int 
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (lines[i].count > 0)
             say_note(0, "%zu cell%s %s", lines[i].count, lines[i].count == 1 ? "" : "s", lines[i].what);
-    say_note(0, "next: grain report %s && grain plot %s", asked->out, asked->out);
+    say_next(asked->out);
     return run->wrong > 0 ? EXIT_WRONG : run->failed + run->timed_out > 0 ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 

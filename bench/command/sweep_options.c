@@ -181,10 +181,22 @@ static const struct argp parser = {
     NULL,
 };
 
+void sweep_quote(FILE *out, const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:^@%";
+    if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
+        fputs(text, out);
+        return;
+    }
+    fputc('\'', out);
+    for (const char *at = text; *at != '\0'; at++)
+        fputs(*at == '\'' ? "'\\''" : (const char[]){*at, '\0'}, out);
+    fputc('\'', out);
+}
+
 /* The command line as a shell would read it back. */
 static char *quoted(int argc, char **argv)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:^@%";
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
@@ -192,14 +204,8 @@ static char *quoted(int argc, char **argv)
         return NULL;
     fputs(argv[0], out);
     for (int i = 1; i < argc; i++) {
-        if (argv[i][0] != '\0' && argv[i][strspn(argv[i], plain)] == '\0') {
-            fprintf(out, " %s", argv[i]);
-            continue;
-        }
-        fputs(" '", out);
-        for (const char *at = argv[i]; *at != '\0'; at++)
-            fputs(*at == '\'' ? "'\\''" : (const char[]){*at, '\0'}, out);
-        fputc('\'', out);
+        fputc(' ', out);
+        sweep_quote(out, argv[i]);
     }
     return fclose(out) == 0 ? text : NULL;
 }

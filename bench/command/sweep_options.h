@@ -6,6 +6,7 @@
 #define GRAIN_BENCH_SWEEP_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "sweep/dataset.h"
 #include "sweep/plan.h"
@@ -23,5 +24,8 @@ struct sweep_asked {
 /* Reads the command line; a wrong one ends the program with exit code 2. False: no memory. The caller frees
  * asked->command and the data. */
 bool sweep_options(struct sweep_asked *asked, int argc, char **argv);
+
+/* Writes a word as a shell reads it back: as it is, or between quotes. */
+void sweep_quote(FILE *out, const char *text);
 
 #endif

@@ -18,6 +18,7 @@
 #include "analysis/statistics.h"
 #include "figure.h"
 #include "figures.h"
+#include "sweep/fresh.h"
 
 #define PATH_MAX_BYTES 4096
 #define COMMIT_DIGITS  12 /* of a hash */
@@ -156,24 +157,24 @@ static void caption(struct sheet *sheet, const struct figure_source *source)
     }
 }
 
-/* Writes figures/.NAME.csv.partial, then renames it. */
+/* Writes a fresh file in figures/, then renames it to NAME.csv. */
 static int write_sheet(const struct figure *figure, const struct figure_source *source, int folder,
                        char error[FIGURES_ERROR_MAX])
 {
-    char partial[64], name[64];
+    char *partial, name[64];
     struct sheet sheet = {.noisy_mark = "grey"};
     int status = 0;
 
-    snprintf(partial, sizeof partial, ".%s.csv.partial", figure->name);
     snprintf(name, sizeof name, "%s.csv", figure->name);
-    int file = openat(folder, partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int file = fresh_open(folder, name, &partial);
     sheet.file = file < 0 ? NULL : fdopen(file, "w");
     if (!sheet.file) {
-        status = -errno;
+        status = file < 0 ? file : -errno;
         if (file >= 0) {
             close(file);
             unlinkat(folder, partial, 0);
         }
+        free(partial);
         return failed(status, error, "figures/%s: %s", name, strerror(-status));
     }
     fputs("kind,panel,series,backend,style,x,y,low,high,text\n", sheet.file);
@@ -193,6 +194,7 @@ static int write_sheet(const struct figure *figure, const struct figure_source *
     if (status != 0) {
         unlinkat(folder, partial, 0);
     }
+    free(partial);
     return status;
 }
 
@@ -237,26 +239,19 @@ static int run_gnuplot(const char *settings, const char *script, int folder)
                                                                       : -EIO;
 }
 
-/* One picture: NAME.svg, or NAME-85.svg when narrow. */
-static int draw(const struct figure *figure, int width_mm, const char *format, int folder,
-                char error[FIGURES_ERROR_MAX])
+/* Lets gnuplot write into a fresh file, and renames it when there is a picture in it. */
+static int draw_into(const char *name, const char *settings, const char *script, int folder,
+                     char error[FIGURES_ERROR_MAX])
 {
-    char partial[80], name[64], settings[240], script[PATH_MAX_BYTES], installed[PATH_MAX_BYTES];
-    const char *found = plots_folder(installed);
-    char *plots = realpath(found, NULL); /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
+    char *partial, *all = NULL;
     struct stat info;
-    int status;
+    int file = fresh_open(folder, name, &partial);
 
-    if (!plots) {
-        return failed(-errno, error, "%s: %s", found, strerror(errno));
+    if (file < 0) {
+        return failed(file, error, "figures/%s: %s", name, strerror(-file));
     }
-    snprintf(name, sizeof name, "%s%s.%s", figure->name, width_mm == 85 ? "-85" : "", format);
-    snprintf(partial, sizeof partial, ".%s.partial", name);
-    snprintf(settings, sizeof settings, "data='%s.csv'; out='%s'; fmt='%s'; width=%d", figure->name, partial, format,
-             width_mm);
-    int length = snprintf(script, sizeof script, "%s/%s.gp", plots, figure->name);
-    free(plots);
-    status = length < (int)sizeof script ? run_gnuplot(settings, script, folder) : -ENAMETOOLONG;
+    close(file);
+    int status = asprintf(&all, "%s; out='%s'", settings, partial) < 0 ? -ENOMEM : run_gnuplot(all, script, folder);
     if (status == -ENOPKG) {
         failed(status, error, "gnuplot is missing: apt install gnuplot-nox");
     } else if (status != 0 || fstatat(folder, partial, &info, 0) != 0 || info.st_size == 0) {
@@ -267,7 +262,30 @@ static int draw(const struct figure *figure, int width_mm, const char *format, i
     if (status != 0) {
         unlinkat(folder, partial, 0);
     }
+    free(all);
+    free(partial);
     return status;
+}
+
+/* One picture: NAME.svg, or NAME-85.svg when narrow. */
+static int draw(const struct figure *figure, int width_mm, const char *format, int folder,
+                char error[FIGURES_ERROR_MAX])
+{
+    char name[64], settings[160], script[PATH_MAX_BYTES], installed[PATH_MAX_BYTES];
+    const char *found = plots_folder(installed);
+    char *plots = realpath(found, NULL); /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
+
+    if (!plots) {
+        return failed(-errno, error, "%s: %s", found, strerror(errno));
+    }
+    snprintf(name, sizeof name, "%s%s.%s", figure->name, width_mm == 85 ? "-85" : "", format);
+    snprintf(settings, sizeof settings, "data='%s.csv'; fmt='%s'; width=%d", figure->name, format, width_mm);
+    int length = snprintf(script, sizeof script, "%s/%s.gp", plots, figure->name);
+    free(plots);
+    if (length >= (int)sizeof script) {
+        return failed(-ENAMETOOLONG, error, "the name of the folder of the scripts is too long");
+    }
+    return draw_into(name, settings, script, folder, error);
 }
 
 /* DIR/figures as a descriptor, made when it is not there. */

@@ -52,7 +52,9 @@ static int write_npy(const char *path, const struct matrix *matrix)
     header[8] = NPY_HEADER - 10;
     header[NPY_HEADER - 1] = '\n';
 
-    FILE *file = fopen(path, "we");
+    /* What a killed sweep left goes; a link that somebody put there is not followed. */
+    unlink(path);
+    FILE *file = fopen(path, "wxe");
     if (file == NULL)
         return -errno;
     size_t count = (size_t)matrix->rows * (size_t)matrix->columns;

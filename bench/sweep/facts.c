@@ -175,8 +175,9 @@ void facts_software(json_t *env)
 /* `git ARGUMENT...` in the source tree, whoever owns it. */
 static char *ask_git(const char *const arguments[])
 {
-    const char *argv[16] = {"git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", GRAIN_SOURCE_DIR};
-    size_t count = 7;
+    const char *argv[16] = {"git", "--no-optional-locks",  "-c", "safe.directory=*",
+                            "-c",  "core.fsmonitor=false", "-C", GRAIN_SOURCE_DIR};
+    size_t count = 8;
     for (size_t i = 0; arguments[i] != NULL && count < 15; i++)
         argv[count++] = arguments[i];
     argv[count] = NULL;

@@ -13,6 +13,8 @@
 #include "kernels/kernel.h"
 #include "peer.h"
 
+#define LOOKED_AT_MAX 200000 /* combinations, most of which the filter refuses: about a second */
+
 /* Calls, and what makes sense for them. */
 static const struct call {
     const char *name;
@@ -163,6 +165,11 @@ static int add_cell(const struct grid *grid, const struct cell *cell)
 {
     struct plan *plan = grid->plan;
     char name[CELL_NAME_MAX];
+    if (plan->looked_at++ == LOOKED_AT_MAX || plan->count == PLAN_CELLS_MAX) {
+        snprintf(grid->problem, PLAN_PROBLEM_MAX, "these lists make too many cells: a plan has at most %d",
+                 PLAN_CELLS_MAX);
+        return -EINVAL;
+    }
     if (!is_possible(cell, grid->options->cpus) || (cell->rows > 0 && cell->chunk > cell->rows))
         return 0;
     if (cell_name(cell, name) != 0) {

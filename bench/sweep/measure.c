@@ -26,6 +26,7 @@ struct arguments {
     const char *argv[ARGUMENTS_MAX + 1];
     char *owned[ARGUMENTS_MAX];
     int count;
+    int status; /* not 0: the data could not be written, which is no cell's fault */
 };
 
 __attribute__((format(printf, 2, 3))) static void argument(struct arguments *arguments, const char *format, ...)
@@ -128,7 +129,7 @@ static char *filter(const struct measure_names *names)
 }
 
 /* The data of a cell as a file: for kernels that read the data set, and for CPython. False: the reason is in
- * sample->message. */
+ * sample->message; what other cells would meet as well, as a full disk, is in arguments->status too. */
 static bool add_data(const struct measure *measure, const struct plan_cell *cell, const char *option,
                      struct arguments *arguments, struct sample *sample)
 {
@@ -139,6 +140,7 @@ static bool add_data(const struct measure *measure, const struct plan_cell *cell
     if (status != 0) {
         sample->status = SAMPLE_FAILED;
         snprintf(sample->message, sizeof sample->message, "%.150s", error);
+        arguments->status = status == -ENOMEM ? 0 : status;
         return false;
     }
     argument(arguments, "%s=%s", option, path);
@@ -277,6 +279,8 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
         argument(&arguments, "--benchmark_repetitions=%d", cell->repetitions);
         argument(&arguments, "--benchmark_enable_random_interleaving=true");
     }
+    if (status == 0)
+        status = arguments.status;
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
     if (is_ready) {
         struct output_names wanted;
@@ -304,7 +308,7 @@ int measure_calibrate(const struct measure *measure, const struct plan_cell *cel
     bool is_ready = bench_arguments(measure, cell, counts, &names, expression, &arguments, &unused);
     argument(&arguments, "--benchmark_min_time=%g", measure->min_time_s);
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
-    int status = is_ready ? child_run(&child) : -ENOENT;
+    int status = is_ready ? child_run(&child) : arguments.status != 0 ? arguments.status : -ENOENT;
     for (int i = 0; i < CELL_TURNS && status == 0; i++)
         if (counts->of[i] == 0)
             counts->of[i] = output_iterations(child.output, child.output_size, names.of[i]);

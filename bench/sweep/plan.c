@@ -58,9 +58,16 @@ static bool is_schedule(const char *word)
     return grain_schedule_parse(word, &schedule) == 0 && schedule != GRAIN_SCHEDULE_DEFAULT;
 }
 
+/* A kernel, with a number only where it takes one, and one that a cell's name can carry. */
 static bool is_kernel(const char *word)
 {
-    return kernel_find(word) != NULL;
+    char name[CELL_NAME_MAX];
+    struct cell cell;
+    const struct kernel *kernel = kernel_find(word);
+    if (kernel == NULL || strchr(word, ':') == NULL)
+        return kernel != NULL;
+    snprintf(name, sizeof name, "%s/serial/loop/-/chunk:0/workers:1/rows:1/data:shared/start:warm", word);
+    return kernel->parameter != NULL && cell_parse(name, &cell, NULL) == 0;
 }
 
 /* What is wrong with a kernel's number, which may be left out; NULL: nothing. */

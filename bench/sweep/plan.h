@@ -15,6 +15,7 @@
 
 #define PLAN_PROBLEM_MAX 256
 #define PLAN_ROWS        200000 /* N, as in the notebook */
+#define PLAN_CELLS_MAX   10000  /* far over any profile: more were a slip of the hand, and would take days */
 
 /* One grid: every field a list as in list.h, NULL meaning the first of its kind. */
 struct plan_row {
@@ -68,6 +69,7 @@ struct plan {
     const struct plan_profile *profile;
     struct plan_cell *cells; /* first the serial baselines */
     size_t count, capacity;
+    size_t looked_at; /* combinations of what the lists name, while the plan is made */
     int rounds;
     size_t winners_tried; /* chunks that each cell's rival is the winner of, at least; 0: there are no rivals */
 };

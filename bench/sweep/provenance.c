@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "facts.h"
+#include "fresh.h"
 
 static json_t *hex(uint64_t hash)
 {
@@ -115,11 +116,15 @@ int provenance_write(const json_t *content, const char *dir, const char *name)
 {
     char *aside = NULL, *path = NULL;
     int status = -ENOMEM, fd = -1;
-    if (asprintf(&path, "%s/%s", dir, name) < 0 || asprintf(&aside, "%s/.%s.new", dir, name) < 0)
+    if (asprintf(&path, "%s/%s", dir, name) < 0) {
+        path = NULL;
         goto out;
-    fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0 || json_dumpfd(content, fd, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0 || write(fd, "\n", 1) != 1 ||
-        fsync(fd) != 0 || rename(aside, path) != 0)
+    }
+    fd = fresh_open(AT_FDCWD, path, &aside);
+    if (fd < 0)
+        status = fd;
+    else if (json_dumpfd(content, fd, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0 || write(fd, "\n", 1) != 1 ||
+             fsync(fd) != 0 || rename(aside, path) != 0)
         status = errno != 0 ? -errno : -EIO;
     else
         status = 0;

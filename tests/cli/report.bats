@@ -127,7 +127,7 @@ sample() {
 
 @test "a folder that cannot be written to is exit 1" {
   make_sweep
-  mkdir "$dir/summary.csv.part"
+  mkdir "$dir/summary.csv" # so that nothing can be renamed to it
   run "$grain" report "$dir"
   [ "$status" -eq 1 ]
   [ "${#lines[@]}" -eq 1 ]

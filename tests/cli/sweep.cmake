@@ -2,4 +2,6 @@
 if(TARGET grain_program)
   grain_bats(sweep TIMEOUT 300)
   grain_bats(choice TIMEOUT 300)
+  grain_bats(disk TIMEOUT 300)
+  grain_bats(security TIMEOUT 120)
 endif()

@@ -15,7 +15,7 @@ load helper
     width=$((16#$(od -An -tx1 -j16 -N4 "run/figures/$name.png" | tr -d ' \n')))
     [ "$width" -ge $((170 * 200 * 10 / 254)) ]
   done
-  [ -z "$(find run/figures -name '.*partial')" ]
+  [ -z "$(find run/figures -name '.*')" ]
 }
 
 @test "--width 85 and --format draw what they say" {

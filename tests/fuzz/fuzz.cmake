@@ -1,0 +1,22 @@
+# The fuzz targets: libFuzzer, so clang alone. Configured by tests/fuzz/run (preset fuzz), which also runs them.
+add_library(fuzz_shared STATIC fuzz/fuzz.c)
+target_link_libraries(fuzz_shared PRIVATE grain_flags)
+add_custom_target(fuzz)
+
+function(grain_fuzz name source)
+  add_executable(fuzz_${name} EXCLUDE_FROM_ALL fuzz/${source}.c)
+  target_link_libraries(fuzz_${name} PRIVATE grain_flags fuzz_shared ${ARGN})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzz fuzz_${name})
+endfunction()
+
+foreach(kind npy csv)
+  grain_fuzz(${kind} matrix_file grain_data)
+  target_compile_definitions(fuzz_${kind} PRIVATE FUZZ_READ=${kind}_read)
+endforeach()
+grain_fuzz(journal journal grain_sweep)
+grain_fuzz(names names grain_sweep)
+grain_fuzz(command command grain_command)
+target_link_options(fuzz_command PRIVATE -Wl,--wrap=argp_parse -Wl,--wrap=argp_error)
+grain_fuzz(report report grain_report)
+target_compile_definitions(grain_analysis PUBLIC STATISTICS_RESAMPLES=20)
