@@ -58,24 +58,24 @@ static bool is_schedule(const char *word)
     return grain_schedule_parse(word, &schedule) == 0 && schedule != GRAIN_SCHEDULE_DEFAULT;
 }
 
-/* A kernel, with a number only where it takes one, and one that a cell's name can carry. */
 static bool is_kernel(const char *word)
 {
-    char name[CELL_NAME_MAX];
-    struct cell cell;
-    const struct kernel *kernel = kernel_find(word);
-    if (kernel == NULL || strchr(word, ':') == NULL)
-        return kernel != NULL;
-    snprintf(name, sizeof name, "%s/serial/loop/-/chunk:0/workers:1/rows:1/data:shared/start:warm", word);
-    return kernel->parameter != NULL && cell_parse(name, &cell, NULL) == 0;
+    return kernel_find(word) != NULL;
 }
 
-/* What is wrong with a kernel's number, which may be left out; NULL: nothing. */
+/* What is wrong with a kernel's number, which may be left out; NULL: nothing. It must come back from a cell's name as it
+ * was: 007 would not. */
 static const char *number_problem(const char *word)
 {
     struct kernel_params params;
-    bool is_left_out = strchr(word, ':') == NULL && plan_usual_find(word) != NULL;
-    return is_left_out ? NULL : kernel_configure(kernel_find(word), word, &params);
+    struct cell cell;
+    char name[CELL_NAME_MAX];
+    if (strchr(word, ':') == NULL && plan_usual_find(word) != NULL)
+        return NULL;
+    const char *wrong = kernel_configure(kernel_find(word), word, &params);
+    snprintf(name, sizeof name, "%s/serial/loop/-/chunk:0/workers:1/rows:1/data:shared/start:warm", word);
+    return wrong == NULL && cell_parse(name, &cell, NULL) != 0 ? "its number is not written as a cell's name has it"
+                                                               : wrong;
 }
 
 /* Whether some cell has this word in the field that the list chooses by. */

@@ -330,7 +330,6 @@ static void test_bad_plans(void **state)
         {.profile = "quick", .kernels = "compute:99999999999999999999"},
         {.profile = "quick", .kernels = "compute:99999999999999999999999999999999"},
         {.profile = "quick", .kernels = "howmany:5"},
-        {.profile = "ladder", .kernels = "compute"}, /* it has none, and which is not said */
         {.profile = "quick", .chunks = "1..x"},
         {.profile = "quick", .chunks = "1..1000", .workers = "1..1000"},
         {.profile = "quick", .chunks = "1..1000", .workers = "1..1000", .rows = "1..1000", .filter = "nothing"},
