@@ -288,7 +288,7 @@ GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const voi
  * shape: in.count items of in.size bytes, in.count results of out.size bytes.
  * units: options->chunk in tasks; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)). 0: the pool chooses: with steal 1, for
  *        a claim of one's own costs nothing; with static an equal share for each worker; with dynamic on openmp what the
- *        first tasks show to be good, which are measured for that (a chunk of 2 to 4 us, of at least one task and at
+ *        first tasks show to be good, which are measured for that (a chunk of 16 to 32 us, of at least one task and at
  *        most 1/32 of a worker's share); else a part of the share that is fixed: 1/32, with guided at least 1/256, over
  *        pipes 1/16.
  * owns: nothing; items are copied (fork) unless they lie in grain_alloc() memory.

@@ -29,8 +29,9 @@ static const struct plan_row core_rows[] = {
 
 /* What "Overhead" in RESULTS.md is about: two workers, whatever the machine has. Peers that this build lacks give no cell.
  * The tasks of METG(50 %): a few nanoseconds on our pools, up to a microsecond where each is a task of OpenMP's own. */
-#define METG_SMALL "compute:1,compute:2,compute:4,compute:8,compute:16,compute:32"
-#define METG_TASKS "compute:16,compute:64,compute:256,compute:1024"
+#define METG_SMALL  "compute:1,compute:2,compute:4,compute:8,compute:16,compute:32"
+#define METG_TASKS  "compute:64,compute:256,compute:1024"
+#define METG_LONGER "compute:4096,compute:16384"
 static const struct plan_row overhead_rows[] = {
     {.backends = "fork,pthread", .schedules = "steal", .workers = "2", .repetitions = 3},
     {.backends = "gomp", .schedules = "dynamic", .workers = "2", .repetitions = 3},
@@ -49,6 +50,12 @@ static const struct plan_row overhead_rows[] = {
      .schedules = "-",
      .workers = "2",
      .rows = "10^5",
+     .beside = "callback,floor"},
+    {.kernels = METG_LONGER,
+     .backends = "gomp-task",
+     .schedules = "-",
+     .workers = "2",
+     .rows = "10^4",
      .beside = "callback,floor"},
     {.backends = "floor", .calls = "bandwidth", .workers = "1", .repetitions = 5},
     {.backends = "fork,pthread", .calls = "idle", .workers = "2", .rows = "0"},

@@ -91,6 +91,11 @@ static uint64_t disturbed(uint64_t begin, uint64_t end)
     return begin <= 3 && 3 < end ? 50000 : quick(begin, end);
 }
 
+static uint64_t middling(uint64_t begin, uint64_t end)
+{
+    return 1000 * (end - begin);
+}
+
 static void every_task_is_claimed_once(void **state)
 {
     (void)state;
@@ -107,11 +112,12 @@ static void the_chunk_suits_the_tasks(void **state)
 {
     (void)state;
     for (unsigned seed = 0; seed < 20; seed++) {
-        assert_int_equal(fly(MOST, 2, seed, fair).chunk, 32);   /* 100 ns: 3.2 us */
-        assert_int_equal(fly(MOST, 2, seed, slow).chunk, 1);    /* 1 ms */
-        assert_int_equal(fly(MOST, 2, seed, quick).chunk, 256); /* 512 would leave fewer than 32 claims a worker */
-        assert_int_equal(fly(MOST, 1, seed, quick).chunk, 512); /* 5 ns: 2.6 us */
-        assert_int_equal(fly(2000, 8, seed, quick).chunk, 4);   /* as many as leave 32 claims a worker */
+        assert_int_equal(fly(MOST, 2, seed, fair).chunk, 256);    /* 100 ns: 25.6 us */
+        assert_int_equal(fly(MOST, 2, seed, slow).chunk, 1);      /* 1 ms */
+        assert_int_equal(fly(MOST, 2, seed, quick).chunk, 256);   /* 512 would leave fewer than 32 claims a worker */
+        assert_int_equal(fly(MOST, 1, seed, quick).chunk, 512);   /* the same for one worker */
+        assert_int_equal(fly(MOST, 2, seed, middling).chunk, 16); /* 1 us: 16 us */
+        assert_int_equal(fly(2000, 8, seed, quick).chunk, 4);     /* as many as leave 32 claims a worker */
         assert_int_equal(fly(MOST, 2, seed, disturbed).chunk, 256);
     }
 }
