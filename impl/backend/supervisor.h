@@ -9,7 +9,8 @@
  *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); a caller that sleeps looks ten times a second
  *   caller      a pidfd opened before the fork; where the kernel has none, getppid() ten times a second; and the
  *               end of the socket that they share, which an exec closes as well. (Children that the host forks have
- *               copies of it: then an exec is seen when they have ended.)
+ *               copies of it, so has the supervisor of a pool that is opened at the same moment: then an exec is seen
+ *               when they have ended.)
  * Tasks with a limit (task_timeout_ns): supervisor_watch.c.
  */
 #ifndef GRAIN_BACKEND_SUPERVISOR_H

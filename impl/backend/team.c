@@ -231,8 +231,10 @@ bool team_work(struct team *team, int id, int pid, void *state, bool is_heir)
     struct worker worker;
     uint64_t ticket;
     worker_init(&worker, team, id, pid, state);
-    if (is_heir)
+    if (is_heir) {
+        busy_become(&worker); /* what it inherits may take long */
         team_inherit(&worker);
+    }
     while (!worker_is_spent(&worker) && (ticket = ticket_await(&worker)))
         ticket_work(&worker, ticket);
     if (!worker_is_spent(&worker))

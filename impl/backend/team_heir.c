@@ -86,6 +86,15 @@ static void death_describe(struct grain_error *error, const struct team_slot *sl
              (double)limit_ns * 1e-6, error->pid);
 }
 
+/* A failure is noted in the codes first, in `unfailed` next: killed in between, a worker has told of one nevertheless. */
+static bool is_told(const struct job *job, uint64_t at, uint64_t after)
+{
+    for (uint64_t i = at; job->codes && i < after; i++)
+        if (job->codes[i])
+            return true;
+    return false;
+}
+
 /* Whether the tasks [at, after), which the dead one had begun, are to be run again: as often as the call says (`retries`),
  * unless they took too long or had failed by themselves. Then each of them is begun alone. An heir that dies before it
  * has begun has used a try up nevertheless: better one too few than one too many. */
@@ -95,7 +104,7 @@ static bool retry_prepare(struct team_slot *slot, const struct job *job, uint64_
     bool is_same = at == atomic_load_explicit(&slot->tried, memory_order_relaxed);
     int used = !is_again ? 0 : is_same ? atomic_load_explicit(&slot->tries, memory_order_relaxed) : 1;
     struct job_call *call = job->form == JOB_CALLS ? (struct job_call *)(uintptr_t)job->items + at : NULL;
-    if (used >= job->retries || was_overdue(slot) || slot->ctx.unfailed > at ||
+    if (used >= job->retries || was_overdue(slot) || slot->ctx.unfailed > at || is_told(job, at, after) ||
         (call && job_call_state(call) != CALL_RUNNING))
         return false;
     atomic_store_explicit(&slot->tries, used + 1, memory_order_relaxed);

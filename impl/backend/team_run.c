@@ -202,6 +202,13 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
     }
 }
 
+/* After a fence: of finished_say(), or a replacement's own. */
+static void job_wake(const struct worker *worker, struct team_job *job)
+{
+    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
+        wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
+}
+
 static void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t generation = ticket_generation(ticket);
@@ -209,15 +216,19 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
     /* A second completer exists only when a replacement repeats its predecessor's last step. */
     if (!atomic_compare_exchange_strong_explicit(&job->finished, &seen, mine, memory_order_acq_rel,
                                                  memory_order_acquire) &&
-        seen != mine)
+        seen != mine) {
+        /* A predecessor that died between the last two steps below may have woken nobody. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (seen == state_make(generation, STATE_DONE))
+            job_wake(worker, job);
         return;
+    }
     INJECT(job_mine);
     if (atomic_load_explicit(&job->deaths, memory_order_acquire))
         orphans_run(worker, job, ticket);
     finished_say(job, state_make(generation, STATE_DONE));
     INJECT(job_finished);
-    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed)) /* after the fence of finished_say() */
-        wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
+    job_wake(worker, job);
 }
 
 void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket)

@@ -31,8 +31,8 @@
 /* Whether a single task given to this slot begins at once, as far as the caller knows. */
 static bool is_free(const struct team_front *front, int slot)
 {
-    return slot_tickets(front, slot) == 0 &&
-           atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY;
+    return atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY &&
+           slot_tickets(front, slot) == 0;
 }
 
 /* Whether the slot's worker is bound to the CPU that the caller is on. */
@@ -55,9 +55,11 @@ static int slot_choose(const struct team_front *front)
     if (spinner && is_free(front, (int)spinner - 1) && !is_on_my_cpu(team, (int)spinner - 1))
         return (int)spinner - 1;
     for (int i = 0; i < team->workers; i++, slot = (slot + 1) % team->workers) {
-        if (is_free(front, slot) && !is_on_my_cpu(team, slot))
+        if (!is_free(front, slot))
+            continue;
+        if (!is_on_my_cpu(team, slot))
             return slot;
-        if (is_free(front, slot) && found < 0)
+        if (found < 0)
             found = slot;
     }
     return found >= 0 ? found : (front->favourite + 1) % team->workers;
@@ -101,8 +103,13 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     ticket_push(front, slot, ticket, cargo);
     if (is_occupied)
         team_say_pushed(team);
-    /* Pairs with the fence in worker_sleep: either the worker sees the ticket, or we see that it sleeps. */
+    /* Pairs with the fences in worker_sleep and busy_become: either the worker sees the ticket, or we see that it sleeps,
+     * or has taken something long from another ring since it was chosen. */
     atomic_thread_fence(memory_order_seq_cst);
+    if (!is_occupied && atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY) {
+        is_occupied = true;
+        team_say_pushed(team);
+    }
     slot_wake(team, slot, is_occupied);
     if (is_occupied)
         team_feed(team);

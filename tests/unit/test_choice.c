@@ -36,8 +36,8 @@ static bool is_same_row(const struct cell *a, const struct cell *b)
 /* Each cell of the second stage has twelve chunks and more in the first, from 1 to a share, and no other partner. */
 static void test_plan(void **state)
 {
-    static const char *const kernels[] = {"howmany", "compute:80", "compute:8000", "compute:800000", "memory:4096", "imbalance:10000",
-                                          "imbalance-sorted:10000"};
+    static const char *const kernels[] = {"howmany",     "compute:80",      "compute:8000",          "compute:800000",
+                                          "memory:4096", "imbalance:10000", "imbalance-sorted:10000"};
     static const char *const backends[] = {"fork", "pthread", "openmp", "openmp-as-shipped"};
     struct plan sweep = plan_of("choice"), check = plan_of("choice-check");
     size_t found = 0;
