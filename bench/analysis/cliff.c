@@ -71,10 +71,11 @@ static int look(struct cliff *cliff, const struct study *study, const struct ser
 {
     int used = cell_workers_used(&series->cell, study->usable_cpus);
     struct cliff_cell cell = {.series = series, .is_openmp = kind_of(&series->cell) == 1};
-    double *values = malloc(2 * series->count * sizeof *values), *shares = values + series->count;
+    double *values = malloc(2 * series->count * sizeof *values), *shares;
 
     if (values == NULL)
         return -ENOMEM;
+    shares = values + series->count;
     cell.least_ns = INFINITY;
     for (size_t i = 0; i < series->count; i++) {
         values[i] = beyond(series, series->rounds[i], used, &shares[i]);

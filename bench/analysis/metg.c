@@ -69,24 +69,23 @@ static int collect(struct metg *metg, const struct study *study)
 
     for (size_t i = 0; i < study->set.count; i++) {
         const struct series *series = &study->set.series[i];
-        struct metg_curve *curve = metg->curves;
+        size_t at = 0;
 
         if (!is_point(series))
             continue;
-        while (curve < metg->curves + metg->count && !is_same_curve(&curve->cell, &series->cell))
-            curve++;
-        if (curve == metg->curves + metg->count) {
+        while (at < metg->count && !is_same_curve(&metg->curves[at].cell, &series->cell))
+            at++;
+        if (at == metg->count) {
             struct metg_curve *larger = reallocarray(metg->curves, metg->count + 1, sizeof *larger);
 
             if (larger == NULL)
                 return -ENOMEM;
             metg->curves = larger;
-            curve = &larger[metg->count++];
-            *curve = (struct metg_curve){.cell = series->cell};
-            curve->cell.kernel[0] = '\0'; /* what differs between its points */
-            curve->cell.rows = 0;
+            larger[metg->count++] = (struct metg_curve){.cell = series->cell};
+            larger[at].cell.kernel[0] = '\0'; /* what differs between its points */
+            larger[at].cell.rows = 0;
         }
-        curve_add(curve, series);
+        curve_add(&metg->curves[at], series);
     }
     for (size_t i = 0; i < metg->count; i++)
         if (metg->curves[i].count >= METG_POINTS_MIN)

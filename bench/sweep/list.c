@@ -113,8 +113,8 @@ static int read_number(const char **text, int64_t *value, int64_t *base)
         int64_t exponent = strtoll(start, &end, 10), power = 1;
         if (*value < 2)
             return -EINVAL;
-        for (*base = *value; exponent > 0; exponent--)
-            if ((power *= *base) > NUMBER_LARGEST)
+        for (*base = *value; exponent > 0; exponent--, power *= *base)
+            if (power > NUMBER_LARGEST / *base)
                 return -ERANGE;
         *value = power;
     }

@@ -58,7 +58,7 @@ static void check_append(size_t before, size_t cut_before)
 
 static void check_output(const char *text, size_t size)
 {
-    const struct output_names names = {.of = {"a", "b", "c", ""}};
+    const struct output_names names = {.of = {"a", "b", "c", "", "d"}};
     struct sample sample;
     record_blank(&sample, "a", 0);
     int status = output_read(text, size, &names, &sample);

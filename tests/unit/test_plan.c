@@ -66,15 +66,32 @@ static void test_doubling_of_powers_and_of_one(void **state)
 static void test_bad_lists(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",         ",",       "1,,2",
-                                      "x",        "-1",      "1..",
-                                      "..4",      "4..1",    "1..2^3",
-                                      "2^1..3^4", "2^",      "2^x",
-                                      "1^5",      "0^2",     "1.5",
-                                      "1..4..8",  "2^41",    "2^9999",
-                                      "1 ",       "1..5000", "99999999999999999999",
-                                      "16PP",     "P16",     "999999999999999P",
-                                      "-2P"};
+    static const char *const bad[] = {"",
+                                      ",",
+                                      "1,,2",
+                                      "x",
+                                      "-1",
+                                      "1..",
+                                      "..4",
+                                      "4..1",
+                                      "1..2^3",
+                                      "2^1..3^4",
+                                      "2^",
+                                      "2^x",
+                                      "1^5",
+                                      "0^2",
+                                      "1.5",
+                                      "1..4..8",
+                                      "2^41",
+                                      "2^9999",
+                                      "1 ",
+                                      "1..5000",
+                                      "99999999999999999999",
+                                      "16PP",
+                                      "P16",
+                                      "999999999999999P",
+                                      "-2P",
+                                      "999999999999^2"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct list list;
         const char *problem = NULL;
