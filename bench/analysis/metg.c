@@ -20,14 +20,16 @@ static bool is_point(const struct series *series)
 {
     static const char *const without[] = {"serial", "floor", "null", "cpython"};
     const struct cell *cell = &series->cell;
+    bool is_map = strcmp(cell->call, "map") == 0; /* other calls hand over one task at a time */
     bool is_plain =
         cell->data == CELL_DATA_SHARED && cell->start == CELL_START_WARM && cell->wait == CELL_WAIT_ADAPTIVE;
 
     for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
         if (strcmp(cell->backend, without[i]) == 0)
             return false;
-    return series->good > 0 && is_plain && cell->rows > 0 && cell->chunk <= 1 && series_tasks(series) > 0 &&
-           strncmp(cell->kernel, METG_KERNEL, strlen(METG_KERNEL)) == 0 && strcmp(cell->call, "spawn") != 0;
+    return series->good > 0 && is_plain && cell->rows > 0 && cell->chunk == (is_map ? 1 : 0) &&
+           series_tasks(series) > 0 && strncmp(cell->kernel, METG_KERNEL, strlen(METG_KERNEL)) == 0 &&
+           strcmp(cell->call, "spawn") != 0;
 }
 
 static bool is_same_curve(const struct cell *a, const struct cell *b)
@@ -170,6 +172,20 @@ const struct metg_curve *metg_find(const struct metg *metg, const char *backend,
             found = &metg->curves[i];
     }
     return found;
+}
+
+bool metg_is_noisy(const struct metg_curve *curve, const struct metg_value *value)
+{
+    return value->censored != METG_UNKNOWN &&
+           (curve->points[value->at].is_noisy || curve->points[value->below].is_noisy);
+}
+
+bool metg_knows(const struct metg *metg, enum metg_base base)
+{
+    for (size_t i = 0; i < metg->count; i++)
+        if (metg->curves[i].values[base][METG_50].censored != METG_UNKNOWN)
+            return true;
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------------ metg.csv */

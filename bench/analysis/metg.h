@@ -79,6 +79,12 @@ void metg_free(struct metg *metg);
 const struct metg_curve *metg_find(const struct metg *metg, const char *backend, const char *call,
                                    const char *schedule);
 
+/* Whether a point that the value rests on is noisy. */
+bool metg_is_noisy(const struct metg_curve *curve, const struct metg_value *value);
+
+/* Whether anything is known of any curve against a base. */
+bool metg_knows(const struct metg *metg, enum metg_base base);
+
 /* Sorts pairs by g and finds the last crossing. Pairs with something unknown must not be among them. */
 struct metg_value metg_cross(struct metg_pair *pairs, size_t count, double threshold);
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "analysis/metg.h"
 #include "analysis/study.h"
 
 #define OVERHEAD_ROWS_MAX 16
@@ -19,7 +20,7 @@ struct overhead_row {
     struct estimate got;
     bool is_bound;     /* the figure is at most `got`: nothing smaller was measured */
     double missed_by;  /* how far the median lies beyond the limit, as a share of it; 0: it does not, or nobody knows */
-    char verdict[128]; /* "holds, and so does the goal", "does not hold", "not shown: REASON", "reported", ... */
+    char verdict[128]; /* "holds, goal too", "does not hold", "not shown: REASON", "reported", ... */
     bool is_noisy;     /* rests on a noisy cell */
 };
 
@@ -29,7 +30,7 @@ struct overhead {
     bool is_there; /* a cell that only this profile has was measured: else there is nothing to show */
 };
 
-/* The study must outlive it. 0 or -ENOMEM. */
-int overhead_make(struct overhead *overhead, const struct study *study);
+/* metg: the curves of the study. 0 or -ENOMEM. */
+int overhead_make(struct overhead *overhead, const struct study *study, const struct metg *metg);
 
 #endif

@@ -54,7 +54,7 @@ void crew_leave(struct crew *crew);
  * anywhere again. Costs nothing when it is that worker already. */
 void crew_place(const struct crew *crew, int worker);
 
-/* Tasks a chunk: those asked for, else 32 chunks a worker, as grain's own pools choose. */
+/* Tasks a chunk: those asked for, else 32 chunks a worker, for libraries that have no choice of their own. */
 size_t crew_chunk(const struct crew *crew, const struct job *job);
 
 /* Runs the tasks [begin, end) as that worker. */

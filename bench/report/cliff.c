@@ -81,7 +81,9 @@ int part_cliff(const struct report *report, FILE *out)
             "Threads of OpenMP spin at the end of a region until all have come. When one of them holds the CPU that\n"
             "another one needs to get there, the region takes what the scheduler deals out: milliseconds, not\n"
             "microseconds, whatever the chunk. Looked at: `map` at its largest chunk, where the serial share (the\n"
-            "serial callback over P_used) is at most %g ms; a round counts when it took %g ms or more beyond it.\n\n",
+            "serial callback over P_used) is at most %g ms; a round, the mean of as many calls as fill its time, "
+            "counts\n"
+            "when it took %g ms or more beyond it. Where P is above the CPUs, a slice is to be expected.\n\n",
             CLIFF_WORK_NS / 1e6, CLIFF_SLICE_NS / 1e6);
         sentence(&cliff, out);
         fputc('\n', out);

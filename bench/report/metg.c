@@ -82,12 +82,10 @@ static void curve_rows(struct table *table, const struct metg_curve *curve, int 
 
     for (int threshold = 0; threshold < METG_THRESHOLDS; threshold++) {
         const struct metg_value *value = &curve->values[METG_OF_PEAK][threshold];
-        bool is_noisy = value->censored != METG_UNKNOWN &&
-                        (curve->points[value->at].is_noisy || curve->points[value->below].is_noisy);
 
         table_cell(table, "%s", threshold == 0 ? curve_name(curve, workers, name) : "");
         table_cell(table, "%.0f %%", 100 * metg_thresholds[threshold]);
-        table_cell(table, "%s%s", value_text(value, time), is_noisy ? " *" : "");
+        table_cell(table, "%s%s", value_text(value, time), metg_is_noisy(curve, value) ? " *" : "");
         table_cell(table, "%s", interval_text(value, interval));
         table_cell(table, "%s", time_text(value->fitted_ns, time));
     }
@@ -115,7 +113,8 @@ static void sentence_range(const struct metg *metg, int workers, FILE *out)
     fprintf(out, "Half of the peak is reached at a granularity of %s by `%s`",
             value_text(&least->values[METG_OF_PEAK][METG_50], time), curve_name(least, workers, name));
     if (most->values[METG_OF_PEAK][METG_50].censored == METG_ABOVE)
-        fprintf(out, ", and not at all by `%s`.\n\n", curve_name(most, workers, name));
+        fprintf(out, ",\nand not up to %s, the most that was tested, by `%s`.\n\n",
+                time_text(most->values[METG_OF_PEAK][METG_50].ns, time), curve_name(most, workers, name));
     else
         fprintf(out, ",\nand not below %s by `%s`.\n\n", value_text(&most->values[METG_OF_PEAK][METG_50], time),
                 curve_name(most, workers, name));
@@ -179,7 +178,7 @@ int part_metg(const struct report *report, FILE *out)
     const struct metg *metg = &inside->metg;
     int status;
 
-    if (metg->count == 0)
+    if (!metg_knows(metg, METG_OF_PEAK))
         return 0;
     struct table *table = table_open(columns, sizeof columns / sizeof columns[0]);
     if (table == NULL)

@@ -265,7 +265,9 @@ int part_peers(const struct report *report, FILE *out)
             "how many times that of `pthread steal` at chunk 1, round by round. All are bound alike, but for\n"
             "`openmp shipped`, which is OpenMP when nobody tells it anything, and `cpython`. own: no chunk was asked\n"
             "for: `static` deals out a share a worker, `tbb-auto` divides as it finds right, `steal` and\n"
-            "`tbb-simple` take 1, `cpython` its rule; all others are given 32 chunks a worker, `map`'s choice.\n\n",
+            "`tbb-simple` take 1, `openmp dynamic` measures its first tasks, `cpython` has its rule; the others,\n"
+            "which have none, are given 32 chunks a worker. All pay the same for running a task, one call of a\n"
+            "function by its address: what differs is how tasks are handed out.\n\n",
             (unsigned long long)study->rows, study->workers, study->workers == 1 ? "worker" : "workers");
     status = write_table(&peers, out);
     fputc('\n', out);

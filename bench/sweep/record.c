@@ -13,6 +13,7 @@ static const char *const status_names[] = {
     [SAMPLE_OK] = "ok",       [SAMPLE_FAILED] = "failed",   [SAMPLE_TIMEOUT] = "timeout",
     [SAMPLE_WRONG] = "wrong", [SAMPLE_MISSING] = "missing",
 };
+#define WHOLE_MAX    1e9 /* as many digits as a real number has here */
 #define STATUS_COUNT (sizeof status_names / sizeof *status_names)
 
 /* The figures that are one number each. */
@@ -40,14 +41,12 @@ static const struct {
 static const struct {
     const char *key;
     size_t offset;
-    bool is_late; /* older records lack it */
-    bool is_rare; /* left out where it is not known */
 } series[] = {
-    {"times_ns", offsetof(struct sample, times_ns), false, false},
-    {"loop_ns", offsetof(struct sample, loop_ns), false, false},
-    {"callback_ns", offsetof(struct sample, callback_ns), false, false},
-    {"floor_ns", offsetof(struct sample, floor_ns), true, false},
-    {"rival_ns", offsetof(struct sample, rival_ns), true, true},
+    {"times_ns", offsetof(struct sample, times_ns)},
+    {"loop_ns", offsetof(struct sample, loop_ns)}, /* this and those below are left out where nothing is known */
+    {"callback_ns", offsetof(struct sample, callback_ns)},
+    {"floor_ns", offsetof(struct sample, floor_ns)},
+    {"rival_ns", offsetof(struct sample, rival_ns)},
 };
 #define SERIES_COUNT (sizeof series / sizeof *series)
 
@@ -78,9 +77,12 @@ void record_blank(struct sample *sample, const char *cell, int round)
             series_of(sample, s)[i] = (double)NAN;
 }
 
+/* A whole number as one: "24823752" is shorter than "24823752.0", and the same to every reader. */
 static json_t *number(double value)
 {
-    return isfinite(value) ? json_real(value) : json_null();
+    if (!isfinite(value))
+        return json_null();
+    return fabs(value) < WHOLE_MAX && value == floor(value) ? json_integer((json_int_t)value) : json_real(value);
 }
 
 static json_t *numbers(const double *values, int count)
@@ -108,13 +110,13 @@ char *record_write(const struct sample *sample)
                                status_names[copy.status], "iterations", (json_int_t)copy.iterations, "tasks",
                                (json_int_t)copy.tasks);
     for (size_t s = 0; s < SERIES_COUNT; s++)
-        if (!series[s].is_rare || is_known(series_of(&copy, s), copy.times))
+        if (s == 0 || is_known(series_of(&copy, s), copy.times))
             json_object_set_new(record, series[s].key, numbers(series_of(&copy, s), copy.times));
     for (size_t i = 0; i < FIGURE_COUNT; i++)
         if (!figures[i].is_late || isfinite(*figure_of(&copy, i)))
             json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));
     /* A message comes from another program: what is not UTF-8 in it must not lose the record. */
-    if (json_object_set_new(record, "message", json_string(copy.message)) != 0)
+    if (copy.message[0] != '\0' && json_object_set_new(record, "message", json_string(copy.message)) != 0)
         json_object_set_new(record, "message", json_string("(message is not UTF-8)"));
 
     char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -136,7 +138,7 @@ static bool read_figure(const json_t *value, double *figure)
 static bool read_series(const json_t *array, struct sample *sample, size_t which)
 {
     size_t count = json_array_size(array);
-    if (array == NULL && series[which].is_late)
+    if (array == NULL && which > 0)
         return true;
     if (!json_is_array(array) || count > JOURNAL_TIMES_MAX)
         return false;
@@ -157,6 +159,12 @@ static bool read_text(const json_t *value, char *text, size_t size)
         return false;
     strcpy(text, string);
     return true;
+}
+
+/* There is none where all went well. */
+static bool read_message(const json_t *value, struct sample *sample)
+{
+    return value == NULL || read_text(value, sample->message, sizeof sample->message);
 }
 
 static bool read_count(const json_t *value, uint64_t *count)
@@ -185,7 +193,7 @@ static bool read_record(const json_t *record, struct sample *sample)
                  round < 1000000 && read_status(json_object_get(record, "status"), &sample->status) &&
                  read_count(json_object_get(record, "iterations"), &sample->iterations) &&
                  read_count(json_object_get(record, "tasks"), &sample->tasks) &&
-                 read_text(json_object_get(record, "message"), sample->message, sizeof sample->message);
+                 read_message(json_object_get(record, "message"), sample);
     sample->round = (int)round;
     for (size_t s = 0; s < SERIES_COUNT && whole; s++)
         whole = read_series(json_object_get(record, series[s].key), sample, s);

@@ -41,7 +41,7 @@ assert len(records) == 3 and len({r["round"] for r in records}) == 3, records
 for r in records:
     assert "/chunk:0/" in r["cell"] and r["rival_chunk"] == 16, r
     assert len(r["times_ns"]) == 5 and all(x > 0 for x in r["rival_ns"]) and len(r["rival_ns"]) == 5, r
-    assert r["loop_ns"] == [None] * 5, r
+    assert "loop_ns" not in r, r
 env = json.load(open("second/env.json"))
 assert list(env["winners"].values()) == [16] and "/chunk:0/" in list(env["winners"])[0], env["winners"]
 first = {r["cell"] for r in map(json.loads, open("first/samples.jsonl"))}

@@ -231,7 +231,7 @@ static void test_page(void **state)
     add_checks(&folder->sweep);
     page = make(folder, NULL);
     assert_has(page, "## The pool's own choice");
-    assert_has(page, "of a sweep of chunks (of 13 or\n");
+    assert_has(page, "beside the winner of a sweep of chunks (the least\nmedian of 13 or more;");
     assert_line(page, "| kernel  | backend  | winner |", "holds");
     assert_line(page, "| howmany | pthread ", "|     64 |");
     assert_line(page, "| howmany | pthread ", "1.12 (1.12 to 1.12) | no ");

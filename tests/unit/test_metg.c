@@ -197,6 +197,9 @@ static void test_curves_of_a_sweep(void **state)
     synthetic_metg(&setting.sweep, "fork", "map", "steal", 2.5, 1, 10000000);
     synthetic_metg(&setting.sweep, "fork", "apply", "-", 9000, 100, 10000000);
     synthetic_metg(&setting.sweep, "pthread", "map", "steal", 2, 40000, 50000); /* one length is no curve */
+    synthetic_cell(&setting.sweep, /* more rows, but chunk 0, the pool's own choice: no point */
+                   "compute:10/fork/map/steal/chunk:0/workers:2/rows:9000000/data:shared/start:warm", 9000000, 1e9, NAN,
+                   9e7);
     for (size_t i = 0; i < setting.sweep.count; i++)
         if (strncmp(setting.sweep.samples[i].cell, "compute:50/openmp/", 18) == 0)
             setting.sweep.samples[i].steal_pct = 30;

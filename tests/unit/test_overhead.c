@@ -61,10 +61,13 @@ static void add_tasks(struct folder *folder, const char *backend, const char *sc
 static struct overhead make_overhead(const struct folder *folder, int cpus)
 {
     struct study study;
+    struct metg metg;
     struct overhead overhead;
 
     assert_int_equal(study_open(&study, folder->sweep.samples, folder->sweep.count, cpus), 0);
-    assert_int_equal(overhead_make(&overhead, &study), 0);
+    assert_int_equal(metg_make(&metg, &study), 0);
+    assert_int_equal(overhead_make(&overhead, &study, &metg), 0);
+    metg_free(&metg);
     study_close(&study);
     return overhead;
 }
@@ -115,22 +118,22 @@ static void test_figures(void **state)
 
     fill(folder);
     struct overhead overhead = make_overhead(folder, 2);
-    const struct overhead_row *row = row_of(&overhead, "fork: map, steal");
+    const struct overhead_row *row = row_of(&overhead, "fork map, over");
     assert_true(overhead.is_there);
     assert_near(row->got.median, 1.7, 0.02);
-    assert_string_equal(row->verdict, "holds, and so does the goal");
+    assert_string_equal(row->verdict, "holds, goal too");
     assert_true(row->missed_by == 0);
     assert_near(row_of(&overhead, "libgomp dynamic")->got.median, 9, 0.02);
     row = row_of(&overhead, "oneTBB");
     assert_near(row->got.median, 6, 0.02);
     assert_string_equal(row->verdict, "holds");
-    row = row_of(&overhead, "openmp as shipped");
+    row = row_of(&overhead, "openmp shipped");
     assert_string_equal(row->verdict, "reported");
-    row = row_of(&overhead, "fork: apply, 1 worker");
+    row = row_of(&overhead, "fork apply, P");
     assert_near(row->got.median, 3, 0.02);
     assert_string_equal(row->verdict, "does not hold");
     assert_near(row->missed_by, 0.5, 0.05);
-    row = row_of(&overhead, "fork: apply_async");
+    row = row_of(&overhead, "fork apply_async");
     assert_near(row->got.median, 0.9, 0.02);
     assert_string_equal(row->verdict, "holds");
     row = row_of(&overhead, "serial loop");
@@ -145,17 +148,17 @@ static void test_metg(void **state)
 
     fill(folder);
     struct overhead overhead = make_overhead(folder, 2);
-    const struct overhead_row *row = row_of(&overhead, "fork: METG");
+    const struct overhead_row *row = row_of(&overhead, "fork map: METG");
     assert_near(row->got.median, 10, 0.05);
     assert_false(row->is_bound);
     assert_string_equal(row->verdict, "holds");
-    row = row_of(&overhead, "pthread: METG");
+    row = row_of(&overhead, "pthread map: METG");
     assert_near(row->got.median, 1.5, 0.05);
     assert_true(row->is_bound);
-    assert_string_equal(row->verdict, "holds, and so does the goal");
-    row = row_of(&overhead, "libgomp: METG"); /* 64 ns are less than 100 */
+    assert_string_equal(row->verdict, "holds, goal too");
+    row = row_of(&overhead, "libgomp task: METG"); /* 64 ns are less than 100 */
     assert_true(isnan(row->got.median));
-    assert_string_equal(row->verdict, "not reached");
+    assert_string_equal(row->verdict, "not reached: more than 164 ns");
 }
 
 static void test_idle(void **state)
@@ -164,13 +167,13 @@ static void test_idle(void **state)
 
     fill(folder);
     struct overhead overhead = make_overhead(folder, 2);
-    const struct overhead_row *row = row_of(&overhead, "fork: idle");
+    const struct overhead_row *row = row_of(&overhead, "fork idle");
     assert_near(row->got.median, 12, 0.02);
     assert_string_equal(row->verdict, "does not hold");
     assert_near(row->missed_by, 0.2, 0.1);
-    row = row_of(&overhead, "pthread: idle");
+    row = row_of(&overhead, "pthread idle");
     assert_true(row->got.median == 0);
-    assert_string_equal(row->verdict, "holds, and so does the goal");
+    assert_string_equal(row->verdict, "holds, goal too");
 }
 
 /* Peers that were not there, and one CPU. */
@@ -184,9 +187,9 @@ static void test_what_is_missing(void **state)
     struct overhead overhead = make_overhead(folder, 2);
     assert_string_equal(row_of(&overhead, "libgomp dynamic")->verdict, "not measured");
     assert_string_equal(row_of(&overhead, "oneTBB")->verdict, "not measured");
-    assert_string_equal(row_of(&overhead, "fork: apply_async")->verdict, "not measured");
+    assert_string_equal(row_of(&overhead, "fork apply_async")->verdict, "not measured");
     overhead = make_overhead(folder, 1);
-    assert_string_equal(row_of(&overhead, "fork: map, steal")->verdict, "not shown: 1 usable CPU");
+    assert_string_equal(row_of(&overhead, "fork map, over")->verdict, "not shown: 1 usable CPU");
     synthetic_drop(&folder->sweep, "howmany/fork/idle");
     synthetic_drop(&folder->sweep, "howmany/pthread/idle");
     assert_false(make_overhead(folder, 2).is_there);
@@ -204,10 +207,10 @@ static void test_overhead_on_the_page(void **state)
     fill(folder);
     page = make(folder, NULL);
     assert_has(page, "## Overhead\n\nTwo workers");
-    assert_line(page, "| fork: map, steal, chunk 1, data shared", "| >= 1.45 | >= 1.65 | ");
-    assert_line(page, "| fork: apply, 1 worker / a cache", "| does not hold; missed by 50.");
-    assert_line(page, "| pthread: METG(50 %)", " <= 1.50 |");
-    assert_line(page, "| pthread: the same", " 1.60 to 1.60 | reported ");
+    assert_line(page, "| fork map, over serial", "| >= 1.45 (1.65) | ");
+    assert_line(page, "| fork apply, P = 1 / cache", "| does not hold, by 50.");
+    assert_line(page, "| pthread map: METG(50 %)", " <= 1.50 |");
+    assert_line(page, "| pthread map, likewise", " 1.60 to 1.60 | reported ");
     free(page);
 }
 
