@@ -33,17 +33,18 @@ static const struct plan_row core_rows[] = {
 #define METG_TASKS  "compute:64,compute:256,compute:1024"
 #define METG_LONGER "compute:4096,compute:16384"
 static const struct plan_row overhead_rows[] = {
-    {.backends = "fork,pthread", .schedules = "steal", .workers = "2", .repetitions = 3},
+    {.backends = "fork,pthread", .schedules = "steal", .workers = "2", .repetitions = 15},
     {.backends = "gomp", .schedules = "dynamic", .workers = "2", .repetitions = 3},
     {.backends = "gomp-task,tbb-simple", .schedules = "-", .workers = "2", .repetitions = 3},
     {.backends = "openmp-as-shipped", .workers = "2"},
     {.backends = "fork", .calls = "apply", .workers = "1", .tasks = 2000, .repetitions = 5},
-    {.backends = "fork", .calls = "apply_async", .workers = "2"},
+    {.backends = "fork", .calls = "apply_async", .workers = "2", .repetitions = 3},
     {.kernels = METG_SMALL,
      .backends = "fork,pthread",
      .schedules = "steal",
      .workers = "2",
      .rows = "400000",
+     .repetitions = 5,
      .beside = "callback,floor"},
     {.kernels = METG_TASKS,
      .backends = "gomp-task",
