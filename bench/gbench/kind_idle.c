@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kind_calls.h"
+#include "quiet.h"
 #include "work.h"
 
 #define IDLE_NS   500000000L
@@ -56,12 +57,6 @@ static double clock_ns(clockid_t clock)
     return clock_gettime(clock, &cpu) ? 0 : (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec;
 }
 
-/* The other threads of this process: the one that measures pays for falling asleep, which is no affair of the pool's. */
-static double others_cpu_ns(void)
-{
-    return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
 /* The processes of the pool. */
 static double pool_cpu_ns(const struct subject *subject)
 {
@@ -79,9 +74,10 @@ int run_idle(struct subject *subject, struct gbench_state *state)
 {
     if (!state)
         return settle(subject);
-    double pool_ns = pool_cpu_ns(subject), own_ns = others_cpu_ns();
+    double pool_ns = pool_cpu_ns(subject),
+           own_ns = quiet_others_ns(); /* the thread that measures pays for falling asleep */
     nanosleep(&(struct timespec){.tv_nsec = IDLE_NS}, NULL);
-    subject->phases.cpu_ns += fmax(0, others_cpu_ns() - own_ns);
+    subject->phases.cpu_ns += fmax(0, quiet_others_ns() - own_ns);
     subject->phases.pool_cpu_ns += pool_cpu_ns(subject) - pool_ns;
     return 0;
 }
