@@ -4,6 +4,7 @@
  */
 #include "quiet.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 #define LOOK_NS    200000L /* between two looks */
@@ -23,10 +24,12 @@ double quiet_others_ns(void)
 
 void quiet_wait(void)
 {
-    for (int look = 0; look < LOOKS_MAX; look++) {
+    static bool is_vain; /* they were at work for good: OMP_WAIT_POLICY=active */
+    for (int look = 0; look < LOOKS_MAX && !is_vain; look++) {
         double start_ns = clock_ns(CLOCK_MONOTONIC), before_ns = quiet_others_ns();
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
         if (quiet_others_ns() - before_ns < BUSY_SHARE * (clock_ns(CLOCK_MONOTONIC) - start_ns))
             return;
     }
+    is_vain = true;
 }
