@@ -3,6 +3,7 @@
  * The floors that check themselves: words are all read, whatever their number and place; a run that did not do what it
  * should is found out.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "gbench/kind.h"
+#include "gbench/quiet.h"
 #include "gbench/read_words.h"
 #include "gbench/subject.h"
 
@@ -157,12 +160,45 @@ static void test_more_than_there_are_cpus(void **state)
     }
 }
 
+static double now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void *spin(void *until_ns)
+{
+    while (now_ns() < *(const double *)until_ns)
+        ;
+    return NULL;
+}
+
+/* A busy machine may keep a thread that spins from its CPU for so long that it looks asleep: not each time. */
+static void test_waiting_for_threads_that_spin(void **state)
+{
+    (void)state;
+    double until_ns, start_ns = now_ns();
+    int waited = 0;
+    pthread_t thread;
+    quiet_wait(); /* none spins */
+    assert_true(now_ns() - start_ns < 400e6);
+    for (int i = 0; i < 50 && !waited; i++) {
+        until_ns = now_ns() + 20e6;
+        assert_int_equal(pthread_create(&thread, NULL, spin, &until_ns), 0);
+        quiet_wait();
+        waited = now_ns() >= until_ns;
+        pthread_join(thread, NULL);
+    }
+    assert_true(waited);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_word_is_read),       cmocka_unit_test(test_an_add_that_is_missing),
         cmocka_unit_test(test_a_row_that_is_not_read),   cmocka_unit_test(test_a_thread_that_does_not_run),
-        cmocka_unit_test(test_more_than_there_are_cpus),
+        cmocka_unit_test(test_more_than_there_are_cpus), cmocka_unit_test(test_waiting_for_threads_that_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
