@@ -178,7 +178,7 @@ def start(kind, event):
 
 def outcome(process, until):
     try:
-        return process.communicate(timeout=max(1, until - time.monotonic()))[0].strip() or "crashes"
+        return process.communicate(timeout=max(0.1, until - time.monotonic()))[0].strip() or "crashes"
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
