@@ -17,8 +17,6 @@
 #define VARIABLES_MAX 64
 #define ENV           "/usr/bin/env" /* child_run() hands no OMP_ variable on: this sets them */
 
-extern char **environ;
-
 struct variant {
     const char *set[3]; /* beside OMP_NUM_THREADS; ends with NULL */
     bool keeps;         /* the user's variables, all of them */

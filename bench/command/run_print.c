@@ -215,7 +215,7 @@ static json_t *json_phases(const struct run_asked *asked, const struct run_measu
 static json_t *json_cpu(const struct run_cpu *cpu)
 {
     return json_pack("{s:I, s:I, s:I}", "user_us", (json_int_t)cpu->user_us, "sys_us", (json_int_t)cpu->sys_us,
-                     "total_us", (json_int_t)(cpu->user_us + cpu->sys_us));
+                     "total_us", (json_int_t)cpu->user_us + (json_int_t)cpu->sys_us);
 }
 
 /* A path need not be UTF-8, JSON must be. */

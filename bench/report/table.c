@@ -198,6 +198,6 @@ const char *table_interval(double low, double high, char text[2 * TABLE_NUMBER_M
 
     if (!isfinite(low) || !isfinite(high))
         return strcpy(text, "-");
-    snprintf(text, 2 * TABLE_NUMBER_MAX, "%s to %s", table_number(low, from), table_number(high, to));
+    snprintf(text, (size_t)2 * TABLE_NUMBER_MAX, "%s to %s", table_number(low, from), table_number(high, to));
     return text;
 }

@@ -21,8 +21,6 @@
 #define GRACE_S      1.0                /* from SIGTERM to SIGKILL */
 #define OUTPUT_LARGE ((size_t)16 << 20) /* bytes; more than this is no benchmark's output */
 
-extern char **environ;
-
 /* One of the child's streams. */
 struct stream {
     int fd; /* -1 when closed */

@@ -32,8 +32,7 @@ static json_t *load(const char *text, size_t size)
     for (size_t at = 0; plain != NULL && at < size;) {
         size_t length = is_string ? 0 : no_number(text + at, size - at);
         if (length > 0) {
-            memcpy(plain + used, "null", 4);
-            used += 4;
+            used = (size_t)(stpcpy(plain + used, "null") - plain); /* what comes next goes over its end */
             at += length;
             continue;
         }

@@ -153,7 +153,8 @@ static int columns_load(struct cargo *cargo)
     }
     const void *table;
     int status = copy_in(cargo, inside, job->column_count * sizeof inside[0], &table);
-    cargo->place->job.columns = table;
+    if (status == 0)
+        cargo->place->job.columns = table;
     return status;
 }
 

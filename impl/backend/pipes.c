@@ -261,7 +261,7 @@ static int replies_await(struct pipes_call *call)
         pipes->polls[parts + i] =
             (struct pollfd){.fd = is_busy && !lane->is_sent ? lane->request.write : -1, .events = POLLOUT};
     }
-    pipes->polls[2 * parts] = (struct pollfd){.fd = pipes->stop_fd, .events = POLLIN};
+    pipes->polls[(size_t)2 * (size_t)parts] = (struct pollfd){.fd = pipes->stop_fd, .events = POLLIN};
     int ready = poll(pipes->polls, 2 * (nfds_t)parts + 1, ALIVE_TICK_MS);
     if (ready == 0 && !pipes->is_alive(pipes->user))
         team_set_phase(pipes->crew->team, TEAM_BROKEN);

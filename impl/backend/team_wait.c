@@ -34,10 +34,8 @@ static bool caller_spin(struct team *team, struct team_job *job, uint32_t done, 
                 return false;
             if (until == 0)
                 until = now + WAIT_SPIN_NS;
-            else if (now > until && !is_endless)
-                return false;
-            else if (now > until + ALIVE_TICK_NS)
-                return false; /* let the sleeping loop look whether anybody is left */
+            else if (now > until + (is_endless ? ALIVE_TICK_NS : 0))
+                return false; /* endless: let the sleeping loop look whether anybody is left */
         }
         wait_breathe(turn);
     }

@@ -20,7 +20,7 @@
 /* ------------------------------------------------------------------------------------------ AVX2 */
 
 #define AVX2       __attribute__((target("avx2,popcnt")))
-#define BLOCK_ROWS 8
+#define BLOCK_ROWS ((size_t)8)
 
 static bool has_avx2(void)
 {
@@ -50,8 +50,8 @@ AVX2 INLINE uint64_t block_bits(const int32_t *row, int32_t columns, struct rang
 {
     uint64_t bits = outside_bits(row, range);
 #define VECTOR(n)                                                                                                      \
-    if (columns > n)                                                                                                   \
-    bits |= outside_bits(row + 8 * n, range) << 8 * n
+    if (columns > (n))                                                                                                 \
+    bits |= outside_bits(row + (size_t)8 * (n), range) << 8 * (n)
     VECTOR(1);
     VECTOR(2);
     VECTOR(3);
@@ -79,8 +79,9 @@ AVX2 INLINE __m256i lanes_popcount(__m256i lanes, int32_t columns)
  * above. */
 AVX2 INLINE __m256i block_counts(uint64_t bits, int32_t columns)
 {
-    const __m256i even = _mm256_setr_epi64x(0, 2 * columns, 4 * columns, 6 * columns);
-    const __m256i odd = _mm256_setr_epi64x(columns, 3 * columns, 5 * columns, 7 * columns);
+    const long long one = columns; /* row's bits */
+    const __m256i even = _mm256_setr_epi64x(0, 2 * one, 4 * one, 6 * one);
+    const __m256i odd = _mm256_setr_epi64x(one, 3 * one, 5 * one, 7 * one);
     __m256i word = _mm256_set1_epi64x((long long)bits);
     __m256i above = _mm256_slli_epi64(_mm256_srlv_epi64(word, odd), 32);
     __m256i lanes = _mm256_blend_epi32(_mm256_srlv_epi64(word, even), above, 0xaa);
@@ -93,7 +94,7 @@ AVX2 INLINE size_t blocks_count(const int32_t *row, int32_t *restrict result, si
 {
     const struct range range = range_of(low, span);
     size_t done = 0;
-    for (; count - done >= BLOCK_ROWS; done += BLOCK_ROWS, row += BLOCK_ROWS * columns) {
+    for (; count - done >= BLOCK_ROWS; done += BLOCK_ROWS, row += BLOCK_ROWS * (size_t)columns) {
         __m256i counts = block_counts(block_bits(row, columns, range), columns);
         _mm256_storeu_si256((__m256i *)(void *)(result + done), counts);
     }
@@ -139,8 +140,8 @@ AVX2 static void rows_avx2(const int32_t *row, int32_t *restrict result, size_t 
 /* --------------------------------------------------------------------------------------- AVX-512 */
 
 #define AVX512       __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512bitalg,avx2,popcnt")))
-#define GROUP_ROWS   64 /* the bits of 8 rows in each 64-bit lane of a vector */
-#define STRIP_GROUPS 8
+#define GROUP_ROWS   ((size_t)64) /* the bits of 8 rows in each 64-bit lane of a vector */
+#define STRIP_GROUPS ((size_t)8)
 
 static bool has_avx512(void)
 {

@@ -81,6 +81,18 @@ void sleep_ms(long ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
+int slowness(void)
+{
+    const char *times = getenv("GRAIN_TESTS_SLOW");
+    int value = times ? atoi(times) : 1;
+    return value > 1 ? value : 1;
+}
+
+bool is_within(uint64_t start_ns, long ms)
+{
+    return now_ns() - start_ns < (uint64_t)ms * 1000000u * (uint64_t)slowness();
+}
+
 int twice(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)ctx;

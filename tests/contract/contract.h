@@ -37,6 +37,13 @@ bool is_fork(void);
 uint64_t now_ns(void);
 void sleep_ms(long ms);
 
+/* How many times as long as by itself this program may take: GRAIN_TESTS_SLOW, 1 without it; tests/check says so to what it
+ * runs under valgrind. Tasks that sleep and the bounds they are held against grow alike; repetitions become fewer. */
+int slowness(void);
+
+/* Whether less than so many milliseconds, times slowness(), have gone since. */
+bool is_within(uint64_t start_ns, long ms);
+
 /* A task that doubles an int, and an apply of it: the doubled value, or the error. */
 int twice(const void *arg, void *result, struct grain_context *ctx);
 int apply_twice(struct grain_pool *pool, int value);

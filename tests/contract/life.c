@@ -142,7 +142,7 @@ static void a_hundred_pools_leave_nothing(void **state)
     (void)state;
     grain_pool_free(pool_with(2)); /* what is loaded once is loaded now */
     int fds = descriptors(), shm = shm_entries();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100 / slowness(); i++) {
         struct grain_pool *pool = pool_with(2);
         if (i % 2) {
             assert_int_equal(apply_twice(pool, i), strcmp(backend, "null") ? 2 * i : -1);
@@ -163,7 +163,7 @@ static int naps(const void *arg, void *result, struct grain_context *ctx)
     (void)arg;
     (void)result;
     (void)ctx;
-    sleep_ms(20);
+    sleep_ms(20L * slowness());
     return 0;
 }
 
@@ -189,14 +189,14 @@ static void terminate_is_prompt_with_ten_thousand_naps_queued(void **state)
     pthread_join(caller, &status);
     assert_int_equal((intptr_t)status, -ECANCELED);
     assert_int_equal(grain_pool_join(pool), 0);
-    assert_true(now_ns() - start < 5000000000u); /* 10000 naps on two workers take 100 s */
+    assert_true(is_within(start, 5000)); /* 10000 naps on two workers take 100 s */
     grain_pool_free(pool);
 }
 
 static int nap_and_count(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)arg;
-    sleep_ms(20);
+    sleep_ms(20L * slowness());
     *(int *)result = 1 + (int)grain_context_index(ctx);
     return 0;
 }
@@ -223,7 +223,7 @@ static void early_close_and_join_deliver_everything(void **state)
     struct delivery delivery = {.pool = pool_with(2), .status = 1};
     pthread_t caller;
     assert_int_equal(pthread_create(&caller, NULL, map_of_twenty, &delivery), 0);
-    sleep_ms(50); /* the map is running: it takes 200 ms */
+    sleep_ms(50L * slowness()); /* the map is running: it takes 200 ms */
     assert_int_equal(grain_pool_close(delivery.pool), 0);
     assert_int_equal(apply_twice(delivery.pool, 1), -ESHUTDOWN);
     assert_int_equal(grain_pool_join(delivery.pool), 0);
@@ -252,7 +252,7 @@ static void signals_with_handlers_do_not_break_a_wait(void **state)
     sigaction(SIGALRM, &action, &before);
     setitimer(ITIMER_REAL, &every, NULL);
     struct grain_call_options options = {.chunk = 1};
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 1 + 4 / slowness(); i++) {
         int results[20] = {0};
         assert_int_equal(grain_map(pool, nap_and_count, (struct grain_in){NULL, 20, 0},
                                    (struct grain_out){results, sizeof results[0]}, &options),
@@ -261,6 +261,7 @@ static void signals_with_handlers_do_not_break_a_wait(void **state)
             assert_int_equal(results[k], k + 1);
     }
     setitimer(ITIMER_REAL, &never, NULL);
+    sleep_ms(10); /* valgrind hands out a signal that came before at the next wait */
     sigaction(SIGALRM, &before, NULL);
     assert_true(alarms > 10);
     grain_pool_free(pool);
@@ -321,11 +322,13 @@ static void a_program_that_exits_with_a_live_pool_exits_at_once(void **state)
 {
     (void)state;
     int ends[2];
+    char program[4096] = ""; /* asked for by name, because under valgrind /proc/self/exe is valgrind to exec() alone */
+    assert_true(readlink("/proc/self/exe", program, sizeof program - 1) > 0);
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
-        execl("/proc/self/exe", "contract_life", backend, EXIT_WITH_A_POOL, (char *)NULL);
+        execl(program, "contract_life", backend, EXIT_WITH_A_POOL, (char *)NULL);
         _exit(1);
     }
     close(ends[1]);
@@ -336,7 +339,7 @@ static void a_program_that_exits_with_a_live_pool_exits_at_once(void **state)
     assert_int_equal(status, 0);
     /* The pipe's write end is inherited by every process of the pool: end of file says all are gone. */
     assert_int_equal(read(ends[0], &byte, 1), 0);
-    assert_true(now_ns() - start < 5000000000u);
+    assert_true(is_within(start, 5000));
     close(ends[0]);
 }
 
