@@ -373,9 +373,9 @@ PY
   local backend cell=idle/-/chunk:0/workers:2/rows:0/data:shared/start:warm field
   for backend in fork pthread; do
     [ $backend = fork ] && field=workers_cpu_ns || field=cpu_ns
-    measure "howmany/$backend/$cell"
+    measure "howmany/$backend/$cell" --grain_iterations=1,1,1,1 # one of half a second
     [ "$(runs "$JSON" True "r['real_time'] >= 0.4e9, r['cpu_ns'] + r['workers_cpu_ns'] < 20e6")" = "(True, True)" ]
-    measure "howmany/$backend/$cell/wait:spin" # half a second of a CPU, or what others leave of it
+    measure "howmany/$backend/$cell/wait:spin" --grain_iterations=1,1,1,1 # half a second of a CPU, or what others leave of it
     [ "$(runs "$JSON" True "r['$field'] > 20e6")" = True ]
   done
 }
