@@ -2,8 +2,11 @@
 add_library(contract_shared STATIC contract/contract.c)
 target_link_libraries(contract_shared PRIVATE grain_flags PUBLIC grain PkgConfig::CMOCKA)
 
+add_custom_target(contract)
+
 function(grain_contract program)
   add_executable(contract_${program} contract/${program}.c)
+  add_dependencies(contract contract_${program})
   target_link_libraries(contract_${program} PRIVATE grain_flags contract_shared ${ARGN})
   foreach(backend serial null fork fork-pipe pthread openmp)
     add_test(NAME contract/${program}/${backend} COMMAND contract_${program} ${backend})

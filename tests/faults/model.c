@@ -35,24 +35,24 @@ static const char *const names[GRAIN_SCHEDULE_COUNT] = {
 #define GUIDED  .schedule = GRAIN_SCHEDULE_GUIDED
 #define STEAL   .schedule = GRAIN_SCHEDULE_STEAL
 
-/* For mutants: what finds a break first comes first. */
+/* For mutants: what is searched in a moment comes first, then what takes a second and more. */
 static const struct model_scenario quick[] = {
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2},
     {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 0},
-    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
-    {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {SINGLES, .singles = 1, .workers = 1, .jobs = 1, .kills = 2},
     {SINGLES, .singles = 1, .jobs = 1, .kills = 1},
     {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
     {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
-    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
-    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
     {DYNAMIC, .count = 1, .chunk = 1, .jobs = 1, .workers = 1, .kills = 3, .retries = 2},
     {STATIC, .count = 2, .chunk = 2, .jobs = 1, .workers = 1, .kills = 2, .retries = 2, .form = JOB_CHUNK},
     {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .max_chunks = 1},
     {STATIC, .count = 4, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
     {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 1, .max_chunks = 1, .is_open = true},
+    {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+    {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+    {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
+    {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
 };
 
 /* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here).
