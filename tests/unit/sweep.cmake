@@ -1,5 +1,6 @@
 # Lists and plans, the journal, what benchmarks print, the processes that run them.
 if(GRAIN_BUILD_BENCH)
+  grain_unit(list LIBS grain_sweep)
   grain_unit(plan LIBS grain_sweep)
   grain_unit(ladder LIBS grain_sweep)
   grain_unit(plan_metg LIBS grain_sweep)
