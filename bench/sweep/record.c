@@ -13,7 +13,8 @@ static const char *const status_names[] = {
     [SAMPLE_OK] = "ok",       [SAMPLE_FAILED] = "failed",   [SAMPLE_TIMEOUT] = "timeout",
     [SAMPLE_WRONG] = "wrong", [SAMPLE_MISSING] = "missing",
 };
-#define WHOLE_MAX    1e9 /* as many digits as a real number has here */
+#define DIGITS       8    /* of a number: a nanosecond of a tenth of a second, which no clock keeps to */
+#define WHOLE_MAX    1e15 /* a double has them all */
 #define STATUS_COUNT (sizeof status_names / sizeof *status_names)
 
 /* The figures that are one number each. */
@@ -77,11 +78,15 @@ void record_blank(struct sample *sample, const char *cell, int round)
             series_of(sample, s)[i] = (double)NAN;
 }
 
-/* A whole number as one: "24823752" is shorter than "24823752.0", and the same to every reader. */
+/* Rounded first, so that what is read is written as the same. A whole number as one: "24823752" is shorter than
+ * "24823752.0", and the same to every reader. */
 static json_t *number(double value)
 {
+    char text[32];
     if (!isfinite(value))
         return json_null();
+    snprintf(text, sizeof text, "%.*g", DIGITS, value);
+    value = strtod(text, NULL);
     return fabs(value) < WHOLE_MAX && value == floor(value) ? json_integer((json_int_t)value) : json_real(value);
 }
 
@@ -119,7 +124,7 @@ char *record_write(const struct sample *sample)
     if (copy.message[0] != '\0' && json_object_set_new(record, "message", json_string(copy.message)) != 0)
         json_object_set_new(record, "message", json_string("(message is not UTF-8)"));
 
-    char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
     json_decref(record);
     char *line = NULL;
     if (text != NULL && asprintf(&line, "%s\n", text) < 0)
