@@ -21,8 +21,13 @@
  * Where tasks grow from the first to the last, the limit below keeps chunks small. */
 #define CHUNK_NS 32000u
 
-/* And leaves so many claims a worker, for balance. */
+/* And leaves so many claims a worker, for balance; half of them where two batches in a row took as long as each other, give
+ * or take a third: there the first tasks speak for the others, and a short job has more to lose to claims than to its
+ * tail. */
 #define CLAIMS_MIN 32u
+
+/* Batches grow by this until they are long enough. */
+#define BATCH_GROWTH 4u
 
 /* The pilot has at most this part of the job. */
 #define LIMIT_PART 16u
@@ -47,18 +52,19 @@ void pilot_join(struct pilot_share *share)
 
 /* The power of two below the chunk that takes CHUNK_NS. Not known what a task takes: as large as may be, for then the
  * others have run all that a pilot may before this worker came to its first. */
-static uint64_t chunk_log2(const struct pilot *pilot, uint64_t task_ps)
+static uint64_t chunk_log2(const struct pilot *pilot, uint64_t task_ps, bool is_even)
 {
-    uint64_t chunk = task_ps ? CHUNK_NS * UINT64_C(1000) / task_ps : pilot->chunk_max;
-    if (chunk > pilot->chunk_max)
-        chunk = pilot->chunk_max;
+    uint64_t most = is_even ? 2 * pilot->chunk_max : pilot->chunk_max;
+    uint64_t chunk = task_ps ? CHUNK_NS * UINT64_C(1000) / task_ps : most;
+    if (chunk > most)
+        chunk = most;
     return chunk > 1 ? 63 - (uint64_t)__builtin_clzll(chunk) : 0;
 }
 
 /* The first one's word counts. */
-static void pilot_end(struct pilot *pilot, uint64_t task_ps)
+static void pilot_end(struct pilot *pilot, uint64_t task_ps, bool is_even)
 {
-    uint64_t end = PILOT_OVER | chunk_log2(pilot, task_ps) << PILOT_CHUNK_AT;
+    uint64_t end = PILOT_OVER | chunk_log2(pilot, task_ps, is_even) << PILOT_CHUNK_AT;
     uint64_t word = atomic_load_explicit(&pilot->word, memory_order_relaxed);
     while (!(word & PILOT_OVER) && !atomic_compare_exchange_weak_explicit(&pilot->word, &word, end | word,
                                                                           memory_order_relaxed, memory_order_relaxed))
@@ -72,7 +78,7 @@ bool pilot_claim(struct pilot *pilot, struct pilot_share *share, uint64_t *begin
         if (word & PILOT_OVER)
             return false;
         if (word >= pilot->limit) {
-            pilot_end(pilot, share->task_ps);
+            pilot_end(pilot, share->task_ps, false);
             return false;
         }
         size = share->batch < pilot->limit - word ? share->batch : pilot->limit - word;
@@ -88,10 +94,12 @@ void pilot_note(struct pilot *pilot, struct pilot_share *share, uint64_t tasks, 
 {
     uint64_t task_ps = elapsed_ns * 1000 / tasks + 1;
     bool is_sure = elapsed_ns >= BATCH_NS;
-    if (is_sure && share->is_sure)
-        pilot_end(pilot, task_ps < share->task_ps ? task_ps : share->task_ps);
+    if (is_sure && share->is_sure) {
+        uint64_t shorter = task_ps < share->task_ps ? task_ps : share->task_ps;
+        pilot_end(pilot, shorter, task_ps + share->task_ps - shorter < shorter + shorter / 3);
+    }
     if (!is_sure)
-        share->batch *= 2;
+        share->batch *= BATCH_GROWTH;
     share->task_ps = task_ps;
     share->is_sure = is_sure;
 }

@@ -63,6 +63,11 @@ static uint64_t quick(uint64_t begin, uint64_t end)
     return (end - begin) * 5 + 40;
 }
 
+static uint64_t brisk(uint64_t begin, uint64_t end)
+{
+    return (end - begin) * 20 + 40;
+}
+
 static uint64_t fair(uint64_t begin, uint64_t end)
 {
     return (end - begin) * 100 + 40;
@@ -99,7 +104,7 @@ static uint64_t middling(uint64_t begin, uint64_t end)
 static void every_task_is_claimed_once(void **state)
 {
     (void)state;
-    static const time_fn times[] = {quick, fair, slow, rising, no_time, disturbed};
+    static const time_fn times[] = {quick, brisk, fair, slow, rising, no_time, disturbed};
     static const uint64_t counts[] = {1, 2, 31, 200, 1000, MOST};
     for (size_t t = 0; t < sizeof times / sizeof times[0]; t++)
         for (size_t n = 0; n < sizeof counts / sizeof counts[0]; n++)
@@ -119,6 +124,8 @@ static void the_chunk_suits_the_tasks(void **state)
         assert_int_equal(fly(MOST, 2, seed, middling).chunk, 16); /* 1 us: 16 us */
         assert_int_equal(fly(2000, 8, seed, quick).chunk, 4);     /* as many as leave 32 claims a worker */
         assert_int_equal(fly(MOST, 2, seed, disturbed).chunk, 256);
+        assert_int_equal(fly(MOST, 2, seed, brisk).chunk, 512);    /* even: as many as leave 16 claims a worker */
+        assert_in_range(fly(MOST, 2, seed, rising).chunk, 1, 256); /* not even: 32 */
     }
 }
 
