@@ -74,14 +74,14 @@ quick() { PATH=$BATS_TEST_TMPDIR/nothing "$GRAIN" sweep "${FEW[@]}" -q "$@"; }
   need_python
   for kilobytes in 12 24; do # the data takes 20
     run --separate-stderr bash -c 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$GRAIN" sweep "$@"' sh "$kilobytes" \
-      "${FEW[@]}" --rounds 12 -q --out "dir-$kilobytes"
+      "${FEW[@]}" --rounds 24 -q --out "dir-$kilobytes"
     [ "$status" -eq 1 ]
     is_one_clear_line
     [[ $stderr == "grain sweep: dir-$kilobytes: File too large" ]]
-    run --separate-stderr "$GRAIN" sweep "${FEW[@]}" --rounds 12 -q --resume --out "dir-$kilobytes"
+    run --separate-stderr "$GRAIN" sweep "${FEW[@]}" --rounds 24 -q --resume --out "dir-$kilobytes"
     [ "$status" -eq 0 ]
     read -r whole cut <<<"$(records "dir-$kilobytes")"
-    [ "$whole" -eq $((12 * CELLS)) ]
+    [ "$whole" -eq $((24 * CELLS)) ]
     [ "$cut" -le 1 ]
     run ! grep -q '"failed"' "dir-$kilobytes/samples.jsonl" # a full disk is no cell's fault
   done
