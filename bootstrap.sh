@@ -33,6 +33,7 @@ test | mandoc            | command mandoc          | checks the manual page
 test | clang-format      | command clang-format    | layout of the code
 test | libclang-rt-14-dev | header /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a | libFuzzer, sanitizers of clang
 test | cppcheck          | command cppcheck        | checks the code
+test | clang-tidy        | command clang-tidy      | checks the code
 test | valgrind          | command valgrind        | checks memory
 test | python3-joblib    | dpkg                    | its loky stands in docs/reliability.md
 test | libbenchmark-tools | dpkg                   | compare.py reads our results

