@@ -375,12 +375,16 @@ PY
 
 @test "an idle pool: the CPU time of its workers, be they threads or processes, and not that of who measures" {
   need_python
-  local backend cell=idle/-/chunk:0/workers:2/rows:0/data:shared/start:warm field
+  local backend cell=idle/-/chunk:0/workers:2/rows:0/data:shared/start:warm field spun
   for backend in fork pthread; do
     [ $backend = fork ] && field=workers_cpu_ns || field=cpu_ns
     measure "howmany/$backend/$cell" --grain_iterations=1,1,1,1 # one of half a second
     [ "$(runs "$JSON" True "r['real_time'] >= 0.4e9, r['cpu_ns'] + r['workers_cpu_ns'] < 20e6")" = "(True, True)" ]
-    measure "howmany/$backend/$cell/wait:spin" --grain_iterations=1,1,1,1 # half a second of a CPU, or what others leave of it
-    [ "$(runs "$JSON" True "r['$field'] > 20e6")" = True ]
+    for _ in {1..5}; do # half a second of a CPU, or what others leave of it
+      measure "howmany/$backend/$cell/wait:spin" --grain_iterations=1,1,1,1
+      spun=$(runs "$JSON" True "r['$field'] > 20e6")
+      [ "$spun" = False ] || break
+    done
+    [ "$spun" = True ]
   done
 }

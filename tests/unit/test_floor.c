@@ -4,8 +4,11 @@
  * should is found out.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -167,8 +170,11 @@ static double now_ns(void)
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
+static atomic_bool is_spinning;
+
 static void *spin(void *until_ns)
 {
+    is_spinning = true;
     while (now_ns() < *(const double *)until_ns)
         ;
     return NULL;
@@ -184,8 +190,11 @@ static void test_waiting_for_threads_that_spin(void **state)
     quiet_wait(); /* none spins */
     assert_true(now_ns() - start_ns < 400e6);
     for (int i = 0; i < 50 && !waited; i++) {
+        is_spinning = false;
         until_ns = now_ns() + 20e6;
         assert_int_equal(pthread_create(&thread, NULL, spin, &until_ns), 0);
+        while (!is_spinning)
+            sched_yield();
         quiet_wait();
         waited = now_ns() >= until_ns;
         pthread_join(thread, NULL);
