@@ -9,7 +9,7 @@
 /* CPU time that the other threads have used so far, in ns. */
 double quiet_others_ns(void);
 
-/* Sleeps until they use none to speak of, for half a second at most; where that was not enough, never again.
+/* Sleeps until none of them runs or wants to, for half a second at most, or some more; where that was not enough, never again.
  * By one thread. */
 void quiet_wait(void);
 

@@ -148,7 +148,7 @@ struct tally {
 
 static unsigned k_next(unsigned k, bool is_all)
 {
-    return is_all || k < K_DENSE ? k + 1 : k + 1 + k / 4;
+    return is_all || k < K_DENSE ? k + 1 : k + 1 + k / 2;
 }
 
 static void class_walk(const struct scenario *scenario, enum shim_class class, bool is_all, struct tally *tally)
