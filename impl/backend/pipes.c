@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/team_worker.h"
 
 #define ALIVE_TICK_MS 100
+#define QUIT_TRIES    50
+#define QUIT_PAUSE_NS 1000000L
 
 /* One call. */
 struct pipes_call {
@@ -93,13 +96,22 @@ void pipes_cancel(struct pipes *pipes)
 
 /* A full request pipe is no hindrance: who reads looks at the phase between two packets. A full reply pipe is: so many
  * workers may have died since the last call that their replacements fill it with reports. */
+/* A worker that sleeps in its pipe learns of the end from nothing else, so a write that fails is tried again: there may be
+ * memory, or room, a moment later. Whoever has filled the pipe is awake when it is emptied, and looks at the phase. */
+static void quit_send(int end)
+{
+    struct pipe_out out;
+    int tries = QUIT_TRIES;
+    pipe_out_start(&out, PIPES_QUIT, 0, 0);
+    while (pipe_out_send(&out, end) != 1 && tries-- > 0)
+        nanosleep(&(struct timespec){.tv_nsec = QUIT_PAUSE_NS}, NULL);
+}
+
 void pipes_quit(struct pipes *pipes)
 {
     for (int i = 0; i < pipes->workers; i++) {
         struct pipes_lane *lane = &pipes->lanes[i];
-        struct pipe_out out;
-        pipe_out_start(&out, PIPES_QUIT, 0, 0);
-        pipe_out_send(&out, lane->request.write);
+        quit_send(lane->request.write);
         while (pipe_in_read(&lane->in, lane->reply.read) >= 0)
             ;
     }
