@@ -35,6 +35,7 @@ test | libclang-rt-14-dev | header /usr/lib/llvm-*/lib/clang/*/lib/linux/libclan
 test | cppcheck          | command cppcheck        | checks the code
 test | clang-tidy        | command clang-tidy      | checks the code
 test | valgrind          | command valgrind        | checks memory
+test | strace            | command strace          | shows how files are created
 test | python3-joblib    | dpkg                    | its loky stands in docs/reliability.md
 test | libbenchmark-tools | dpkg                   | compare.py reads our results
 LIST

@@ -86,3 +86,65 @@ bare_path() {
     [ "$status" -eq 2 ]
   done
 }
+
+# A tree with tests/run in it, and programs that take the places of cmake and ctest: they note how they were called.
+# shellcheck disable=SC2016
+fake_tree() {
+  TREE=$BATS_TEST_TMPDIR/tree CALLS=$BATS_TEST_TMPDIR/calls
+  export CALLS
+  mkdir -p "$TREE/tests/fuzz" "$TREE/programs"
+  cp "$GRAIN_SOURCE/tests/run" "$TREE/tests/"
+  printf '#!/bin/sh\n' | tee "$TREE/bootstrap.sh" "$TREE/programs/cmake" >/dev/null
+  printf '#!/bin/sh\necho "${0##*/}" >>"$CALLS"\n' | tee "$TREE/tests/fuzz/run" "$TREE/tests/check" >/dev/null
+  cat >"$TREE/programs/ctest" <<'CTEST'
+#!/bin/bash
+echo "ctest $*" >>"$CALLS"
+case " $* " in *" -N "*) printf '  Test   #3: faults/slow\n  Test  #12: plots/all\n\nTotal Tests: 2\n' && exit ;; esac
+touch "$2/CTestTestfile.cmake"
+printf '1/2 Test #1: unit/a ....   Passed    0.25 sec\n2/2 Test #2: unit/b ....***Failed   11.50 sec\n'
+printf '\n50%% tests passed, 1 tests failed out of 2\n\nTotal Test time (real) = 12 sec\n'
+exit 8
+CTEST
+  chmod +x "$TREE"/bootstrap.sh "$TREE"/programs/* "$TREE"/tests/check "$TREE"/tests/fuzz/run
+  export PATH=$TREE/programs:$PATH
+}
+
+@test "tests/run alone leaves out long tests, and names them; ctest has the last word and the exit code" {
+  fake_tree
+  run "$TREE/tests/run"
+  [ "$status" -eq 8 ]
+  [[ $(head -n 1 "$CALLS") == "ctest --test-dir $TREE/build/dev "*" -LE ^long\$" ]]
+  [ "$(grep -vc -- ' -N ' "$CALLS")" -eq 1 ]
+  [[ ${output//$'\n'/} == *"left to --all: the build clang, the build asan-ubsan, the build tsan, fuzz, check, and of dev faults/slow plots/all"* ]]
+  [[ $output == *"dev, tests "*" s"*"total "*" s"* ]]
+  [ "${lines[-1]}" = "Total Test time (real) = 12 sec" ]
+  [ "$(cat "$TREE/build/dev/costs.txt")" = $'11.50 unit/b\n0.25 unit/a' ]
+}
+
+@test "tests/run --all: four builds, fuzz and check, long tests too; --only: one of them; what is selected is not cut" {
+  fake_tree
+  run "$TREE/tests/run" --all
+  [ "$status" -eq 8 ]
+  [ "$(sed -nE 's/.*--test-dir [^ ]*\/build\/([a-z-]+) .*/\1/p' "$CALLS" | tr '\n' ' ')" = "clang asan-ubsan tsan dev " ]
+  [ "$(tail -n 2 "$CALLS")" = $'run\ncheck' ]
+  [[ $output != *"left to --all"* ]]
+  [ "${lines[-1]}" = "Total Test time (real) = 12 sec" ]
+  run ! grep -e -LE "$CALLS"
+  rm "$CALLS"
+  run "$TREE/tests/run" --only tsan
+  [[ $(cat "$CALLS") == "ctest --test-dir $TREE/build/tsan "* ]]
+  rm "$CALLS"
+  run "$TREE/tests/run" -L unit
+  [[ $(cat "$CALLS") == "ctest --test-dir $TREE/build/dev "*" -L unit" ]]
+  run "$TREE/tests/run" --only nothing
+  [ "$status" -eq 2 ]
+}
+
+@test "continuous integration runs every test" {
+  fake_tree
+  mkdir "$TREE/.ci"
+  cp "$GRAIN_SOURCE/.ci/run" "$TREE/.ci/"
+  run "$TREE/.ci/run"
+  [ "$status" -eq 8 ]
+  [ "$(tail -n 1 "$CALLS")" = check ]
+}
