@@ -54,8 +54,12 @@ enum grain_transport {
 };
 
 enum grain_bind {
-    GRAIN_BIND_DEFAULT = 0, /* worker w on the w-th usable CPU, cores before their hyperthreads */
-    GRAIN_BIND_NONE         /* workers run wherever the kernel puts them */
+    /* With a list of CPUs (grain_pool_options.cpus, $GRAIN_CPUS): worker w on the w-th CPU of the list, and round again.
+     * Without one: a pool that has a worker for every usable CPU binds worker w to the w-th of them, cores before their
+     * hyperthreads; in a pool of fewer workers each runs where the kernel puts it, on any usable CPU, so that the
+     * workers of two small pools, in one program or in two, are not bound to the same CPUs. */
+    GRAIN_BIND_DEFAULT = 0,
+    GRAIN_BIND_NONE /* each worker runs where the kernel puts it: on any usable CPU, or on any of the list */
 };
 
 /* What went wrong with one task. code: what the task returned, or a negative errno value. */
@@ -128,7 +132,7 @@ typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
 struct grain_pool_options {
     size_t struct_size;  /* sizeof the struct; 0 means this first version */
     const char *backend; /* a name from grain_backend_name(); NULL: $GRAIN_BACKEND, else "pthread" */
-    int workers;         /* 0: grain_cpu_count() */
+    int workers;         /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
     enum grain_bind bind;
     size_t memory_limit; /* most bytes of shared memory (fork); 0: no limit of grain's own */
@@ -142,6 +146,11 @@ struct grain_pool_options {
     /* How arguments and results travel. PIPE: fork only; without steal, GRAIN_WAIT_SPIN, max_tasks_per_worker, and
      * calls with retries or task_timeout_ns: -ENOTSUP. */
     enum grain_transport transport;
+    /* The CPUs of the workers, such as "0-3,8": see enum grain_bind. NULL: $GRAIN_CPUS, and where that is not set or
+     * empty, all usable ones (grain_cpu_count). A list that is empty, has other characters in it (blanks too), a range
+     * that falls, a CPU twice or one that is not usable is -EINVAL, of the variable too. Backends whose workers are the
+     * caller (serial, null): -ENOTSUP; the variable does not reach them. */
+    const char *cpus;
 };
 
 struct grain_call_options {
@@ -177,7 +186,8 @@ struct grain_pool_stats {
 /* ------------------------------------------------------------------------------- the machine, and names */
 
 /* CPUs that this process may really use: its affinity mask, and the CPU quota of its control groups (v1 and v2,
- * rounded up). Python's multiprocessing.cpu_count() counts those of the machine.
+ * rounded up). Where OpenMP has bound the calling thread to one of its places, as it does with the first thread under
+ * OMP_PROC_BIND=true, the CPUs of all its places count, not that thread's mask. Python's multiprocessing.cpu_count() counts those of the machine.
  * units: CPUs.
  * thread: any.
  * return: at least 1.

@@ -60,7 +60,7 @@ static int transport_check(const struct grain_backend *backend, const struct gra
 static int pool_start(struct grain_pool *pool, const struct grain_pool_options *options)
 {
     struct backend_pool *core = &pool->core;
-    core->workers = options->workers ? options->workers : grain_cpu_count();
+    core->workers = options->workers;
     core->wait = options->wait;
     core->bind = options->bind;
     core->transport = options->transport;
@@ -78,7 +78,12 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     if (!core->state)
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
-    int status = core->backend->open(core);
+    int status = backend_bind(core, options->cpus);
+    if (status == 0) {
+        status = core->backend->open(core);
+        if (status)
+            backend_unbind(core);
+    }
     if (status)
         free(core->state);
     return status;
@@ -221,6 +226,7 @@ void grain_pool_free(struct grain_pool *pool)
     async_release(pool->async);
     pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);
+    backend_unbind(&pool->core);
     free(pool->core.state);
     free(pool);
 }

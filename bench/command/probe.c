@@ -2,10 +2,14 @@
  *
  * See probe.h. One task reports who it is and what it sees.
  */
+#include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "grain.h"
+#include "machine/machine.h"
 #include "probe.h"
 
 struct answer {
@@ -39,12 +43,27 @@ static const char *workers_word(const struct answer *answer)
     return answer->tid == gettid() ? "the caller" : "threads";
 }
 
+/* One worker, bound to the first usable CPU where the backend can bind. */
+static int bound_open(struct grain_pool **pool, const char *backend)
+{
+    struct grain_pool_options options = {.backend = backend, .workers = 1};
+    char *list;
+    if (machine_list_usable(&list))
+        return -ENOMEM;
+    list[strcspn(list, ",")] = '\0';
+    options.cpus = list;
+    int status = grain_pool_open(pool, &options);
+    options.cpus = NULL;
+    free(list);
+    return status == -ENOTSUP ? grain_pool_open(pool, &options) : status;
+}
+
 void probe_backend(const char *backend, struct probe *probe)
 {
     *probe = (struct probe){.workers = "none"};
     struct grain_pool *pool;
     changed_after_open = 0;
-    probe->status = grain_pool_open(&pool, &(struct grain_pool_options){.backend = backend, .workers = 1});
+    probe->status = bound_open(&pool, backend);
     if (probe->status)
         return;
     changed_after_open = 1;

@@ -14,6 +14,7 @@
 
 #include "echo.h"
 #include "kind.h"
+#include "machine/machine.h"
 #include "peak.h"
 
 /* Names of cells for a backend of libgrain that is opened in a way of its own. */
@@ -126,6 +127,18 @@ const char *subject_init(struct subject *subject, const struct cell *cell, const
     return problem ? problem : baseline_problem(subject);
 }
 
+/* All usable CPUs by name: left to itself, a pool with fewer workers than CPUs binds none of them, and how long it takes
+ * would depend on where the kernel puts them. Made once; NULL where nobody is bound, or without memory. */
+static const char *cpu_list(const char *backend)
+{
+    static char *list;
+    if (strcmp(backend, "serial") == 0 || strcmp(backend, "null") == 0)
+        return NULL;
+    if (!list)
+        machine_list_usable(&list);
+    return list;
+}
+
 struct grain_pool_options subject_pool_options(const struct subject *subject)
 {
     static const enum grain_wait waits[] = {
@@ -142,6 +155,7 @@ struct grain_pool_options subject_pool_options(const struct subject *subject)
         .workers = subject->kind->backend ? 1 : subject->cell.workers,
         .wait = waits[subject->cell.wait],
         .bind = is_bound ? GRAIN_BIND_DEFAULT : GRAIN_BIND_NONE,
+        .cpus = is_bound ? cpu_list(backend_name(subject)) : NULL,
         .transport = alias ? alias->transport : GRAIN_TRANSPORT_SHARED,
     };
 }

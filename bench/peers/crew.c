@@ -17,8 +17,10 @@ static _Thread_local int placed_as;
 
 static void place(const struct crew *crew, int worker)
 {
-    if (crew->cpus)
-        machine_bind_self(crew->cpus[worker]);
+    if (crew->pool->cpus)
+        machine_bind_self(crew->pool->cpus[worker % crew->pool->cpu_count]);
+    else if (crew->pool->mask)
+        machine_confine_self(crew->pool->mask);
     else
         sched_setaffinity(0, sizeof crew->mask, &crew->mask);
 }
@@ -30,20 +32,13 @@ int crew_open(struct crew *crew, struct backend_pool *pool)
     crew->pool = pool;
     crew->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
     crew->workers = aligned_alloc(64, count * sizeof *crew->workers);
-    crew->cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *crew->cpus);
-    int status = !crew->workers || (pool->bind != GRAIN_BIND_NONE && !crew->cpus) ? -ENOMEM : 0;
-    for (size_t i = 0; status == 0 && i < count; i++) {
+    if (!crew->workers)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
         crew->workers[i] = (struct crew_worker){.ctx = {.worker = (int)i}};
         crew->workers[i].ctx.outcome = &crew->workers[i].outcome;
         crew->workers[i].ctx.stop = &crew->is_cancelled;
         crew->workers[i].ctx.stop_at = 1;
-    }
-    if (status == 0 && crew->cpus)
-        status = machine_place(pool->workers, crew->cpus);
-    if (status) {
-        free(crew->workers);
-        free(crew->cpus);
-        return status;
     }
     sched_getaffinity(0, sizeof crew->mask, &crew->mask);
     pthread_mutex_init(&crew->lock, NULL);
@@ -54,7 +49,6 @@ void crew_close(struct crew *crew)
 {
     pthread_mutex_destroy(&crew->lock);
     free(crew->workers);
-    free(crew->cpus);
 }
 
 /* relaxed: whoever looks too early looks again before its next chunk. */
@@ -87,15 +81,15 @@ int crew_end(struct crew *crew, struct job *job)
 void crew_join(struct crew *crew)
 {
     crew->outer = job_enter(crew->pool);
-    if (!crew->cpus)
+    if (!crew->pool->cpus)
         return;
     sched_getaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
-    machine_bind_self(crew->cpus[0]);
+    machine_bind_self(crew->pool->cpus[0]);
 }
 
 void crew_leave(struct crew *crew)
 {
-    if (crew->cpus)
+    if (crew->pool->cpus)
         sched_setaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
     job_leave(crew->outer);
 }

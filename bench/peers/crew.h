@@ -27,8 +27,7 @@ struct crew {
     struct backend_pool *pool;
     uint64_t serial; /* tells pools apart that came to lie at the same address */
     struct crew_worker *workers;
-    int *cpus;      /* NULL: not bound */
-    cpu_set_t mask; /* the opener's: where unbound threads may run */
+    cpu_set_t mask; /* the opener's: where unbound threads may run that no pool->mask confines */
     uint32_t is_cancelled;
     pthread_mutex_t lock; /* one job at a time */
     const void *outer;    /* the rest is the running job's: whose worker its caller is elsewhere */

@@ -19,12 +19,14 @@ enum backend_capability {
     BACKEND_RUNS_TASKS = 1u << 0,    /* results are those of the kernel (all but `null`) */
     BACKEND_IS_PARALLEL = 1u << 1,   /* workers other than the caller run the tasks */
     BACKEND_SHARES_MEMORY = 1u << 2, /* tasks see the caller's memory as it is now */
-    BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind */
+    BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind and .cpus */
     BACKEND_INITIALIZES = 1u << 4,   /* ... initializer and finalizer */
     BACKEND_REPLACES = 1u << 5,      /* ... max_tasks_per_worker */
     BACKEND_HAS_PIPES = 1u << 6,     /* knows GRAIN_TRANSPORT_PIPE */
     BACKEND_PILOTS = 1u << 7         /* chooses the chunk of `dynamic` itself: a job may come with chunk 0 */
 };
+
+struct machine_mask;
 
 /* What a backend sees of a pool. */
 struct backend_pool {
@@ -32,7 +34,10 @@ struct backend_pool {
     void *state; /* state_size zeroed bytes, the backend's own */
     int workers; /* >= 1 */
     enum grain_wait wait;
-    enum grain_bind bind;
+    enum grain_bind bind;      /* what was asked for; what came of it is in the next three: backend_bind() */
+    int *cpus;                 /* worker w is bound to cpus[w % cpu_count]; NULL: workers are not bound */
+    int cpu_count;             /* how many CPUs the workers may use */
+    struct machine_mask *mask; /* workers may run on these alone; NULL: wherever the opener may, or they are bound */
     enum grain_transport transport; /* PIPE only with BACKEND_HAS_PIPES */
     size_t memory_limit;            /* bytes, 0: none */
     uint64_t grace_ns;
@@ -89,6 +94,15 @@ struct grain_backend {
      * thread. Returns 0 or -ENOMEM. */
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
 };
+
+/* Before open: decides where workers run, by pool->bind and the list of grain_pool_options.cpus, or $GRAIN_CPUS where
+ * that is NULL; and how many there are where pool->workers is 0. 0; -EINVAL a bad list; -ENOTSUP a list for a backend
+ * that does not bind; -ENOMEM. What it takes is given back by the second one, after close. */
+int backend_bind(struct backend_pool *pool, const char *list);
+void backend_unbind(struct backend_pool *pool);
+
+/* How many CPUs there are for the pool's workers, and its caller, to spin on. */
+int backend_usable_cpus(const struct backend_pool *pool);
 
 /* How often a worker's initializer is tried before the pool is given up. */
 #define BACKEND_TRIES 4

@@ -50,9 +50,8 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     crew->pids = (int *)((char *)crew + crew_bytes);
     crew->refusals = (int *)crew->pids + count;
     crew->stages = (_Atomic uint32_t *)(crew->refusals + count);
-    team_init(team, pool->workers, machine_cpu_count_recent(), pool->wait, true);
-    if (pool->bind != GRAIN_BIND_NONE)
-        status = team_place(team);
+    team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
+    team_place(team, pool);
     team->memory = state->arena.base;
     team->max_chunks = pool->max_tasks_per_worker;
     state->crew = crew;

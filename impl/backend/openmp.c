@@ -43,8 +43,7 @@ struct openmp_state {
     _Atomic uint32_t is_stopped, is_cancelled;
     _Atomic uint32_t is_lost; /* an initializer failed: no task is run any more */
     struct openmp_worker *workers;
-    int *cpus;      /* NULL: not bound */
-    cpu_set_t mask; /* the opener's: where unbound threads may run */
+    cpu_set_t mask; /* the opener's: where unbound threads may run that no pool->mask confines */
     int usable_cpus;
 };
 
@@ -81,8 +80,10 @@ static void thread_place(struct openmp_state *state)
         return;
     placed_for = state->serial;
     placed_as = id;
-    if (state->cpus)
-        machine_bind_self(state->cpus[id]);
+    if (state->pool->cpus)
+        machine_bind_self(state->pool->cpus[id % state->pool->cpu_count]);
+    else if (state->pool->mask)
+        machine_confine_self(state->pool->mask);
     else
         sched_setaffinity(0, sizeof state->mask, &state->mask);
     worker_initialize(state, id);
@@ -327,7 +328,6 @@ static void state_drop(struct openmp_state *state)
 {
     pthread_mutex_destroy(&state->lock);
     free(state->workers);
-    free(state->cpus);
 }
 
 static int openmp_open(struct backend_pool *pool)
@@ -338,19 +338,16 @@ static int openmp_open(struct backend_pool *pool)
     state->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     state->pool = pool;
     state->last = &state->first;
-    state->usable_cpus = machine_cpu_count();
+    state->usable_cpus = backend_usable_cpus(pool);
     pthread_mutex_init(&state->lock, NULL);
     state->workers = aligned_alloc(64, count * sizeof *state->workers);
-    state->cpus = pool->bind == GRAIN_BIND_NONE ? NULL : calloc(count, sizeof *state->cpus);
-    int status = !state->workers || (pool->bind != GRAIN_BIND_NONE && !state->cpus) ? -ENOMEM : 0;
+    int status = state->workers ? 0 : -ENOMEM;
     for (size_t i = 0; status == 0 && i < count; i++) {
         state->workers[i] = (struct openmp_worker){.ctx = {.worker = (int)i}};
         state->workers[i].ctx.outcome = &state->workers[i].outcome;
         state->workers[i].ctx.stop = (const uint32_t *)&state->is_cancelled;
         state->workers[i].ctx.stop_at = 1;
     }
-    if (status == 0 && state->cpus)
-        status = machine_place(pool->workers, state->cpus);
     sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)
         status = driver_start(&state->driver, serve, state);

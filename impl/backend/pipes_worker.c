@@ -185,9 +185,8 @@ void pipes_work(struct pipes *pipes, int id, int pid, bool is_replacement, void 
                                   .ends = {pipes->lanes[id].request.read, pipes->lanes[id].reply.write},
                                   /* another one at each replacement: the supervisor counts before it forks */
                                   .epoch = is_replacement ? (uint32_t)pipes->crew->replaced : 0};
-    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed), status;
-    if (cpu >= 0)
-        machine_bind_self(cpu);
+    int status;
+    team_settle_in(team, id);
     slot->ctx.worker = id;
     slot->ctx.pid = pid;
     slot->ctx.state = state;

@@ -126,10 +126,10 @@ static void pthread_close(struct backend_pool *pool)
 static int team_make(struct backend_pool *pool, struct pthread_state *state)
 {
     memset(state->team, 0, team_size(pool->workers));
-    team_init(state->team, pool->workers, machine_cpu_count_recent(), pool->wait, false);
+    team_init(state->team, pool->workers, backend_usable_cpus(pool), pool->wait, false);
     state->team->max_chunks = pool->max_tasks_per_worker;
-    int status = pool->bind == GRAIN_BIND_NONE ? 0 : team_place(state->team);
-    return status ? status : team_front_init(&state->front, state->team);
+    team_place(state->team, pool);
+    return team_front_init(&state->front, state->team);
 }
 
 static int pthread_open(struct backend_pool *pool)

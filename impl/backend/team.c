@@ -207,6 +207,15 @@ static uint64_t ticket_await(struct worker *worker)
     }
 }
 
+void team_settle_in(const struct team *team, int id)
+{
+    int cpu = atomic_load_explicit(&team->slots[id].cpu, memory_order_relaxed);
+    if (cpu >= 0)
+        machine_bind_self(cpu);
+    else if (team->mask)
+        machine_confine_self(team->mask);
+}
+
 /* Fills the slot's context in, but for what tells an heir where its predecessor was. */
 static void worker_init(struct worker *worker, struct team *team, int id, int pid, void *state)
 {
@@ -220,9 +229,7 @@ static void worker_init(struct worker *worker, struct team *team, int id, int pi
     slot->ctx.state = state;
     slot->ctx.stop = (const uint32_t *)&team->phase;
     slot->ctx.stop_at = TEAM_STOP;
-    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
-    if (cpu >= 0)
-        machine_bind_self(cpu);
+    team_settle_in(team, id);
     atomic_store_explicit(&slot->state, SLOT_AWAKE, memory_order_relaxed);
 }
 

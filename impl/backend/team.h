@@ -128,8 +128,9 @@ struct team_slot {
 struct team {
     int workers, usable_cpus;
     enum grain_wait wait;
-    bool is_shared;      /* workers are processes */
-    uint64_t max_chunks; /* a worker leaves after so many; 0: never */
+    bool is_shared;                  /* workers are processes */
+    uint64_t max_chunks;             /* a worker leaves after so many; 0: never */
+    const struct machine_mask *mask; /* where workers that are bound to no CPU may run; NULL: where the opener may */
     struct team_slot *slots;
     struct team_part *parts;       /* TEAM_JOBS rows of `workers` */
     char *memory;                  /* processes: what they share; NULL for threads */
@@ -163,8 +164,8 @@ struct team_front {
 /* Bytes of a team; its memory must be zeroed and aligned to 64. */
 size_t team_size(int workers);
 void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
-/* Gives every worker a CPU to bind itself to when it starts; without this they are not bound. 0 or -ENOMEM. */
-int team_place(struct team *team);
+/* Tells every worker where it is to run, as the pool says; without this they run where the opener does. */
+void team_place(struct team *team, const struct backend_pool *pool);
 int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
 void team_front_drop(struct team_front *front);
 
@@ -198,6 +199,9 @@ int team_wait_single(struct team_front *front, struct team_job *job);
 
 /* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
 void team_set_phase(struct team *team, enum team_phase phase);
+
+/* Worker, first of all: goes where team_place() said. Async-signal-safe. */
+void team_settle_in(const struct team *team, int id);
 
 /* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
  * go on. pid: 0 in a thread; state: what the initializer left; is_heir: a replacement, which settles first what its

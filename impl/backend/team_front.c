@@ -45,19 +45,18 @@ void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait 
 }
 
 /* The places behind the workers' own are spare ones, as far as there are CPUs; then they come round again. */
-int team_place(struct team *team)
+void team_place(struct team *team, const struct backend_pool *pool)
 {
-    int workers = team->workers, *cpus = calloc(2 * (size_t)workers, sizeof *cpus);
-    int status = cpus ? machine_place(2 * workers, cpus) : -ENOMEM;
-    for (int i = 0; i < workers && status == 0; i++) {
+    int workers = team->workers;
+    team->mask = pool->mask;
+    for (int i = 0; pool->cpus && i < workers; i++) {
+        int spare = (workers + i) % pool->cpu_count;
         bool is_spare = true;
         for (int k = 0; k < workers; k++)
-            is_spare = is_spare && cpus[k] != cpus[workers + i];
-        atomic_store_explicit(&team->slots[i].cpu, cpus[i], memory_order_relaxed);
-        team->slots[i].spare_cpu = is_spare ? cpus[workers + i] : -1;
+            is_spare = is_spare && k % pool->cpu_count != spare;
+        atomic_store_explicit(&team->slots[i].cpu, pool->cpus[i % pool->cpu_count], memory_order_relaxed);
+        team->slots[i].spare_cpu = is_spare ? pool->cpus[spare] : -1;
     }
-    free(cpus);
-    return status;
 }
 
 int team_front_init(struct team_front *front, struct team *team)

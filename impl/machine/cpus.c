@@ -2,7 +2,7 @@
  *
  * How many CPUs this process may use: its affinity mask, and the CPU quota of its control groups. A
  * quota set on any group above the process counts too, so the walk goes up to where the file system is
- * mounted; the tightest limit wins. Next: place.c, which says where workers go.
+ * mounted; the tightest limit wins. Next: usable.c, which knows of OpenMP's places; place.c, which says where workers go.
  */
 #include <errno.h>
 #include <limits.h>
@@ -193,7 +193,10 @@ double machine_cgroup_quota(const char *root, const char *self)
 
 int machine_cpu_count(void)
 {
-    int count = machine_affinity_count();
+    int *cpus = NULL, count = machine_usable_cpus(&cpus);
+    free(cpus);
+    if (count < 1)
+        count = 1;
     double quota = machine_cgroup_quota(NULL, NULL);
     if (quota <= 0 || quota >= count)
         return count;

@@ -18,8 +18,6 @@
 #include <hwloc.h>
 #endif
 
-#define BIND_CPUS_MAX 16384
-
 /* What hwloc had to tell; written once, under pthread_once, and only read afterwards. */
 static struct {
     int *core; /* the core of each CPU by its number, -1 where unknown */
@@ -186,7 +184,7 @@ int machine_order(int count, const int *core, int *order)
 
 int machine_place(int workers, int *cpus)
 {
-    int *usable, count = machine_affinity_cpus(&usable);
+    int *usable, count = machine_usable_cpus(&usable);
     if (count < 0)
         return count;
     pthread_once(&topology_once, topology_load);
@@ -207,16 +205,28 @@ int machine_place(int workers, int *cpus)
     return status;
 }
 
+void machine_mask_add(struct machine_mask *mask, int cpu)
+{
+    enum { WORD_BITS = 8 * sizeof mask->bits[0] };
+    size_t word = (size_t)cpu / WORD_BITS, bytes = (word + 1) * sizeof mask->bits[0];
+    mask->bits[word] |= 1ul << (cpu % WORD_BITS);
+    if (bytes > mask->bytes)
+        mask->bytes = bytes;
+}
+
+int machine_confine_self(const struct machine_mask *mask)
+{
+    return sched_setaffinity(0, mask->bytes, (const cpu_set_t *)mask->bits) ? -errno : 0;
+}
+
 int machine_bind_self(int cpu)
 {
     /* On the stack, not from CPU_ALLOC: malloc is not for a forked child. */
-    enum { WORD_BITS = 8 * sizeof(unsigned long) };
-    unsigned long mask[BIND_CPUS_MAX / WORD_BITS] = {0};
-    if (cpu < 0 || cpu >= BIND_CPUS_MAX)
+    struct machine_mask mask = {0};
+    if (cpu < 0 || cpu >= MACHINE_CPUS_MAX)
         return -EINVAL;
-    mask[cpu / WORD_BITS] = 1ul << (cpu % WORD_BITS);
-    size_t size = ((size_t)cpu / WORD_BITS + 1) * sizeof mask[0];
-    return sched_setaffinity(0, size, (const cpu_set_t *)mask) ? -errno : 0;
+    machine_mask_add(&mask, cpu);
+    return machine_confine_self(&mask);
 }
 
 int machine_threads_per_core(void)

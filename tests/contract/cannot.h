@@ -27,5 +27,7 @@ static const struct limit {
     {"openmp", "stop in a chunk", "a chunk that has begun ends by itself"},
     {"serial", "replaces", "the caller is the worker"},
     {"null", "replaces", "there are no workers"},
+    {"serial", "bind", "the caller is the worker, and its mask is its own affair"},
+    {"null", "bind", "there are no workers"},
     {"openmp", "replaces", "its threads are the OpenMP runtime's"},
 };
