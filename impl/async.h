@@ -178,10 +178,10 @@ void batch_list(struct batch **head, struct batch *batch);
 void batch_unlist(struct batch *batch);
 
 /* A batch of so many futures, which are written when they are taken; tail: bytes behind them. A batch of calls that have
- * so many bytes of arguments, results and params each; its references are set. NULL: out of memory. */
+ * so many bytes of arguments, results and params each, and once `slack`; its references are set. NULL: out of memory. */
 struct batch *batch_new(struct async *async, size_t room, size_t tail);
 void *batch_tail(struct batch *batch);
-struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size);
+struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size, size_t slack);
 
 /* Frees one that nobody has seen, or knows any more. */
 void batch_drop(struct batch *batch);

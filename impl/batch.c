@@ -181,14 +181,14 @@ static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, siz
     return batch;
 }
 
-struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size)
+struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size, size_t slack)
 {
     struct async *async = pool->async;
     size_t room = async->next_room, fitting = BATCH_PAYLOAD_MAX / (call_size ? call_size : 1);
     room = room < fitting ? room : fitting > 0 ? fitting : 1;
-    struct batch *batch = batch_reuse(async, room, room * call_size);
+    struct batch *batch = batch_reuse(async, room, room * call_size + slack);
     if (!batch)
-        batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size);
+        batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack);
     if (!batch)
         return NULL;
     room = batch->room;

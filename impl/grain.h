@@ -90,6 +90,14 @@ typedef int (*grain_star_fn)(const void *const args[], void *result, struct grai
 /* A chunk task: one call on count consecutive items; grain_context_index() is the first one's index. */
 typedef int (*grain_chunk_fn)(const void *items, void *results, size_t count, struct grain_context *ctx);
 
+/* Alignment of what tasks get. A copy that grain makes (fork: items, results, params, columns; everywhere: arguments and
+ * results of grain_apply_async and grain_imap, and params of every call without waiting) begins at a multiple of 16 and
+ * of the largest power of two up to 64 that divides the item's size (of a column: the value's); item i is as aligned as
+ * that and the size allow. From 16 bytes on it is also as aligned as the caller's own: up to 64, and up to 4096 where the
+ * size is a multiple of that, as the size of every type so aligned is. Columns that lie among each other, as the members
+ * of an array of structs do, are copied together, and each is as aligned as the caller's own, up to 64 at least. What is
+ * not copied (threads; memory of grain_alloc, which begins at a multiple of 64) is passed as it lies. */
+
 /* count items of size bytes each, back to back; size 0 with data NULL is legal. */
 struct grain_in {
     const void *data;

@@ -96,8 +96,11 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
         return -EOVERFLOW;
     struct grain_iter *iter = calloc(1, sizeof *iter + window * sizeof iter->slots[0]);
     /* The item and, behind it, the params, which need not outlive this call. */
-    size_t item_room = (item_size + 63) / 64 * 64;
-    char *item = malloc(item_room + params + 1), *results = malloc(bytes ? bytes : 1);
+    size_t alignment = job_alignment(options->params, params), item_alignment = job_alignment(NULL, item_size);
+    alignment = alignment > item_alignment ? alignment : item_alignment;
+    size_t item_room = job_align(item_size, alignment);
+    char *item = aligned_alloc(alignment, job_align(item_room + params + 1, alignment));
+    char *results = aligned_alloc(JOB_ALIGN_FIRM, job_align(bytes + 1, JOB_ALIGN_FIRM));
     if (!iter || !item || !results) {
         free(iter);
         free(item);

@@ -143,6 +143,38 @@ static inline uint32_t job_is_asked(const struct grain_context *ctx)
     return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
 }
 
+/* What a copy of the caller's data is aligned to; see "Alignment" in grain.h. A type's size is a multiple of its alignment,
+ * so the lowest bit of the size bounds it. size: of one item; a copy that is smaller than JOB_ALIGN_LEAST is never aligned
+ * to more. */
+#define JOB_ALIGN_LEAST 16u
+#define JOB_ALIGN_FIRM  64u   /* the caller's own alignment counts up to this, */
+#define JOB_ALIGN_MOST  4096u /* and up to this where the size is a multiple of it too */
+
+/* The largest power of two that divides a number, at most JOB_ALIGN_MOST. */
+static inline size_t job_power(uintptr_t number)
+{
+    number |= JOB_ALIGN_MOST;
+    return number & (~number + 1);
+}
+
+static inline size_t job_alignment(const void *data, size_t size)
+{
+    size_t own = job_power((uintptr_t)data), least = job_power(size);
+    size_t most = least > JOB_ALIGN_FIRM ? least : JOB_ALIGN_FIRM;
+    if (least > JOB_ALIGN_FIRM)
+        least = JOB_ALIGN_FIRM;
+    if (least < JOB_ALIGN_LEAST)
+        least = JOB_ALIGN_LEAST;
+    own = own < most ? own : most;
+    return size >= JOB_ALIGN_LEAST && own > least ? own : least;
+}
+
+/* The first address from `at` on with that alignment. */
+static inline uintptr_t job_align(uintptr_t at, size_t alignment)
+{
+    return (at + alignment - 1) & ~(uintptr_t)(alignment - 1);
+}
+
 /* Whether the job is one task and nothing else: no limit, no retries. */
 static inline bool job_is_single(const struct job *job)
 {

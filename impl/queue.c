@@ -9,20 +9,21 @@
 
 #include "pool.h"
 
-#define ALIGN_MOST 64
-#define SIZE_MOST  ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
+#define SIZE_MOST ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
 
-/* A type's size is a multiple of its alignment: the lowest bit of the size bounds it. */
-static size_t alignment_of(size_t size)
+/* What a call takes of the payload when those before it are alike; *slack: and how much more the first one may. */
+static size_t room_of(const struct apply *apply, const void *params, size_t *slack)
 {
-    size_t lowest = size & (~size + 1);
-    return lowest < 8 ? 8 : lowest < ALIGN_MOST ? lowest : ALIGN_MOST;
-}
-
-/* What a piece of the payload takes at most. */
-static size_t room_of(size_t size)
-{
-    return size ? size + alignment_of(size) - 1 : 0;
+    const void *data[] = {apply->arg, apply->result, params};
+    const size_t sizes[] = {apply->arg_size, apply->result_size, apply->params_size};
+    size_t room = 0;
+    *slack = 0;
+    for (int i = 0; i < 3; i++) {
+        size_t alignment = job_alignment(data[i], sizes[i]);
+        room += job_align(sizes[i], alignment);
+        *slack += alignment;
+    }
+    return room;
 }
 
 static void queue_push(struct async *async, struct batch *batch)
@@ -31,10 +32,10 @@ static void queue_push(struct async *async, struct batch *batch)
     async->last = batch;
 }
 
-static void *payload_take(struct batch *batch, size_t size)
+/* Room for a copy of `data`, or for what is copied there. */
+static void *payload_take(struct batch *batch, const void *data, size_t size)
 {
-    uintptr_t at = (uintptr_t)batch->payload, alignment = alignment_of(size);
-    at = (at + alignment - 1) / alignment * alignment;
+    uintptr_t at = job_align((uintptr_t)batch->payload, job_alignment(data, size));
     if (at > (uintptr_t)batch->payload_end || (uintptr_t)batch->payload_end - at < size)
         return NULL;
     batch->payload = (char *)at + size;
@@ -88,12 +89,18 @@ static int future_take(struct batch *batch, void *result, size_t result_size, co
     return 0;
 }
 
+static bool is_aligned_as(const void *copy, const void *data, size_t size)
+{
+    return ((uintptr_t)copy & (job_alignment(data, size) - 1)) == 0;
+}
+
 /* Params are the same from call to call: they are copied once for as long as they stay so. */
 static bool params_place(struct batch *batch, const void *data, size_t size, const void **params)
 {
-    bool is_same = size == batch->params_size && (size == 0 || memcmp(batch->params, data, size) == 0);
+    bool is_same = size == batch->params_size &&
+                   (size == 0 || (memcmp(batch->params, data, size) == 0 && is_aligned_as(batch->params, data, size)));
     if (!is_same) {
-        void *memory = size ? payload_take(batch, size) : NULL;
+        void *memory = size ? payload_take(batch, data, size) : NULL;
         if (size && !memory)
             return false;
         batch->params = memory ? memcpy(memory, data, size) : NULL;
@@ -109,8 +116,8 @@ static bool call_append(struct batch *batch, const struct apply *apply, const vo
     void *arg = NULL, *result = NULL;
     const void *params;
     if (batch->count == batch->room || !params_place(batch, params_data, apply->params_size, &params) ||
-        (apply->arg_size && !(arg = payload_take(batch, apply->arg_size))) ||
-        (apply->result_size && !(result = payload_take(batch, apply->result_size))))
+        (apply->arg_size && !(arg = payload_take(batch, apply->arg, apply->arg_size))) ||
+        (apply->result_size && !(result = payload_take(batch, apply->result, apply->result_size))))
         return false;
     if (arg)
         memcpy(arg, apply->arg, apply->arg_size);
@@ -136,8 +143,8 @@ static int batch_begin(struct grain_pool *pool, const struct apply *apply, const
     int status = pool_enter(pool);
     if (status)
         return status;
-    struct batch *batch =
-        batch_of_calls(pool, room_of(apply->arg_size) + room_of(apply->result_size) + room_of(apply->params_size));
+    size_t slack, call_size = room_of(apply, params, &slack);
+    struct batch *batch = batch_of_calls(pool, call_size, slack);
     if (!batch || !call_append(batch, apply, params)) {
         if (batch)
             batch_drop(batch);
@@ -193,22 +200,24 @@ int async_apply(struct grain_pool *pool, const struct apply *apply, const struct
     return status;
 }
 
-/* Keeps what lies behind params aligned. */
+/* What params take of a batch's tail, so that they and what lies behind them can be aligned. */
 static size_t params_room(const struct job *job)
 {
-    return (job->params_size + ALIGN_MOST - 1) / ALIGN_MOST * ALIGN_MOST;
+    return job->params_size ? job->params_size + job_alignment(job->params, job->params_size) + JOB_ALIGN_LEAST : 0;
 }
 
 /* Params and the table of columns need not outlive the call that hands them over: they are copied behind the future. */
 static void job_copy(struct batch *batch, const struct job *job)
 {
-    char *tail = batch_tail(batch);
+    uintptr_t tail = (uintptr_t)batch_tail(batch);
     job_describe(&batch->job, job);
-    if (job->params_size)
-        batch->job.params = memcpy(tail, job->params, job->params_size);
-    tail += params_room(job);
+    if (job->params_size) {
+        tail = job_align(tail, job_alignment(job->params, job->params_size));
+        batch->job.params = memcpy((void *)tail, job->params, job->params_size);
+        tail = job_align(tail + job->params_size, JOB_ALIGN_LEAST);
+    }
     if (job->column_count)
-        batch->job.columns = memcpy(tail, job->columns, job->column_count * sizeof *job->columns);
+        batch->job.columns = memcpy((void *)tail, job->columns, job->column_count * sizeof *job->columns);
 }
 
 /* Nothing to do: nothing is queued, no callback is called. */

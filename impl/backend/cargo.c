@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "backend/columns.h"
+
 void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job)
 {
     cargo->arena = arena;
@@ -30,30 +32,39 @@ static void copy_small(void *to, const void *from, size_t size)
  * close; fewer than two blocks are copied at once. */
 #define BLOCK_BYTES ((size_t)128 << 10)
 
-static int take(struct cargo *cargo, size_t size, void **memory)
+static int take(struct cargo *cargo, size_t size, size_t alignment, void **memory)
 {
     size_t rounded = (size + 63) / 64 * 64; /* what changes and what does not lie in different lines */
-    if (rounded <= TEAM_INLINE - cargo->small_used) {
+    if (rounded <= TEAM_INLINE - cargo->small_used && alignment <= 64) {
         *memory = cargo->place->small + cargo->small_used;
         cargo->small_used += rounded;
         return 0;
     }
-    int status = arena_alloc(cargo->arena, size, memory);
+    size_t slack = alignment > 64 ? alignment - 64 : 0;
+    int status = arena_alloc(cargo->arena, size + slack, memory);
     if (status == 0) {
         cargo->blocks[cargo->count++] = *memory;
-        cargo->bytes += size;
+        cargo->bytes += size + slack;
+        *memory = (void *)job_align((uintptr_t)*memory, alignment);
     }
     return status;
 }
 
-static int copy_in(struct cargo *cargo, const void *data, size_t size, const void **inside)
+/* What a copy of `size` bytes of items is aligned to. Where it takes a block of its own anyway, as much as the caller's. */
+static size_t alignment_of(const void *data, size_t item_size, size_t size)
+{
+    return size > TEAM_INLINE ? job_power((uintptr_t)data) : job_alignment(data, item_size);
+}
+
+/* item_size: of the items that the `size` bytes are. */
+static int copy_in(struct cargo *cargo, const void *data, size_t item_size, size_t size, const void **inside)
 {
     if (size == 0 || arena_contains(cargo->arena, data, size)) {
         *inside = data;
         return 0;
     }
     void *memory;
-    int status = take(cargo, size, &memory);
+    int status = take(cargo, size, alignment_of(data, item_size, size), &memory);
     if (status)
         return status;
     if (size <= TEAM_INLINE)
@@ -73,9 +84,9 @@ static int items_load(struct cargo *cargo)
     bool is_overlapped = job->schedule == GRAIN_SCHEDULE_STEAL && size >= 2 * BLOCK_BYTES;
     cargo->loaded = job->count;
     if (!is_overlapped || arena_contains(cargo->arena, job->items, size))
-        return copy_in(cargo, job->items, size, &inside->items);
+        return copy_in(cargo, job->items, job->item_size, size, &inside->items);
     void *memory;
-    int status = take(cargo, size, &memory);
+    int status = take(cargo, size, alignment_of(job->items, job->item_size, size), &memory);
     inside->items = memory;
     cargo->loaded = 0;
     if (status == 0)
@@ -100,7 +111,7 @@ static int results_place(struct cargo *cargo)
     size_t size = job->count * job->result_size;
     if (size == 0 || arena_contains(cargo->arena, job->results, size))
         return 0;
-    return take(cargo, size, &cargo->place->job.results);
+    return take(cargo, size, alignment_of(job->results, job->result_size, size), &cargo->place->job.results);
 }
 
 /* The bytes stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and each
@@ -133,26 +144,52 @@ static int codes_place(struct cargo *cargo)
     void *memory;
     if (!job->codes)
         return 0;
-    int status = take(cargo, job->count * sizeof *job->codes, &memory);
+    int status = take(cargo, job->count * sizeof *job->codes, JOB_ALIGN_LEAST, &memory);
     if (status == 0)
         cargo->place->job.codes = memset(memory, 0, job->count * sizeof *job->codes);
     return status;
 }
 
-/* The columns, each copied whole where it does not lie in the arena, and the table of them. */
+static bool is_inside(const void *arena, const void *data, size_t size)
+{
+    return arena_contains(arena, data, size);
+}
+
+/* One copy of columns, or of those that lie among each other. */
+static int span_load(struct cargo *cargo, const struct columns_span *span, uintptr_t *copy)
+{
+    const void *from = (const void *)span->from;
+    size_t alignment = span->phase ? span->alignment : alignment_of(from, span->alignment, span->size);
+    alignment = alignment > span->alignment ? alignment : span->alignment;
+    void *memory;
+    int status = take(cargo, span->size + span->phase, alignment, &memory);
+    if (status)
+        return status;
+    *copy = (uintptr_t)memory + span->phase;
+    memcpy((void *)*copy, from, span->size);
+    return 0;
+}
+
+/* The columns that do not lie in the arena, and the table of them. */
 static int columns_load(struct cargo *cargo)
 {
     const struct job *job = cargo->job;
     struct grain_column inside[GRAIN_COLUMNS_MAX];
-    for (size_t c = 0; c < job->column_count; c++) {
-        inside[c] = job->columns[c];
-        size_t size = inside[c].size ? (job->count - 1) * inside[c].stride + inside[c].size : 0;
-        int status = copy_in(cargo, job->columns[c].data, size, &inside[c].data);
+    struct columns_plan plan;
+    uintptr_t copies[GRAIN_COLUMNS_MAX];
+    columns_plan(&plan, job, 0, job->count, is_inside, cargo->arena);
+    for (size_t s = 0; s < plan.count; s++) {
+        int status = span_load(cargo, &plan.spans[s], &copies[s]);
         if (status)
             return status;
     }
+    for (size_t c = 0; c < job->column_count; c++) {
+        inside[c] = job->columns[c];
+        if (plan.span_of[c] != COLUMNS_NONE)
+            inside[c].data = (const void *)columns_place(&plan, job, c, copies[plan.span_of[c]]);
+    }
     const void *table;
-    int status = copy_in(cargo, inside, job->column_count * sizeof inside[0], &table);
+    int status = copy_in(cargo, inside, sizeof inside[0], job->column_count * sizeof inside[0], &table);
     if (status == 0)
         cargo->place->job.columns = table;
     return status;
@@ -163,7 +200,7 @@ int cargo_load(struct cargo *cargo, int workers)
     struct job *inside = &cargo->place->job;
     job_describe(inside, cargo->job);
     team_fit(inside);
-    int status = copy_in(cargo, cargo->job->params, cargo->job->params_size, &inside->params);
+    int status = copy_in(cargo, cargo->job->params, cargo->job->params_size, cargo->job->params_size, &inside->params);
     if (status == 0)
         status = results_place(cargo);
     if (status == 0)
@@ -181,9 +218,9 @@ int cargo_load_single(struct cargo *cargo)
     struct job *inside = &cargo->place->job;
     job_describe(inside, job);
     inside->codes = NULL;
-    int status = copy_in(cargo, job->params, job->params_size, &inside->params);
+    int status = copy_in(cargo, job->params, job->params_size, job->params_size, &inside->params);
     if (status == 0)
-        status = copy_in(cargo, job->items, job->item_size, &inside->items);
+        status = copy_in(cargo, job->items, job->item_size, job->item_size, &inside->items);
     if (status)
         return status;
     if (job->result_size <= TEAM_REPLY && !arena_contains(cargo->arena, job->results, job->result_size)) {

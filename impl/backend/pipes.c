@@ -121,11 +121,12 @@ void pipes_quit(struct pipes *pipes)
 
 static void request_columns(struct pipes_lane *lane, const struct job *job)
 {
+    struct columns_plan plan;
+    columns_plan(&plan, job, lane->begin, lane->end, NULL, NULL);
     pipe_out_add(&lane->out, job->columns, job->column_count * sizeof *job->columns);
-    for (size_t c = 0; c < job->column_count; c++) {
-        const struct grain_column *column = &job->columns[c];
-        size_t size = column->size ? (lane->end - lane->begin - 1) * column->stride + column->size : 0;
-        pipe_out_add(&lane->out, (const char *)column->data + lane->begin * column->stride, size);
+    for (size_t s = 0; s < plan.count; s++) {
+        const struct columns_span *span = &plan.spans[s];
+        pipe_out_add_at(&lane->out, (const void *)span->from, span->size, span->alignment, span->phase);
     }
 }
 
@@ -147,11 +148,13 @@ static void request_make(struct pipes_call *call, struct pipes_lane *lane)
     pipe_out_add(&lane->out, &lane->span, sizeof lane->span);
     pipe_out_add(&lane->out, job, PIPES_JOB_BYTES);
     if (job->form != JOB_CALLS) {
-        pipe_out_add(&lane->out, job->params, job->params_size);
+        uintptr_t items = (uintptr_t)job->items + lane->begin * job->item_size;
+        pipe_out_add_at(&lane->out, job->params, job->params_size,
+                        pipes_alignment((uintptr_t)job->params, job->params_size), 0);
         if (job->column_count)
             request_columns(lane, job);
-        pipe_out_add(&lane->out, (const void *)((uintptr_t)job->items + lane->begin * job->item_size),
-                     (lane->end - lane->begin) * job->item_size);
+        pipe_out_add_at(&lane->out, (const void *)items, (lane->end - lane->begin) * job->item_size,
+                        pipes_alignment(items, job->item_size), 0);
     }
     request_send(call, lane);
 }

@@ -30,6 +30,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "backend/columns.h"
 #include "backend/supervisor.h"
 #include "backend/team.h"
 #include "schedule/claim.h"
@@ -84,6 +85,13 @@ struct pipes {
     bool (*is_alive)(void *user); /* the supervisor: asked ten times a second while a call waits */
     void *user;
 };
+
+/* What the copy of `size` bytes' items or params is aligned to in a message. Both ends reckon it from the caller's address. */
+static inline size_t pipes_alignment(uintptr_t data, size_t size)
+{
+    size_t alignment = job_alignment((const void *)data, size);
+    return alignment > PIPE_ALIGN ? alignment : PIPE_ALIGN;
+}
 
 /* Before the supervisor is started. 0 or -errno; nothing is left then. */
 int pipes_open(struct pipes **pipes, struct crew *crew, bool (*is_alive)(void *user), void *user);

@@ -48,14 +48,19 @@ static uintptr_t before(const void *at, size_t begin, size_t size)
 static void columns_decode(struct pipes_worker *worker, size_t *at, const struct pipes_span *span)
 {
     struct job *job = &worker->job;
+    struct columns_plan plan;
+    uintptr_t copies[GRAIN_COLUMNS_MAX], places[GRAIN_COLUMNS_MAX];
     memcpy(worker->columns, pipe_in_part(&worker->in, at, job->column_count * sizeof *worker->columns),
            job->column_count * sizeof *worker->columns);
-    for (size_t c = 0; c < job->column_count; c++) {
-        struct grain_column *column = &worker->columns[c];
-        size_t size = column->size ? (span->end - span->begin - 1) * column->stride + column->size : 0;
-        column->data = (const void *)before(pipe_in_part(&worker->in, at, size), span->begin, column->stride);
-    }
     job->columns = worker->columns;
+    columns_plan(&plan, job, span->begin, span->end, NULL, NULL);
+    for (size_t s = 0; s < plan.count; s++)
+        copies[s] = (uintptr_t)pipe_in_part_at(&worker->in, at, plan.spans[s].size, plan.spans[s].alignment,
+                                               plan.spans[s].phase);
+    for (size_t c = 0; c < job->column_count; c++)
+        places[c] = plan.span_of[c] == COLUMNS_NONE ? 0 : columns_place(&plan, job, c, copies[plan.span_of[c]]);
+    for (size_t c = 0; c < job->column_count; c++)
+        worker->columns[c].data = (const void *)places[c];
 }
 
 /* The job of the request, with its data behind it and room for what comes of it. 0 or -ENOMEM. */
@@ -69,11 +74,14 @@ static int request_decode(struct pipes_worker *worker, struct pipes_span *span)
         return 0; /* all of it lies in shared memory */
     size_t count = span->end - span->begin, results = count * job->result_size;
     size_t codes_at = (results + PIPE_ALIGN - 1) / PIPE_ALIGN * PIPE_ALIGN;
-    job->params = pipe_in_part(&worker->in, &at, job->params_size);
+    uintptr_t items = (uintptr_t)job->items + span->begin * job->item_size; /* the caller's */
+    job->params = pipe_in_part_at(&worker->in, &at, job->params_size,
+                                  pipes_alignment((uintptr_t)job->params, job->params_size), 0);
     if (job->column_count)
         columns_decode(worker, &at, span);
-    job->items =
-        (const void *)before(pipe_in_part(&worker->in, &at, count * job->item_size), span->begin, job->item_size);
+    const void *first =
+        pipe_in_part_at(&worker->in, &at, count * job->item_size, pipes_alignment(items, job->item_size), 0);
+    job->items = (const void *)before(first, span->begin, job->item_size);
     int status = pipe_room(&worker->out, &worker->out_room, codes_at + (job->codes ? count * sizeof(int) : 0));
     if (status)
         return status;

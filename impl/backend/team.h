@@ -91,9 +91,9 @@ struct team_job {
     _Atomic uint64_t words_done;                    /* workers: generation << 32, and a bit a full word of done */
     _Atomic uint32_t deaths;                        /* replacements: how many workers died in this job */
     _Atomic uint32_t dropped;                       /* workers: tasks were left out because of TEAM_STOP */
-    _Alignas(64) _Atomic uint32_t finished;         /* futex; see ticket.h: running, done, or who completes it */
+    _Alignas(64) unsigned char reply[TEAM_REPLY];   /* the worker of a single task: its result */
+    _Atomic uint32_t finished;                      /* futex; see ticket.h: running, done, or who completes it */
     _Atomic uint32_t is_awaited;                    /* caller: about to sleep on finished */
-    unsigned char reply[TEAM_REPLY];                /* the worker of a single task: its result */
     _Alignas(64) unsigned char small[TEAM_INLINE];  /* caller */
 };
 

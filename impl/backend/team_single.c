@@ -65,19 +65,28 @@ static int slot_choose(const struct team_front *front)
     return found >= 0 ? found : (front->favourite + 1) % team->workers;
 }
 
-/* Words of the cargo. */
-enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
 #define INLINE_BYTES ((RING_CARGO - CARGO_INLINE) * sizeof(uint64_t))
+_Static_assert((offsetof(struct worker, cargo) + CARGO_INLINE * sizeof(uint64_t)) % JOB_ALIGN_FIRM == 0,
+               "a small argument is as aligned as every other copy");
+_Static_assert(offsetof(struct team_job, reply) % JOB_ALIGN_FIRM == 0, "so is a small result");
 
-static void cargo_fill(uint64_t cargo[RING_CARGO], const struct team *team, const struct job *job)
+/* Whether the argument is a copy, in the descriptor: threads see the caller's own, and so do processes what lies in memory
+ * of grain_alloc. That is passed as it is. */
+static bool is_copied(const struct team_job *job)
 {
+    uintptr_t items = (uintptr_t)job->job.items, small = (uintptr_t)job->small;
+    return items >= small && items - small < TEAM_INLINE;
+}
+
+static void cargo_fill(uint64_t cargo[RING_CARGO], const struct team_job *place)
+{
+    const struct job *job = &place->job;
     cargo[CARGO_TASK] = (uintptr_t)job->task;
     cargo[CARGO_RESULT] = (uintptr_t)job->results;
     cargo[CARGO_PARAMS] = (uintptr_t)job->params;
     cargo[CARGO_ITEM] = (uintptr_t)job->items;
     memset(cargo + CARGO_INLINE, 0, INLINE_BYTES);
-    /* Threads see the caller's own argument, and may be meant to: it is passed as it is. */
-    if (team->is_shared && job->item_size && job->item_size <= INLINE_BYTES) {
+    if (is_copied(place) && job->item_size <= INLINE_BYTES) {
         memcpy(cargo + CARGO_INLINE, job->items, job->item_size);
         cargo[CARGO_ITEM] = 0;
     }
@@ -91,7 +100,7 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     team_part(team, (uint32_t)(job - team->jobs), 0)->outcome.failed = 0;
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     job->parts = 1;
-    cargo_fill(cargo, team, &job->job);
+    cargo_fill(cargo, job);
     team_note_cpu(team);
     pthread_mutex_lock(&front->lock);
     atomic_store_explicit(&front->singles, atomic_load_explicit(&front->singles, memory_order_relaxed) + 1,

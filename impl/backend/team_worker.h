@@ -10,6 +10,9 @@
 #include "backend/team.h"
 #include "backend/ticket.h"
 
+/* Words of a single task's cargo; from the last one on a small argument. */
+enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
+
 /* The worker as it runs: private to it. */
 struct worker {
     struct team *team;
@@ -28,8 +31,10 @@ struct worker {
     unsigned looks;
     const struct team_slot *stuck_slot;
     size_t stuck_index;
-    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo. */
-    _Alignas(16) uint64_t cargo[RING_CARGO];
+    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo, from word
+     * CARGO_INLINE on, and thus at a multiple of 64. */
+    _Alignas(64) uint64_t cargo_lead[8 - CARGO_INLINE];
+    uint64_t cargo[RING_CARGO];
     struct job single;
 };
 

@@ -72,16 +72,27 @@ void pipe_out_start(struct pipe_out *out, uint32_t kind, uint32_t epoch, uint64_
     out->skip = 0;
 }
 
-void pipe_out_add(struct pipe_out *out, const void *data, size_t size)
+/* The block that a message is read into begins on a page: its offsets are as aligned as addresses. */
+static size_t gap_of(size_t at, size_t alignment, size_t phase)
 {
-    static const char zeros[PIPE_ALIGN];
-    size_t gap = -out->head.size % PIPE_ALIGN;
+    return (phase - at) & (alignment - 1);
+}
+
+void pipe_out_add_at(struct pipe_out *out, const void *data, size_t size, size_t alignment, size_t phase)
+{
+    static const char zeros[PIPE_PAGE];
+    size_t gap = gap_of(out->head.size, alignment, phase);
     if (size == 0)
         return;
     if (gap)
         out->parts[out->count++] = (struct iovec){(void *)(uintptr_t)zeros, gap};
     out->parts[out->count++] = (struct iovec){(void *)(uintptr_t)data, size};
     out->head.size += gap + size;
+}
+
+void pipe_out_add(struct pipe_out *out, const void *data, size_t size)
+{
+    pipe_out_add_at(out, data, size, PIPE_ALIGN, 0);
 }
 
 /* The next packet's pieces behind `pieces`; moves `at` and `skip` on. Returns how many bytes that are. */
@@ -178,11 +189,16 @@ int pipe_in_read(struct pipe_in *in, int end)
     return in->is_lost ? -ENOMEM : 1;
 }
 
-void *pipe_in_part(const struct pipe_in *in, size_t *at, size_t size)
+void *pipe_in_part_at(const struct pipe_in *in, size_t *at, size_t size, size_t alignment, size_t phase)
 {
-    size_t begin = (*at + PIPE_ALIGN - 1) / PIPE_ALIGN * PIPE_ALIGN;
+    size_t begin = *at + gap_of(*at, alignment, phase);
     if (size == 0)
         return NULL;
     *at = begin + size;
     return in->data + begin;
+}
+
+void *pipe_in_part(const struct pipe_in *in, size_t *at, size_t size)
+{
+    return pipe_in_part_at(in, at, size, PIPE_ALIGN, 0);
 }

@@ -14,7 +14,8 @@
 #include <sys/uio.h>
 
 #define PIPE_PACKET 4096u /* PIPE_BUF: a longer write may be torn */
-#define PIPE_ALIGN  64u   /* every part of a message begins at a multiple of this */
+#define PIPE_ALIGN  64u   /* a part of a message begins at a multiple of this, or where its user wants it, */
+#define PIPE_PAGE   4096u /* seen from a multiple of this at most */
 #define PIPE_PARTS  40    /* of one message, zeros between them included */
 
 /* In front of every packet. Packets of one message agree in all but the offset. */
@@ -49,6 +50,9 @@ struct pipe_out {
 void pipe_out_start(struct pipe_out *out, uint32_t kind, uint32_t epoch, uint64_t sequence);
 void pipe_out_add(struct pipe_out *out, const void *data, size_t size);
 
+/* The same for a part that is to begin `phase` bytes behind a multiple of `alignment`: a power of two up to PIPE_PAGE. */
+void pipe_out_add_at(struct pipe_out *out, const void *data, size_t size, size_t alignment, size_t phase);
+
 /* Sends what is left. 1: all is sent; 0: the pipe is full, go on later; or -errno. */
 int pipe_out_send(struct pipe_out *out, int end);
 
@@ -70,6 +74,7 @@ int pipe_in_read(struct pipe_in *in, int end);
 /* Where a part of that size begins in data, which moves on by it: parts come out in the order in which they were added.
  * *at starts with 0. */
 void *pipe_in_part(const struct pipe_in *in, size_t *at, size_t size);
+void *pipe_in_part_at(const struct pipe_in *in, size_t *at, size_t size, size_t alignment, size_t phase);
 
 /* Grows a block of memory to `size` bytes at least; *memory NULL: a new one. 0 or -ENOMEM, and the block as it was. */
 int pipe_room(char **memory, size_t *room, size_t size);

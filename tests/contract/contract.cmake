@@ -15,6 +15,8 @@ function(grain_contract program)
 endfunction()
 
 grain_contract(calls)
+grain_contract(alignment)
+grain_contract(vectors)
 grain_contract(failures)
 grain_contract(life)
 grain_contract(callers)
