@@ -98,6 +98,7 @@ struct async {
     pthread_cond_t work;     /* for dispatchers */
     pthread_cond_t settled;  /* for waiters: some batch has ended, some callback was called */
     struct grain_pool *pool; /* NULL when it is gone: then every future is settled */
+    uint64_t pool_id;        /* of backend_pool; stays */
     volatile uint32_t *mark; /* a page that reads zero in a forked child */
     pid_t owner;             /* used when the kernel cannot wipe that page */
     _Atomic size_t references;

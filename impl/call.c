@@ -6,29 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "check.h"
 #include "pool.h"
 
 #define COUNT_MAX ((size_t)1 << 48) /* claims may run past the end by workers * chunk: keep room */
-
-static int block_check(const void *data, size_t count, size_t size)
-{
-    size_t total;
-    if (__builtin_mul_overflow(count, size, &total) || total > PTRDIFF_MAX)
-        return -EOVERFLOW;
-    return total && !data ? -EINVAL : 0;
-}
-
-/* From the first value's first byte to the last one's last. */
-static int column_check(const struct grain_column *column, size_t count)
-{
-    size_t total;
-    if (count == 0)
-        return 0;
-    if (__builtin_mul_overflow(count - 1, column->stride, &total) ||
-        __builtin_add_overflow(total, column->size, &total) || total > PTRDIFF_MAX)
-        return -EOVERFLOW;
-    return column->size && !column->data ? -EINVAL : 0;
-}
 
 /* Claims a worker, where the pool chooses and nothing is known of the tasks. */
 #define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
@@ -58,66 +39,42 @@ static size_t chunk_choose(const struct backend_pool *pool, const struct job *jo
     return chunk_of_claims(job, parts, pool->transport == GRAIN_TRANSPORT_PIPE ? CLAIMS_PIPED : CLAIMS_COUNTED);
 }
 
-static int chunk_resolve(const struct backend_pool *pool, struct job *job, int64_t chunk)
+static size_t chunk_resolve(const struct backend_pool *pool, const struct job *job, int64_t chunk)
 {
     size_t share;
     if (chunk == GRAIN_CHUNK_PYTHON)
         share = chunk_of_claims(job, (size_t)pool->workers, CLAIMS_PYTHON);
-    else if (chunk < 0)
-        return -EINVAL;
     else
         share = chunk > 0 ? (size_t)chunk : chunk_choose(pool, job);
-    job->chunk = share < job->count ? share : job->count;
-    return 0;
+    return share < job->count ? share : job->count;
 }
 
 static const struct grain_call_options no_options;
 
-static int options_check(const struct grain_call_options *options)
-{
-    bool is_known = options->struct_size == 0 || options->struct_size == sizeof *options;
-    return is_known && (unsigned)options->schedule < GRAIN_SCHEDULE_COUNT && options->retries >= 0 ? 0 : -EINVAL;
-}
-
-/* The schedule of a call: what was asked for, if the backend has it. */
-static enum grain_schedule schedule_of(const struct grain_pool *pool, const struct grain_call_options *options)
-{
-    return options->schedule ? options->schedule : pool->core.default_schedule;
-}
-
-/* Whether the pool has what the call asks for. Over pipes nobody looks at what workers are doing. */
-static int ability_check(const struct grain_pool *pool, const struct grain_call_options *options)
-{
-    bool has_schedule = pool->core.schedules & (1u << schedule_of(pool, options));
-    bool is_watched = pool->core.transport != GRAIN_TRANSPORT_PIPE;
-    return has_schedule && (is_watched || (!options->retries && !options->task_timeout_ns)) ? 0 : -ENOTSUP;
-}
-
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
 {
     if (job->count > COUNT_MAX)
-        return -EOVERFLOW;
-    int status = options_check(options);
+        return refuse(-EOVERFLOW, "count: %zu tasks; a call takes at most 2^48", job->count);
+    int status = check_options(options);
     if (status == 0)
-        status = block_check(job->items, job->count, job->item_size);
+        status = check_block("the input", job->items, job->count, job->item_size);
     if (status == 0)
-        status = block_check(job->results, job->count, job->result_size);
+        status = check_block("the output", job->results, job->count, job->result_size);
     for (size_t c = 0; c < job->column_count && status == 0; c++)
-        status = column_check(&job->columns[c], job->count);
+        status = check_column(c, &job->columns[c], job->count);
     if (status == 0)
-        status = block_check(options->params, 1, options->params_size);
-    if (status == 0)
-        status = ability_check(pool, options);
+        status = check_ability(pool, options);
     if (status)
         return status;
-    job->schedule = schedule_of(pool, options);
+    job->schedule = check_schedule_of(pool, options);
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;
     job->retries = options->retries;
     job->task_timeout_ns = options->task_timeout_ns;
     if (job->task_timeout_ns && job->form == JOB_TASK)
         job->form = JOB_LIMITED;
-    return chunk_resolve(&pool->core, job, options->chunk);
+    job->chunk = chunk_resolve(&pool->core, job, options->chunk);
+    return 0;
 }
 
 static int job_dispatch(struct grain_pool *pool, struct job *job)
@@ -154,7 +111,7 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     if (!options)
         options = &no_options;
     if (!job->task && !job->chunk_task && !job->star_task)
-        return -EINVAL;
+        return refuse(-EINVAL, "task: NULL");
     int status = pool_enter(pool);
     if (status)
         return status;
@@ -229,7 +186,11 @@ static int job_of_star(struct job *job, grain_star_fn task, const struct grain_c
                        size_t count, struct grain_out out)
 {
     if (!columns || column_count == 0 || column_count > GRAIN_COLUMNS_MAX)
-        return -EINVAL;
+        return refuse(-EINVAL, "columns: %s of them; starmap takes 1 to %d",
+                      !columns       ? "NULL instead"
+                      : column_count ? "too many"
+                                     : "none",
+                      GRAIN_COLUMNS_MAX);
     job_of_map(job, (struct grain_in){NULL, count, 0}, out);
     job->form = JOB_STAR;
     job->star_task = task;
@@ -256,7 +217,7 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
     if (!options)
         options = &no_options;
     if (!job->task && !job->chunk_task && !job->star_task)
-        return -EINVAL;
+        return refuse(-EINVAL, "task: NULL");
     int status = pool_enter(pool);
     if (status)
         return status;
@@ -276,16 +237,12 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
 static int apply_check(const struct grain_pool *pool, const struct apply *apply,
                        const struct grain_call_options *options)
 {
-    int status = apply->task ? options_check(options) : -EINVAL;
+    int status = apply->task ? check_options(options) : refuse(-EINVAL, "task: NULL");
     if (status == 0)
-        status = block_check(apply->arg, 1, apply->arg_size);
+        status = check_block("the argument", apply->arg, 1, apply->arg_size);
     if (status == 0)
-        status = block_check(apply->result, 1, apply->result_size);
-    if (status == 0)
-        status = block_check(options->params, 1, options->params_size);
-    if (status == 0 && options->chunk < 0 && options->chunk != GRAIN_CHUNK_PYTHON)
-        status = -EINVAL;
-    return status ? status : ability_check(pool, options);
+        status = check_block("the result", apply->result, 1, apply->result_size);
+    return status ? status : check_ability(pool, options);
 }
 
 int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
@@ -333,6 +290,8 @@ int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struc
                         const struct grain_call_options *options, struct grain_future **future)
 {
     struct job job;
+    if (future)
+        *future = NULL;
     int status = job_of_star(&job, task, columns, column_count, count, out);
     return status ? status : call_async(pool, &job, options, future);
 }

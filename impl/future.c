@@ -172,12 +172,15 @@ static void settled_await(const struct grain_future *future, uint64_t until)
     pthread_mutex_unlock(&async->lock);
 }
 
-/* In a forked child, or where only the calling thread itself could make the future ready. */
+/* In a forked child; in a worker, which may be the one that the call waits for; or where only the calling thread itself
+ * could make the future ready. */
 static int wait_is_vain(const struct grain_future *future)
 {
     const struct async *async = future->batch->async;
     if (!async_is_owner(async))
         return -EPERM;
+    if (pool_is_inside(async->pool_id))
+        return -EDEADLK;
     return future->has_callbacks && delivery_is_inside(async) ? -EDEADLK : 0;
 }
 
@@ -209,7 +212,7 @@ static int future_await(struct grain_future *future, uint64_t timeout_ns)
 int grain_future_wait(struct grain_future *future, uint64_t timeout_ns)
 {
     if (!future)
-        return -EINVAL;
+        return refuse(-EINVAL, "future: NULL");
     if (delivery_is_of(future))
         return -EDEADLK;
     return future_await(future, timeout_ns);
@@ -224,7 +227,7 @@ int grain_future_get(struct grain_future *future, uint64_t timeout_ns)
 int grain_future_successful(const struct grain_future *future)
 {
     if (!future)
-        return -EINVAL;
+        return refuse(-EINVAL, "future: NULL");
     return grain_future_ready(future) ? future->status == 0 : -EAGAIN;
 }
 
@@ -251,7 +254,7 @@ static bool take_held_back(struct grain_future *future)
 int grain_future_cancel(struct grain_future *future)
 {
     if (!future)
-        return -EINVAL;
+        return refuse(-EINVAL, "future: NULL");
     struct async *async = future->batch->async;
     if (!async_is_owner(async))
         return -EPERM;
@@ -277,6 +280,14 @@ static void map_await(const struct batch *batch)
         nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
+/* A worker that waited here could be the one that is waited for. */
+static bool may_discard(const struct grain_future *future)
+{
+    bool is_short =
+        future->batch->is_calls && atomic_load_explicit(&future->state, memory_order_acquire) != FUTURE_IN_CALLBACK;
+    return is_short || !pool_is_inside(future->batch->async->pool_id);
+}
+
 /* After this nobody writes the result, the report, or calls a callback. */
 static void discard(struct grain_future *future)
 {
@@ -292,7 +303,10 @@ void grain_future_free(struct grain_future *future)
 {
     if (!future || !async_is_owner(future->batch->async))
         return;
-    if (!future_is_ready(future))
+    if (!future_is_ready(future)) {
+        if (!may_discard(future))
+            return;
         discard(future);
+    }
     batch_release(future->batch);
 }

@@ -208,6 +208,13 @@ GRAIN_API int grain_cpu_count(void);
  * return: never NULL; "unknown status" for what no function returns. */
 GRAIN_API const char *grain_strerror(int status);
 
+/* What the last function of this thread that refused an argument or an option had to say: which one, what it was, what it
+ * takes. For -EINVAL, -ENOTSUP, -EOVERFLOW, and -EDEADLK of grain_pool_open(); other codes say it all.
+ * owns: the thread's, until its next call that is refused.
+ * thread: any; each has its own.
+ * return: never NULL; "" when nothing was refused yet. */
+GRAIN_API const char *grain_last_message(void);
+
 /* The library's version, "MAJOR.MINOR.PATCH".
  * owns: static text.
  * thread: any.

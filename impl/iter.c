@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "pool.h"
 
 #define CHUNK_DEFAULT 64 /* items a worker has before it, twice, when the caller names no chunk */
@@ -72,28 +73,42 @@ static size_t window_of(const struct grain_pool *pool, const struct grain_call_o
     return chunk > WINDOW_MAX / (2 * workers) ? WINDOW_MAX : 2 * workers * chunk;
 }
 
+static int iter_check(const struct grain_pool *pool, grain_task_fn task, grain_next_fn next,
+                      const struct grain_call_options *options)
+{
+    if (!task || !next)
+        return refuse(-EINVAL, "%s: NULL", task ? "next" : "task");
+    if (options->callback || options->error_callback || options->report)
+        return refuse(-EINVAL, "grain_call_options.%s: an iterator takes none",
+                      options->report     ? "report"
+                      : options->callback ? "callback"
+                                          : "error_callback");
+    int status = check_options(options);
+    return status ? status : check_ability(pool, options);
+}
+
 static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
                      size_t result_size, const struct grain_call_options *options, bool is_ordered,
                      struct grain_iter **out)
 {
     static const struct grain_call_options defaults;
     if (!out)
-        return -EINVAL;
+        return refuse(-EINVAL, "iter: NULL");
     *out = NULL;
     if (!options)
         options = &defaults;
-    if (!task || !next || (options->chunk < 0 && options->chunk != GRAIN_CHUNK_PYTHON) || options->callback ||
-        options->error_callback || options->report || options->retries < 0)
-        return -EINVAL;
     int status = pool_enter(pool);
     if (status)
         return status;
+    status = iter_check(pool, task, next, options);
+    size_t window = window_of(pool, options), bytes = 0, params = options->params_size;
     pool_leave(pool);
-    size_t window = window_of(pool, options), bytes, params = options->params_size;
-    if (params > PTRDIFF_MAX || (params && !options->params))
-        return -EINVAL;
-    if (__builtin_mul_overflow(window, result_size, &bytes) || bytes > PTRDIFF_MAX || item_size > PTRDIFF_MAX)
-        return -EOVERFLOW;
+    if (status == 0 && (__builtin_mul_overflow(window, result_size, &bytes) || bytes > PTRDIFF_MAX ||
+                        item_size > PTRDIFF_MAX || result_size > UINT32_MAX))
+        status = refuse(-EOVERFLOW, "items of %zu bytes, results of %zu, %zu of them under way: too large", item_size,
+                        result_size, window);
+    if (status)
+        return status;
     struct grain_iter *iter = calloc(1, sizeof *iter + window * sizeof iter->slots[0]);
     /* The item and, behind it, the params, which need not outlive this call. */
     size_t alignment = job_alignment(options->params, params), item_alignment = job_alignment(NULL, item_size);
@@ -186,8 +201,13 @@ static long slot_await(struct grain_iter *iter, uint64_t timeout_ns)
 
 int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns)
 {
-    if (!iter || (iter->result_size && !result))
-        return -EINVAL;
+    if (!iter)
+        return refuse(-EINVAL, "iter: NULL");
+    if (iter->result_size && !result)
+        return refuse(-EINVAL, "result: NULL with a size of %zu", iter->result_size);
+    int refusal = pool_look(iter->pool);
+    if (refusal)
+        return refusal;
     iter->has_error = false;
     if (iter->under_way == 0)
         fill(iter);

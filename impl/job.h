@@ -200,6 +200,9 @@ void job_fail_rest(const struct job *job, const struct grain_context *ctx, struc
 /* Adds what one share has to tell to the whole. */
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from);
 
+/* Keeps a text for grain_last_message() of the calling thread; returns status. */
+int refuse(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t job_clock_ns(void);
 

@@ -35,9 +35,12 @@ static void block_put(struct pool_block *block)
 
 int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
 {
-    if (!memory || size == 0 || size > PTRDIFF_MAX - 256)
-        return -EINVAL;
-    *memory = NULL;
+    if (memory)
+        *memory = NULL;
+    if (!memory)
+        return refuse(-EINVAL, "memory: NULL");
+    if (size == 0 || size > PTRDIFF_MAX - 256)
+        return refuse(-EINVAL, "size: %zu bytes; it takes 1 to PTRDIFF_MAX - 256", size);
     int status = pool_enter(pool);
     if (status)
         return status;

@@ -7,45 +7,41 @@
 #include <string.h>
 #include <time.h>
 
+#include "check.h"
 #include "pool.h"
 
-#define WORKERS_MAX   1024
 #define DEFAULT_GRACE (100 * 1000000ull)
 
 /* --------------------------------------------------------------------------------- life of a pool */
 
-static int options_check(const struct grain_pool_options *options)
+/* What only some backends can do: refused where it would have to be imitated. */
+static int options_match(const struct grain_pool_options *options, const struct grain_backend *backend)
 {
-    if (options->struct_size != 0 && options->struct_size != sizeof *options)
-        return -EINVAL;
-    if (options->workers < 0 || options->workers > WORKERS_MAX)
-        return -EINVAL;
-    if ((unsigned)options->wait > GRAIN_WAIT_PARK || (unsigned)options->bind > GRAIN_BIND_NONE ||
-        (unsigned)options->transport > GRAIN_TRANSPORT_PIPE)
-        return -EINVAL;
-    if (job_current_pool() && !options->allow_nested)
-        return -EDEADLK;
+    if ((options->initializer || options->finalizer) && !(backend->capabilities & BACKEND_INITIALIZES))
+        return refuse(-ENOTSUP, "grain_pool_options.%s: the backend %s has none",
+                      options->initializer ? "initializer" : "finalizer", backend->name);
+    if (options->max_tasks_per_worker && !(backend->capabilities & BACKEND_REPLACES))
+        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: %llu; the backend %s takes 0",
+                      (unsigned long long)options->max_tasks_per_worker, backend->name);
     return 0;
 }
 
-/* What only some backends can do: refused where it would have to be imitated. */
-static int options_match(const struct grain_pool_options *options, unsigned capabilities)
+/* A backend that runs nothing is for those who ask for it in their own code: an environment must not turn a program's
+ * results into nonsense. */
+static int backend_choose(const char *name, const struct grain_backend **out)
 {
-    unsigned needed = 0;
-    if (options->initializer || options->finalizer)
-        needed |= BACKEND_INITIALIZES;
-    if (options->max_tasks_per_worker)
-        needed |= BACKEND_REPLACES;
-    return (needed & ~capabilities) ? -ENOTSUP : 0;
-}
-
-static const struct grain_backend *backend_choose(const char *name)
-{
+    const char *from = "grain_pool_options.backend", *environment = getenv("GRAIN_BACKEND");
+    bool is_environment = !name && environment && *environment;
+    if (is_environment)
+        from = "$GRAIN_BACKEND";
     if (!name)
-        name = getenv("GRAIN_BACKEND");
-    if (!name || !*name)
-        name = "pthread";
-    return backend_find(name);
+        name = is_environment ? environment : "pthread";
+    *out = backend_find(name);
+    if (!*out)
+        return refuse(-EINVAL, "%s: \"%.100s\" is no backend of this build", from, name);
+    if (is_environment && !((*out)->capabilities & BACKEND_RUNS_TASKS))
+        return refuse(-EINVAL, "%s: \"%s\" runs no tasks; only grain_pool_options.backend may ask for it", from, name);
+    return 0;
 }
 
 /* Through pipes a waiter sleeps in the kernel: it cannot spin; and nobody counts a worker's chunks. */
@@ -53,13 +49,44 @@ static int transport_check(const struct grain_backend *backend, const struct gra
 {
     if (options->transport != GRAIN_TRANSPORT_PIPE)
         return 0;
-    bool is_known = backend->capabilities & BACKEND_HAS_PIPES;
-    return is_known && options->wait != GRAIN_WAIT_SPIN && !options->max_tasks_per_worker ? 0 : -ENOTSUP;
+    if (!(backend->capabilities & BACKEND_HAS_PIPES))
+        return refuse(-ENOTSUP, "grain_pool_options.transport: the backend %s has no pipes", backend->name);
+    if (options->wait == GRAIN_WAIT_SPIN)
+        return refuse(-ENOTSUP, "grain_pool_options.wait: over pipes nobody can spin");
+    if (options->max_tasks_per_worker)
+        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: over pipes it takes 0");
+    return 0;
+}
+
+/* relaxed: only that they differ matters. */
+static void ids_set(struct backend_pool *core)
+{
+    static _Atomic uint64_t ids;
+    const struct backend_pool *outer = job_current_pool();
+    core->id = atomic_fetch_add_explicit(&ids, 1, memory_order_relaxed) + 1;
+    if (!outer)
+        return;
+    core->outer_ids[0] = outer->id;
+    memcpy(core->outer_ids + 1, outer->outer_ids, sizeof outer->outer_ids - sizeof outer->outer_ids[0]);
+}
+
+/* What is wrong with a list of CPUs. */
+static int cpus_named(int status, const char *list, const struct grain_backend *backend)
+{
+    if (status == -ENOTSUP)
+        return refuse(status, "grain_pool_options.cpus: \"%.100s\"; the workers of the backend %s are the caller", list,
+                      backend->name);
+    if (status == -EINVAL)
+        return refuse(status, "%s: \"%.100s\"; it takes usable CPUs, each once, such as 0-3,8",
+                      list ? "grain_pool_options.cpus" : "$GRAIN_CPUS", list ? list : getenv("GRAIN_CPUS"));
+    return status;
 }
 
 static int pool_start(struct grain_pool *pool, const struct grain_pool_options *options)
 {
     struct backend_pool *core = &pool->core;
+    ids_set(core);
+    pool->async->pool_id = core->id;
     core->workers = options->workers;
     core->wait = options->wait;
     core->bind = options->bind;
@@ -78,7 +105,7 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     if (!core->state)
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
-    int status = backend_bind(core, options->cpus);
+    int status = cpus_named(backend_bind(core, options->cpus), options->cpus, core->backend);
     if (status == 0) {
         status = core->backend->open(core);
         if (status)
@@ -93,17 +120,16 @@ int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *op
 {
     static const struct grain_pool_options defaults;
     if (!out)
-        return -EINVAL;
+        return refuse(-EINVAL, "pool: NULL");
     *out = NULL;
     if (!options)
         options = &defaults;
-    int status = options_check(options);
-    if (status)
-        return status;
-    const struct grain_backend *backend = backend_choose(options->backend);
-    if (!backend)
-        return -EINVAL;
-    status = options_match(options, backend->capabilities);
+    const struct grain_backend *backend;
+    int status = check_pool_options(options);
+    if (status == 0)
+        status = backend_choose(options->backend, &backend);
+    if (status == 0)
+        status = options_match(options, backend);
     if (status == 0)
         status = transport_check(backend, options);
     if (status)
@@ -134,7 +160,7 @@ int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *op
 static int phase_raise(struct grain_pool *pool, int phase)
 {
     if (!pool)
-        return -EINVAL;
+        return refuse(-EINVAL, "pool: NULL");
     if (!pool_is_owner(pool))
         return -EPERM;
     int now = atomic_load_explicit(&pool->phase, memory_order_relaxed);
@@ -166,13 +192,13 @@ int grain_pool_terminate(struct grain_pool *pool)
 int grain_pool_join(struct grain_pool *pool)
 {
     if (!pool)
-        return -EINVAL;
+        return refuse(-EINVAL, "pool: NULL");
     if (!pool_is_owner(pool))
         return -EPERM;
-    if (job_current_pool() == &pool->core || delivery_is_inside(pool->async))
+    if (pool_is_inside(pool->core.id) || delivery_is_inside(pool->async))
         return -EDEADLK;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_OPEN)
-        return -EINVAL;
+        return refuse(-EINVAL, "pool: neither closed nor terminated");
     pthread_mutex_lock(&pool->lock);
     while (atomic_load_explicit(&pool->calls, memory_order_seq_cst) > 0 || (pool->is_joining && !pool->joined))
         pthread_cond_wait(&pool->idle, &pool->lock);
@@ -211,7 +237,7 @@ static void free_afterwards(struct grain_pool *pool)
 
 void grain_pool_free(struct grain_pool *pool)
 {
-    if (!pool || !pool_is_owner(pool) || job_current_pool() == &pool->core)
+    if (!pool || !pool_is_owner(pool) || pool_is_inside(pool->core.id))
         return;
     if (delivery_is_inside(pool->async)) {
         free_afterwards(pool);
@@ -245,11 +271,12 @@ static uint64_t process_cpu_ns(int pid)
 
 int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
 {
+    if (stats)
+        memset(stats, 0, sizeof *stats);
     if (!pool || !stats)
-        return -EINVAL;
+        return refuse(-EINVAL, "%s: NULL", pool ? "stats" : "pool");
     if (!pool_is_owner(pool))
         return -EPERM;
-    memset(stats, 0, sizeof *stats);
     stats->workers = pool->core.workers;
     stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
     if (pool->core.singles)
@@ -289,13 +316,29 @@ int pool_phase(const struct grain_pool *pool)
     return refusal[atomic_load_explicit(&pool->phase, memory_order_seq_cst)];
 }
 
+static bool is_below(const struct backend_pool *pool, uint64_t id)
+{
+    bool is_found = pool->id == id;
+    for (int i = 0; i < BACKEND_DEPTH && pool->outer_ids[i]; i++)
+        is_found = is_found || pool->outer_ids[i] == id;
+    return is_found;
+}
+
+bool pool_is_inside(uint64_t id)
+{
+    for (const struct backend_pool *pool = job_current_pool(); pool; pool = pool->caller)
+        if (is_below(pool, id))
+            return true;
+    return false;
+}
+
 int pool_look(const struct grain_pool *pool)
 {
     if (!pool)
-        return -EINVAL;
+        return refuse(-EINVAL, "pool: NULL");
     if (!pool_is_owner(pool))
         return -EPERM;
-    return job_current_pool() == &pool->core ? -EDEADLK : 0;
+    return pool_is_inside(pool->core.id) ? -EDEADLK : 0;
 }
 
 int pool_enter(struct grain_pool *pool)

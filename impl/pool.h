@@ -52,6 +52,9 @@ void pool_leave(struct grain_pool *pool);
 int pool_look(const struct grain_pool *pool);
 int pool_phase(const struct grain_pool *pool);
 
+/* Whether the calling thread is a worker of the pool with that id, or of a pool that such a worker waits for. */
+bool pool_is_inside(uint64_t id);
+
 /* Has the backend run a prepared job to its end, and counts its hand-overs. As the hook `run`. */
 int pool_dispatch(struct grain_pool *pool, struct job *job);
 

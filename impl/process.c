@@ -62,10 +62,15 @@ int grain_process_start(struct grain_process **out, const struct grain_process_o
                         const void *arg, size_t arg_size)
 {
     if (!out)
-        return -EINVAL;
+        return refuse(-EINVAL, "process: NULL");
     *out = NULL;
-    if (!task || (arg_size && !arg) || (options && options->struct_size && options->struct_size != sizeof *options))
-        return -EINVAL;
+    if (!task)
+        return refuse(-EINVAL, "task: NULL");
+    if (arg_size && !arg)
+        return refuse(-EINVAL, "arg: NULL with a size of %zu", arg_size);
+    if (options && options->struct_size && options->struct_size != sizeof *options)
+        return refuse(-EINVAL, "grain_process_options.struct_size: %zu; it takes 0 or %zu", options->struct_size,
+                      sizeof *options);
     struct grain_process *process = calloc(1, sizeof *process);
     if (!process)
         return -ENOMEM;
@@ -129,7 +134,7 @@ static void end_await(const struct grain_process *process, uint64_t left_ns)
 int grain_process_join(struct grain_process *process, uint64_t timeout_ns)
 {
     if (!process)
-        return -EINVAL;
+        return refuse(-EINVAL, "process: NULL");
     uint64_t now = job_clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     enum life life;
     while ((life = life_of(process)) == LIFE_RUNS && (now = job_clock_ns()) < until)
@@ -140,7 +145,7 @@ int grain_process_join(struct grain_process *process, uint64_t timeout_ns)
 int grain_process_exitcode(struct grain_process *process, int *code)
 {
     if (!process || !code)
-        return -EINVAL;
+        return refuse(-EINVAL, "%s: NULL", process ? "code" : "process");
     switch (life_of(process)) {
     case LIFE_ENDED:
         *code = process->code;
@@ -171,7 +176,7 @@ int grain_process_sentinel(const struct grain_process *process)
 static int process_signal(struct grain_process *process, int signo)
 {
     if (!process)
-        return -EINVAL;
+        return refuse(-EINVAL, "process: NULL");
     pthread_mutex_lock(&process->lock);
     int status = 0;
     if (life_look(process) == LIFE_RUNS && kill(process->pid, signo))

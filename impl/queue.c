@@ -181,7 +181,7 @@ int async_apply(struct grain_pool *pool, const struct apply *apply, const struct
     struct batch *batch;
     int status;
     if (apply->result_size > UINT32_MAX)
-        return -EOVERFLOW;
+        return refuse(-EOVERFLOW, "the result: %zu bytes; of a queued call at most 4 GiB - 1", apply->result_size);
     if (apply->arg_size > SIZE_MOST || apply->params_size > SIZE_MOST)
         return -ENOMEM;
     pthread_mutex_lock(&async->lock);

@@ -13,14 +13,22 @@ static const struct {
 } texts[] = {
     {0, "success"},
     {GRAIN_TASK_FAILED, "a task failed"},
-    {-EPERM, "this handle belongs to the process that opened it, not to a forked child"},
-    {-EDEADLK, "a worker would wait for its own pool"},
-    {-ESHUTDOWN, "the pool is closed"},
-    {-ECANCELED, "the pool was terminated"},
-    {-ENOTSUP, "this backend cannot do that"},
-    {-EOWNERDEAD, "the worker died while it ran this task"},
+    {-EAGAIN, "no thread or process could be started; or it has not ended yet"},
+    {-EBUSY, "the call runs, or has ended"},
+    {-ECANCELED, "the pool was terminated, or the call taken back"},
+    {-ECHILD, "the program has taken the status of this process elsewhere"},
+    {-EDEADLK, "a worker, or a callback, would wait for its own pool"},
+    {-EINVAL, "an argument or an option is wrong; grain_last_message() says which"},
+    {-EMFILE, "the process has no descriptor left"},
+    {-ENFILE, "the system has no descriptor left"},
+    {-ENOMEM, "there is no memory left, or the pool's limit is reached"},
     {-ENOTRECOVERABLE, "the pool has lost its workers"},
+    {-ENOTSUP, "this backend cannot do that; grain_last_message() says what"},
     {-EOVERFLOW, "count times size is too large"},
+    {-EOWNERDEAD, "the worker died while it ran this task"},
+    {-EPERM, "the handle belongs to the process that made it, not to a forked child; or the process is another user's"},
+    {-ESHUTDOWN, "the pool is closed"},
+    {-ETIMEDOUT, "it took longer than the time it was given"},
 };
 
 const char *grain_strerror(int status)

@@ -28,11 +28,20 @@ enum backend_capability {
 
 struct machine_mask;
 
+/* Pools in workers of pools: so many levels up are remembered. */
+#define BACKEND_DEPTH 8
+
 /* What a backend sees of a pool. */
 struct backend_pool {
     const struct grain_backend *backend;
     void *state; /* state_size zeroed bytes, the backend's own */
     int workers; /* >= 1 */
+    /* So that a worker is known as one of every pool that waits for it: a number that no other pool has; those of the
+     * pools in whose workers this one was opened, 0: none; and, while serial runs a call that a worker made, the pool of
+     * that worker. */
+    uint64_t id;
+    uint64_t outer_ids[BACKEND_DEPTH];
+    const struct backend_pool *caller;
     enum grain_wait wait;
     enum grain_bind bind;      /* what was asked for; what came of it is in the next three: backend_bind() */
     int *cpus;                 /* worker w is bound to cpus[w % cpu_count]; NULL: workers are not bound */

@@ -316,10 +316,20 @@ static int openmp_run(struct backend_pool *pool, struct job *job)
     return request.status;
 }
 
+/* Between two tasks of a chunk; once cancelled, for ever: `attention` stays. */
+static size_t rest_drop(struct grain_context *ctx, size_t next, size_t end)
+{
+    (void)ctx;
+    (void)end;
+    return next;
+}
+
 static void openmp_cancel(struct backend_pool *pool)
 {
     struct openmp_state *state = pool->state;
     atomic_store_explicit(&state->is_cancelled, 1, memory_order_relaxed);
+    for (int i = 0; i < pool->workers; i++)
+        job_ask(&state->workers[i].ctx);
 }
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -347,6 +357,7 @@ static int openmp_open(struct backend_pool *pool)
         state->workers[i].ctx.outcome = &state->workers[i].outcome;
         state->workers[i].ctx.stop = (const uint32_t *)&state->is_cancelled;
         state->workers[i].ctx.stop_at = 1;
+        state->workers[i].ctx.heed = rest_drop;
     }
     sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)

@@ -2,20 +2,47 @@
  *
  * The oracle among the backends: one range, one call of job_run(), in the caller's thread. It is also
  * the baseline `serial callback`: the same loop object code that every worker runs, and nothing else.
+ *
+ * The caller's thread is the caller's: a C++ exception may pass through here, and pthread_exit may end it. Both unwind, so
+ * this file is compiled with -fexceptions, and what a call holds is given back by `cleanup` attributes: the turn, and the
+ * thread's mark as a worker.
  */
+#include <errno.h>
+#include <pthread.h>
+
 #include "backend.h"
 #include "builtin.h"
 
-/* Every caller is the one worker: what the initializer leaves is all callers'. */
+/* Every caller is the one worker: what the initializer leaves is all callers', who take turns. */
 struct serial_state {
+    pthread_mutex_t turn;
     void *worker_state;
+    uint32_t is_cancelled; /* for those who wait for their turn; relaxed: it only grows */
+};
+
+/* What one call holds. */
+struct stay {
+    struct backend_pool *pool;
+    const void *outer;
 };
 
 static int serial_open(struct backend_pool *pool)
 {
     struct serial_state *state = pool->state;
     pool->workers = 1;
-    return backend_initialize(pool, 0, 0, BACKEND_TRIES, &state->worker_state);
+    pthread_mutex_init(&state->turn, NULL);
+    int status = backend_initialize(pool, 0, 0, BACKEND_TRIES, &state->worker_state);
+    if (status)
+        pthread_mutex_destroy(&state->turn);
+    return status;
+}
+
+static void stay_end(struct stay *stay)
+{
+    struct serial_state *state = stay->pool->state;
+    job_leave(stay->outer);
+    stay->pool->caller = NULL;
+    pthread_mutex_unlock(&state->turn);
 }
 
 static int serial_run(struct backend_pool *pool, struct job *job)
@@ -24,11 +51,21 @@ static int serial_run(struct backend_pool *pool, struct job *job)
     struct grain_context ctx = {.outcome = &job->outcome, .state_at = &state->worker_state};
     /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
     size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;
-    const void *outer = job_enter(pool);
+    pthread_mutex_lock(&state->turn);
+    struct stay stay __attribute__((cleanup(stay_end))) = {pool, job_enter(pool)};
+    pool->caller = stay.outer;
+    if (__atomic_load_n(&state->is_cancelled, __ATOMIC_RELAXED))
+        return -ECANCELED;
     for (size_t begin = 0; begin < job->count; begin += step)
         job_run(job, begin, job->count - begin > step ? begin + step : job->count, &ctx);
-    job_leave(outer);
     return 0;
+}
+
+/* A call that runs is in its caller's thread: it ends by itself. */
+static void serial_cancel(struct backend_pool *pool)
+{
+    struct serial_state *state = pool->state;
+    __atomic_store_n(&state->is_cancelled, 1, __ATOMIC_RELAXED);
 }
 
 static void serial_quit(struct backend_pool *pool)
@@ -39,7 +76,8 @@ static void serial_quit(struct backend_pool *pool)
 
 static void serial_close(struct backend_pool *pool)
 {
-    (void)pool;
+    struct serial_state *state = pool->state;
+    pthread_mutex_destroy(&state->turn);
 }
 
 const struct grain_backend backend_serial = {
@@ -51,6 +89,7 @@ const struct grain_backend backend_serial = {
     .state_size = sizeof(struct serial_state),
     .open = serial_open,
     .run = serial_run,
+    .cancel = serial_cancel,
     .quit = serial_quit,
     .close = serial_close,
 };

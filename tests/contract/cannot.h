@@ -24,7 +24,6 @@ static const struct limit {
     {"fork-pipe", "replaces", "nobody counts the chunks that a worker reads"},
     {"serial", "stop in a chunk", "a call runs in the caller's thread: there is nothing to wait for"},
     {"null", "stop in a chunk", "a call takes no time"},
-    {"openmp", "stop in a chunk", "a chunk that has begun ends by itself"},
     {"serial", "replaces", "the caller is the worker"},
     {"null", "replaces", "there are no workers"},
     {"serial", "bind", "the caller is the worker, and its mask is its own affair"},
