@@ -37,7 +37,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
 {
     size_t count = (size_t)pool->workers;
     size_t team_bytes = team_size(pool->workers), crew_bytes = (sizeof(struct crew) + 63) / 64 * 64;
-    size_t lists_bytes = count * (2 * sizeof(int) + sizeof(uint32_t));
+    size_t lists_bytes = count * (sizeof(int) + sizeof(uint32_t));
     void *memory;
     int status = arena_alloc(&state->arena, team_bytes + crew_bytes + lists_bytes, &memory);
     if (status)
@@ -48,8 +48,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     crew->team = team;
     crew->pool = pool;
     crew->pids = (int *)((char *)crew + crew_bytes);
-    crew->refusals = (int *)crew->pids + count;
-    crew->stages = (_Atomic uint32_t *)(crew->refusals + count);
+    crew->stages = (_Atomic uint32_t *)((int *)crew->pids + count);
     team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
     team_place(team, pool);
     team->memory = state->arena.base;

@@ -4,6 +4,7 @@
  * mmap alone, for it is a forked child.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -115,10 +116,12 @@ static void reply_send(struct pipes_worker *worker, uint64_t sequence, const str
     message_send(worker, &out);
 }
 
-static void progress_count(const struct pipes_worker *worker)
+/* Whether a report can be written at once. Nobody reads those of workers that die while no call runs: in the end they fill
+ * the pipe. */
+static bool has_room(int end)
 {
-    /* relaxed: a figure for the supervisor */
-    atomic_fetch_add_explicit(&worker->slot->pieces_run, 1, memory_order_relaxed);
+    struct pollfd room = {.fd = end, .events = POLLOUT};
+    return poll(&room, 1, 0) != 0;
 }
 
 /* What the dead one leaves, while the slot still says so. */
@@ -133,9 +136,6 @@ static void birth_tell(struct pipes_worker *worker)
     pipe_out_start(&out, PIPES_BORN, worker->epoch, 0);
     pipe_out_add(&out, &birth, sizeof birth);
     message_send(worker, &out);
-    /* the dead one got something done: that counts for the supervisor's patience */
-    if (birth.begun && birth.index != NO_TASK && birth.index > atomic_load_explicit(&slot->begin, memory_order_relaxed))
-        progress_count(worker);
     atomic_store_explicit(&slot->ticket, 0, memory_order_relaxed);
 }
 
@@ -171,13 +171,11 @@ static bool request_run(struct pipes_worker *worker, int status)
     if (status == 0) {
         worker->outcome.failed = 0;
         job_set_index(&slot->ctx, NO_TASK);
-        atomic_store_explicit(&slot->begin, span.begin, memory_order_relaxed);
         atomic_signal_fence(memory_order_seq_cst);
         atomic_store_explicit(&slot->ticket, sequence, memory_order_relaxed);
         atomic_signal_fence(memory_order_seq_cst);
         if (job_run(&worker->job, span.begin, span.end, &slot->ctx) < span.end)
             return false;
-        progress_count(worker);
     }
     reply_send(worker, sequence, &span, status);
     atomic_store_explicit(&slot->ticket, 0, memory_order_relaxed);
@@ -205,8 +203,12 @@ void pipes_work(struct pipes *pipes, int id, int pid, bool is_replacement, void 
     slot->ctx.outcome = &worker.outcome;
     if (pipe_in_open(&worker.in))
         _exit(1);
-    if (is_replacement && !is_stopping(team, TEAM_QUIT)) /* then no call is left that would read it */
+    if (is_replacement && !is_stopping(team, TEAM_QUIT)) { /* then no call is left that would read it */
+        if (!has_room(worker.ends.write))
+            slot_progress(slot); /* it waits: whoever is killed in that is replaced, however often */
         birth_tell(&worker);
+    }
+    slot_progress(slot);
     while (request_await(&worker, &status) && request_run(&worker, status))
         ;
 }

@@ -20,18 +20,21 @@
 
 #define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
 
+/* Of what lies in shared memory the boss has its own copy where it decides whom it kills, or how far it reads. */
 struct boss {
     struct crew *crew;
+    const struct backend_pool *pool;
+    struct supervisor_worker *workers;
+    int count; /* of workers */
     int command_fd, caller_fd, child_fd;
     pid_t caller, self;
     const sigset_t *mask;
     int alive;
     bool is_ending;
     uint64_t ending_since_ns;
-    bool was_killed; /* SIGKILL has been sent */
-    int deaths_in_a_row;
-    uint64_t progress; /* pieces run when the last worker died */
-    uint64_t pardoned; /* deaths that led to another try, until then */
+    bool was_killed;   /* SIGKILL has been sent */
+    int unready;       /* how many workers ended in a row before they were ready */
+    uint64_t progress; /* of all slots when the last of these ended */
     uint64_t watch_ns; /* after which time running tasks' limits are to be looked at; UINT64_MAX: none has one */
 };
 
@@ -116,14 +119,22 @@ static _Noreturn void worker_main(const struct boss *boss, int id, bool is_repla
     _exit(stage == CREW_REFUSED);
 }
 
+static uint64_t progress_of_slot(const struct boss *boss, int id)
+{
+    return atomic_load_explicit(&boss->crew->team->slots[id].progress, memory_order_relaxed);
+}
+
 static int worker_fork(struct boss *boss, int id, bool is_replacement)
 {
+    struct supervisor_worker *worker = &boss->workers[id];
     stage_set(boss->crew, id, CREW_NEW);
+    worker->progress = progress_of_slot(boss, id);
     pid_t pid = fork();
     if (pid == 0)
         worker_main(boss, id, is_replacement);
     if (pid < 0)
         return -errno;
+    worker->pid = pid;
     boss->crew->pids[id] = pid;
     boss->alive++;
     return 0;
@@ -131,70 +142,65 @@ static int worker_fork(struct boss *boss, int id, bool is_replacement)
 
 static void workers_signal(const struct boss *boss, int signo)
 {
-    for (int i = 0; i < boss->crew->team->workers; i++)
-        if (boss->crew->pids[i] > 0)
-            kill(boss->crew->pids[i], signo);
+    for (int i = 0; i < boss->count; i++)
+        if (boss->workers[i].pid > 0)
+            kill(boss->workers[i].pid, signo);
 }
 
-/* Ends everything at once: for when there is nobody left to work for. */
+/* Ends everything at once: for when there is nobody left to work for. Callers that wait are woken when no worker is left
+ * that could still change what they look at then. */
 static _Noreturn void give_up(struct boss *boss, int status)
 {
     workers_signal(boss, SIGKILL);
-    for (int i = 0; i < boss->crew->team->workers; i++)
-        if (boss->crew->pids[i] > 0)
-            waitpid(boss->crew->pids[i], NULL, 0);
+    for (int i = 0; i < boss->count; i++)
+        if (boss->workers[i].pid > 0)
+            waitpid(boss->workers[i].pid, NULL, 0);
+    team_set_phase(boss->crew->team, TEAM_BROKEN);
     _exit(status);
 }
 
 /* ------------------------------------------------------------------------------- a worker has died */
 
-static uint64_t progress_of(const struct team *team)
+static uint64_t progress_of_all(const struct boss *boss)
 {
     uint64_t sum = 0;
-    for (int i = 0; i < team->workers; i++)
-        sum += atomic_load_explicit(&team->slots[i].pieces_run, memory_order_relaxed);
+    for (int i = 0; i < boss->count; i++)
+        sum += progress_of_slot(boss, i);
     return sum;
 }
 
-static uint64_t pardons_of(const struct team *team)
+static int patience_of(const struct boss *boss)
 {
-    uint64_t sum = 0;
-    for (int i = 0; i < team->workers; i++)
-        sum += atomic_load_explicit(&team->slots[i].pardoned, memory_order_relaxed);
-    return sum;
+    return 4 * boss->count > 8 ? 4 * boss->count : 8;
 }
 
-static int patience_of(const struct team *team)
-{
-    return 4 * team->workers > 8 ? 4 * team->workers : 8;
-}
-
-/* Whether workers die faster than they get anything done: after max(8, 4 P) in a row the pool is lost. Deaths after which
- * a task was tried again (`retries`) count neither way: the caller has said how many there may be.
- * Before that each further death waits a little longer. A storm of kills between finished chunks is
- * survived for ever. */
+/* Whether workers keep dying: after max(8, 4 P) in a row that were never ready the pool is lost, and each waits a little
+ * longer than the one before. The others' progress interrupts the row; that of this slot is looked at by is_lost(). */
 static bool is_hopeless(struct boss *boss)
 {
-    const struct team *team = boss->crew->team;
-    uint64_t progress = progress_of(team), pardoned = pardons_of(team);
-    int forgiven = (int)(pardoned - boss->pardoned);
-    boss->deaths_in_a_row = progress == boss->progress ? boss->deaths_in_a_row + 1 - forgiven : 1;
+    uint64_t progress = progress_of_all(boss);
+    boss->unready = progress == boss->progress ? boss->unready + 1 : 1;
     boss->progress = progress;
-    boss->pardoned = pardoned;
-    if (boss->deaths_in_a_row > 2)
-        usleep((useconds_t)(1000 << (boss->deaths_in_a_row < 8 ? boss->deaths_in_a_row - 3 : 5)));
-    return boss->deaths_in_a_row > patience_of(team);
+    if (boss->unready > 2)
+        usleep((useconds_t)(1000 << (boss->unready < 8 ? boss->unready - 3 : 5)));
+    return boss->unready > patience_of(boss);
 }
 
-/* Whether a worker that ended at this stage was the last straw. */
+/* Whether a worker that ended at this stage was the last straw. One that had looked for work, or had settled something
+ * that a dead one left, is replaced at once, however often that happens: tasks that crash never use up the pool. */
 static bool is_lost(struct boss *boss, int id, uint32_t stage)
 {
-    int *refusals = &boss->crew->refusals[id];
-    int most = stage == CREW_REFUSED ? BACKEND_TRIES : patience_of(boss->crew->team);
+    struct supervisor_worker *worker = &boss->workers[id];
+    if (stage == CREW_SPENT)
+        return false;
+    if (progress_of_slot(boss, id) != worker->progress) {
+        worker->unready = 0;
+        return false;
+    }
     /* However well the others do: what this slot holds is settled by nobody else. */
-    if (stage < CREW_READY && boss->crew->pool->initializer && ++*refusals >= most)
+    if (++worker->unready > (stage == CREW_REFUSED ? BACKEND_TRIES - 1 : patience_of(boss)))
         return true;
-    return stage != CREW_SPENT && stage != CREW_REFUSED && is_hopeless(boss);
+    return stage != CREW_REFUSED && is_hopeless(boss);
 }
 
 static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status)
@@ -203,16 +209,15 @@ static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status
     uint32_t stage = stage_of(crew, id);
     uint64_t counted = stage != CREW_SPENT || WIFSIGNALED(wait_status);
     struct team_slot *slot = &crew->team->slots[id];
-    bool is_overdue = slot->overdue_pid == pid; /* the task's fault, and told of */
     if (stage >= CREW_READY) { /* else it came to nothing: the slot still speaks of the one before it */
         slot->dead_pid = pid;
         slot->dead_signo = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
         slot->dead_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
-        slot->overdue_pid = is_overdue ? pid : 0; /* numbers come round again */
-        crew->refusals[id] = 0;
+        if (slot->overdue_pid != pid)
+            slot->overdue_pid = 0; /* numbers come round again */
     }
     slot->ctx.deadline_ns = 0; /* the dead one's */
-    if (is_overdue || !is_lost(boss, id, stage)) {
+    if (!is_lost(boss, id, stage)) {
         /* Short of processes or memory: try again for about a second before giving up. */
         crew->replaced += counted; /* before the replacement can finish a job whose caller looks at it */
         for (int attempt = 0; attempt < 10; attempt++) {
@@ -223,18 +228,18 @@ static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status
         crew->replaced -= counted;
     }
     start_tell(crew, CREW_STARTED + ENOTRECOVERABLE);
-    team_set_phase(crew->team, TEAM_BROKEN);
     give_up(boss, 1);
 }
 
 static void workers_reap(struct boss *boss)
 {
     struct crew *crew = boss->crew;
-    for (int i = 0; i < crew->team->workers; i++) {
+    for (int i = 0; i < boss->count; i++) {
         int status;
-        pid_t pid = crew->pids[i];
-        if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
+        pid_t pid = boss->workers[i].pid;
+        if (pid == 0 || waitpid(pid, &status, WNOHANG) != pid)
             continue;
+        boss->workers[i].pid = 0;
         crew->pids[i] = 0;
         boss->alive--;
         uint32_t phase = atomic_load_explicit(&crew->team->phase, memory_order_acquire);
@@ -251,7 +256,7 @@ static void workers_reap(struct boss *boss)
 static int workers_start(struct boss *boss)
 {
     int status = 0;
-    for (int i = 0; i < boss->crew->team->workers && status == 0; i++)
+    for (int i = 0; i < boss->count && status == 0; i++)
         status = worker_fork(boss, i, false);
     return status;
 }
@@ -271,7 +276,7 @@ static void ending_go_on(struct boss *boss)
         boss->ending_since_ns = now;
         workers_signal(boss, SIGTERM);
         workers_signal(boss, SIGCONT);
-    } else if (!boss->was_killed && now - boss->ending_since_ns >= boss->crew->pool->grace_ns) {
+    } else if (!boss->was_killed && now - boss->ending_since_ns >= boss->pool->grace_ns) {
         boss->was_killed = true;
         workers_signal(boss, SIGKILL);
     }
@@ -286,7 +291,7 @@ static int poll_timeout_ms(const struct boss *boss)
 {
     uint64_t timeout_ms = boss->caller_fd < 0 || boss->child_fd < 0 ? TICK_MS : UINT64_MAX;
     if (boss->is_ending && !boss->was_killed)
-        timeout_ms = smaller(TICK_MS, boss->crew->pool->grace_ns / 1000000u + 1);
+        timeout_ms = smaller(TICK_MS, boss->pool->grace_ns / 1000000u + 1);
     if (boss->watch_ns != UINT64_MAX)
         timeout_ms = smaller(timeout_ms, smaller(TICK_MS, boss->watch_ns / 1000000u + 1));
     return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
@@ -299,16 +304,21 @@ static bool drain(int fd)
     return fd < 0 || read(fd, buffer, sizeof buffer) != 0;
 }
 
-_Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd, pid_t caller, const sigset_t *mask)
+_Noreturn void supervisor_main(const struct supervisor_birth *birth)
 {
+    struct crew *crew = birth->crew;
+    int command_fd = birth->command_fd, caller_fd = birth->caller_fd;
     struct boss boss = {.crew = crew,
+                        .pool = crew->pool,
+                        .workers = birth->workers,
+                        .count = crew->team->workers,
                         .command_fd = command_fd,
                         .caller_fd = caller_fd,
-                        .caller = caller,
+                        .caller = birth->caller,
                         .self = getpid(),
-                        .mask = mask,
+                        .mask = birth->mask,
                         .watch_ns = UINT64_MAX};
-    sigset_t children = *mask;
+    sigset_t children = *birth->mask;
     sigaddset(&children, SIGCHLD);
     signals_reset(&children);
     sigemptyset(&children);
@@ -337,7 +347,7 @@ _Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd,
             give_up(&boss, 1);
         ending_go_on(&boss);
         workers_reap(&boss);
-        boss.watch_ns = supervisor_watch(crew);
+        boss.watch_ns = supervisor_watch(crew, boss.workers, boss.count);
     }
     _exit(0);
 }

@@ -42,13 +42,20 @@ enum crew_stage {
 struct crew {
     _Atomic uint32_t start;     /* futex; the supervisor, or the last worker to become ready */
     volatile uint64_t replaced; /* supervisor: without those that were spent */
-    volatile int *pids;         /* supervisor: one a worker */
+    volatile int *pids;         /* supervisor, for the stats alone: one per worker */
     _Atomic uint32_t *stages;   /* enum crew_stage, one a worker */
-    int *refusals;              /* supervisor: how often in a row its worker ended before it was ready, one a slot */
     struct team *team;
     _Atomic uint64_t limit_ns;       /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
     const struct backend_pool *pool; /* as it was when the supervisor was forked */
     struct pipes *pipes; /* caller, in memory that is copied at the fork; NULL: workers live on the team's rings */
+};
+
+/* What the supervisor keeps of the worker of a slot, in memory of its own: a task that overwrites whatever it likes cannot
+ * make it kill other processes. */
+struct supervisor_worker {
+    pid_t pid;         /* 0: none */
+    int unready;       /* how many in a row ended before they were ready */
+    uint64_t progress; /* the slot's when this one was forked */
 };
 
 /* What the caller keeps of it. */
@@ -77,12 +84,21 @@ void supervisor_unlimit(struct supervisor *supervisor);
 
 /* The supervisor's: kills the workers whose tasks have had their time. Returns after how many nanoseconds it wants to
  * look again; UINT64_MAX: no need. */
-uint64_t supervisor_watch(struct crew *crew);
+uint64_t supervisor_watch(struct crew *crew, const struct supervisor_worker *workers, int count);
 
 /* Whether it still runs. */
 bool supervisor_is_alive(const struct supervisor *supervisor);
 
+/* How the supervisor begins: what supervisor_start hands to its child. */
+struct supervisor_birth {
+    struct crew *crew;
+    struct supervisor_worker *workers; /* zeroed; the child's copy is its own */
+    int command_fd, caller_fd;         /* its end of the socket; a pidfd, or -1 */
+    pid_t caller;
+    const sigset_t *mask; /* the opener's, for the workers */
+};
+
 /* The supervisor's life; does not return. Called in the child by supervisor_start. */
-_Noreturn void supervisor_main(struct crew *crew, int command_fd, int caller_fd, pid_t caller, const sigset_t *mask);
+_Noreturn void supervisor_main(const struct supervisor_birth *birth);
 
 #endif

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,10 +21,7 @@
 
 struct start {
     struct supervisor *supervisor;
-    const sigset_t *mask; /* the opener's, for the workers */
-    int command_fd;       /* the supervisor's end */
-    int caller_fd;
-    pid_t caller;
+    struct supervisor_birth birth;
     int status;
 };
 
@@ -34,7 +32,7 @@ static void *start_main(void *argument)
     pid_t pid = fork();
     if (pid == 0) {
         close(supervisor->command_fd);
-        supervisor_main(supervisor->crew, start->command_fd, start->caller_fd, start->caller, start->mask);
+        supervisor_main(&start->birth);
     }
     start->status = pid < 0 ? -errno : 0;
     supervisor->pid = pid;
@@ -46,7 +44,7 @@ static int start_in_thread(struct start *start)
     sigset_t all, mask;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
-    start->mask = &mask;
+    start->birth.mask = &mask;
     pthread_t thread;
     int status = -pthread_create(&thread, NULL, start_main, start);
     if (status == 0) {
@@ -80,17 +78,23 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     fflush(stdout);
     fflush(stderr);
     int ends[2];
-    int status = ends_open(ends);
-    if (status)
+    struct start start = {.supervisor = supervisor, .birth = {.crew = crew, .caller = getpid()}};
+    struct supervisor_birth *birth = &start.birth;
+    birth->workers = calloc((size_t)crew->team->workers, sizeof *birth->workers);
+    int status = birth->workers ? ends_open(ends) : -ENOMEM;
+    if (status) {
+        free(birth->workers);
         return status;
+    }
     *supervisor = (struct supervisor){.crew = crew, .command_fd = ends[0]};
     pthread_mutex_init(&supervisor->lock, NULL);
-    struct start start = {.supervisor = supervisor, .command_fd = ends[1], .caller = getpid()};
-    start.caller_fd = (int)syscall(SYS_pidfd_open, start.caller, 0);
+    birth->command_fd = ends[1];
+    birth->caller_fd = (int)syscall(SYS_pidfd_open, birth->caller, 0);
     status = start_in_thread(&start);
+    free(birth->workers);
     close(ends[1]);
-    if (start.caller_fd >= 0)
-        close(start.caller_fd);
+    if (birth->caller_fd >= 0)
+        close(birth->caller_fd);
     if (status) {
         close(supervisor->command_fd);
         pthread_mutex_destroy(&supervisor->lock);

@@ -36,10 +36,8 @@ static bool is_stopped(pid_t pid)
 }
 
 /* Deadlines are times, so the next task's is another one. */
-static void overdue_end(struct crew *crew, int id, uint64_t deadline_ns)
+static void overdue_end(struct team_slot *slot, pid_t pid, uint64_t deadline_ns)
 {
-    struct team_slot *slot = &crew->team->slots[id];
-    pid_t pid = crew->pids[id];
     kill(pid, SIGSTOP);
     if (!is_stopped(pid) || job_deadline_ns(&slot->ctx) != deadline_ns) {
         kill(pid, SIGCONT);
@@ -49,20 +47,21 @@ static void overdue_end(struct crew *crew, int id, uint64_t deadline_ns)
     kill(pid, SIGKILL);
 }
 
-uint64_t supervisor_watch(struct crew *crew)
+uint64_t supervisor_watch(struct crew *crew, const struct supervisor_worker *workers, int count)
 {
     /* relaxed: whoever lowers it wakes the supervisor afterwards, through a descriptor */
     uint64_t wait_ns = atomic_load_explicit(&crew->limit_ns, memory_order_relaxed);
     if (wait_ns == 0)
         return UINT64_MAX;
-    for (int i = 0; i < crew->team->workers; i++) {
-        uint64_t deadline = job_deadline_ns(&crew->team->slots[i].ctx), now = wait_now_ns(), left = AGAIN_NS;
-        if (deadline == 0 || crew->pids[i] <= 0)
+    for (int i = 0; i < count; i++) {
+        struct team_slot *slot = &crew->team->slots[i];
+        uint64_t deadline = job_deadline_ns(&slot->ctx), now = wait_now_ns(), left = AGAIN_NS;
+        if (deadline == 0 || workers[i].pid == 0)
             continue;
         if (now <= deadline)
             left = deadline - now + 1;
         else
-            overdue_end(crew, i, deadline);
+            overdue_end(slot, workers[i].pid, deadline);
         wait_ns = left < wait_ns ? left : wait_ns;
     }
     return wait_ns;

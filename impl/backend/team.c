@@ -242,6 +242,7 @@ bool team_work(struct team *team, int id, int pid, void *state, bool is_heir)
         busy_become(&worker); /* what it inherits may take long */
         team_inherit(&worker);
     }
+    slot_progress(worker.slot);
     while (!worker_is_spent(&worker) && (ticket = ticket_await(&worker)))
         ticket_work(&worker, ticket);
     if (!worker_is_spent(&worker))

@@ -108,12 +108,14 @@ struct team_slot {
     /* Written by the slot's worker alone, ctx.attention by whoever asks. */
     _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
     _Atomic uint64_t begin, end;          /* the piece it runs; begin is NO_PIECE: none */
-    _Atomic uint64_t pieces_run;          /* progress, for the supervisor's patience */
-    struct grain_context ctx;             /* ctx.index: the task it is in */
-    _Alignas(64) _Atomic uint32_t state;  /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
-    _Atomic uint32_t bell;                /* futex: moved on by whoever wakes it */
-    _Atomic int cpu;                      /* where it is bound, -1: nowhere; set before it starts, then by the worker */
-    int spare_cpu;                        /* worker: no worker's CPU, to step aside to when the caller is on its own */
+    /* Moved on when a worker first looks for work, and by recovery when it has settled something: for the supervisor's
+     * patience. */
+    _Atomic uint64_t progress;
+    struct grain_context ctx;            /* ctx.index: the task it is in */
+    _Alignas(64) _Atomic uint32_t state; /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
+    _Atomic uint32_t bell;               /* futex: moved on by whoever wakes it */
+    _Atomic int cpu;                     /* where it is bound, -1: nowhere; set before it starts, then by the worker */
+    int spare_cpu;                       /* worker: no worker's CPU, to step aside to when the caller is on its own */
     /* Written by the supervisor before it forks a replacement; overdue_pid before it kills a worker whose task has had
      * its time. */
     int dead_pid, dead_signo, dead_status, overdue_pid;
@@ -121,7 +123,6 @@ struct team_slot {
      * was last begun again, for the `tries`-th time. */
     _Atomic uint64_t retry_end, tried;
     _Atomic int tries;
-    _Atomic uint64_t pardoned; /* how many deaths led to another try, for the supervisor's patience */
     struct ring ring;
 };
 

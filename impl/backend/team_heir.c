@@ -111,7 +111,7 @@ static bool retry_prepare(struct team_slot *slot, const struct job *job, uint64_
     atomic_store_explicit(&slot->tried, at, memory_order_relaxed);
     if (!is_again)
         atomic_store_explicit(&slot->retry_end, after, memory_order_relaxed);
-    atomic_fetch_add_explicit(&slot->pardoned, 1, memory_order_relaxed);
+    slot_progress(slot); /* a try is used up: there are only so many */
     if (call) /* release: pairs with the swap in job_call_claim, the next worker's or that of who takes it back */
         __atomic_store_n(&call->state, CALL_PENDING, __ATOMIC_RELEASE);
     return true;
@@ -151,11 +151,11 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
             tasks_fail(slot, &job->job, &ticket_part(worker->team, ticket)->outcome, at, after);
         if (after > begin)
             units_settle(job, part, begin, after);
-        if (at > begin) /* the dead one got something done: that counts for the supervisor's patience */
-            atomic_fetch_add_explicit(&slot->pieces_run, 1, memory_order_relaxed);
         INJECT(heir_settled);
         begin = after;
         atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
+        atomic_signal_fence(memory_order_seq_cst);
+        slot_progress(slot);
         INJECT(heir_moved_on);
         atomic_signal_fence(memory_order_seq_cst);
     }
@@ -196,6 +196,7 @@ static bool ticket_settle(struct worker *worker, uint64_t ticket)
     atomic_fetch_add_explicit(&job->deaths, 1, memory_order_acq_rel);
     INJECT(heir_adopts);
     piece_settle(worker, job, ticket);
+    slot_progress(worker->slot); /* from here on it is a worker that looks for work in its part */
     return ticket_work(worker, ticket);
 }
 

@@ -98,15 +98,8 @@ uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, u
     INJECT(piece_settled);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     INJECT(piece_cleared);
-    worker_progress(worker);
     worker_spend(worker, piece_chunks(&job->job, begin, end));
     return end;
-}
-
-void worker_progress(struct worker *worker)
-{
-    uint64_t pieces = atomic_load_explicit(&worker->slot->pieces_run, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->pieces_run, pieces + 1, memory_order_relaxed);
 }
 
 bool worker_is_stopped(struct worker *worker, struct team_job *job)

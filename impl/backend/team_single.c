@@ -165,7 +165,6 @@ static void single_do(struct worker *worker, struct team_job *job, uint64_t tick
         INJECT(single_begun);
         job_run(task, 0, 1, &slot->ctx);
         INJECT(single_run);
-        worker_progress(worker);
         worker_spend(worker, 1);
     }
     single_finish(worker, job, ticket);

@@ -57,8 +57,13 @@ static inline void worker_spend(struct worker *worker, uint64_t chunks)
 /* Whether work is to be dropped; then says so in the job. */
 bool worker_is_stopped(struct worker *worker, struct team_job *job);
 
-/* Something was got done: for the supervisor's patience. */
-void worker_progress(struct worker *worker);
+/* The worker is ready, or recovery has settled something: a death after this does not count as one that comes to nothing.
+ * relaxed: the supervisor looks when this worker is dead. */
+static inline void slot_progress(struct team_slot *slot)
+{
+    uint64_t progress = atomic_load_explicit(&slot->progress, memory_order_relaxed);
+    atomic_store_explicit(&slot->progress, progress + 1, memory_order_relaxed);
+}
 
 /* What a waiting worker looks for besides a new ticket: true ends the wait. */
 typedef bool (*worker_news)(struct worker *worker);

@@ -99,26 +99,6 @@ static void a_worker_killed_idle_is_replaced_and_nothing_lost(void **state)
     grain_pool_free(pool);
 }
 
-static void workers_that_only_die_end_in_enotrecoverable(void **state)
-{
-    (void)state;
-    struct grain_pool *pool = fork_pool(2);
-    int *how = malloc(COUNT * sizeof *how);
-    for (int i = 0; i < COUNT; i++)
-        how[i] = SIGKILL;
-    unsigned char *out = malloc(COUNT);
-    struct grain_call_options options = {.chunk = 1};
-    uint64_t start = now_ms();
-    struct grain_in in = {how, COUNT, sizeof how[0]};
-    assert_int_equal(grain_map(pool, ends_as_told, in, (struct grain_out){out, 1}, &options), -ENOTRECOVERABLE);
-    assert_true(now_ms() - start < 10000);
-    pid_t pid;
-    assert_int_equal(grain_apply(pool, tells_pid, NULL, 0, &pid, sizeof pid, NULL), -ENOTRECOVERABLE);
-    grain_pool_free(pool);
-    free(how);
-    free(out);
-}
-
 static int tells_supervisor(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)arg;
@@ -300,7 +280,6 @@ int main(void)
         cmocka_unit_test(only_the_task_that_killed_its_worker_is_lost),
         cmocka_unit_test(an_exit_code_is_told),
         cmocka_unit_test(a_worker_killed_idle_is_replaced_and_nothing_lost),
-        cmocka_unit_test(workers_that_only_die_end_in_enotrecoverable),
         cmocka_unit_test(a_killed_supervisor_is_noticed),
         cmocka_unit_test(a_killed_caller_takes_everything_with_it),
         cmocka_unit_test(the_hosts_own_children_are_left_alone),

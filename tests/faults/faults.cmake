@@ -1,12 +1,15 @@
 # What happens when processes die: fork only.
 add_library(faults_shared STATIC faults/faults.c faults/planned.c)
 target_link_libraries(faults_shared PRIVATE grain_flags PUBLIC grain PkgConfig::CMOCKA)
-foreach(program deaths births async retries limits storm pipes told rows)
+foreach(program deaths births async retries limits storm pipes told rows crashes)
   add_executable(faults_${program} faults/${program}.c)
   target_link_libraries(faults_${program} PRIVATE grain_flags faults_shared)
   add_test(NAME faults/${program} COMMAND faults_${program})
   set_tests_properties(faults/${program} PROPERTIES TIMEOUT 240 LABELS faults)
 endforeach()
+
+add_test(NAME faults/crashes_long COMMAND faults_crashes long)
+set_tests_properties(faults/crashes_long PROPERTIES TIMEOUT 400 LABELS "faults;long")
 
 add_executable(faults_inject faults/inject.c faults/faults.c)
 target_compile_definitions(faults_inject PRIVATE GRAIN_INJECT)

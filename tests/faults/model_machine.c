@@ -62,7 +62,7 @@ static bool has_heirs(void)
 static bool is_own(const volatile void *object)
 {
     struct team_slot *slot = &model_team->slots[now - world.workers];
-    if (object == &slot->pieces_run)
+    if (object == &slot->progress)
         return true;
     if (object == &slot->ticket && !has_heirs()) /* only they look at others' */
         return true;

@@ -195,8 +195,7 @@ static pid_t settled_child(struct grain_pool *pool, pid_t parent, uint64_t repla
     return child;
 }
 
-/* Their replacements' reports, which nobody reads, are more than fit into a pipe. With 6 workers a pool is given up after
- * 24 deaths in which nothing got done. */
+/* Their replacements' reports, which nobody reads, are more than fit into a pipe. */
 static void twenty_deaths_without_a_call_do_not_block_the_end(void **state)
 {
     (void)state;
@@ -209,24 +208,6 @@ static void twenty_deaths_without_a_call_do_not_block_the_end(void **state)
     assert_int_equal(grain_pool_close(pool), 0);
     assert_int_equal(grain_pool_join(pool), 0);
     assert_true(now_ms() - start < 5000);
-    grain_pool_free(pool);
-}
-
-static void workers_that_only_die_end_in_enotrecoverable(void **state)
-{
-    (void)state;
-    struct grain_pool *pool = pipe_pool(2);
-    struct notes *notes = notes_of(pool);
-    static int how[COUNT], results[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        how[i] = SIGKILL;
-    struct grain_call_options options = {.chunk = 1, .params = &notes, .params_size = sizeof notes};
-    struct grain_in in = {how, COUNT, sizeof how[0]};
-    uint64_t start = now_ms();
-    assert_int_equal(grain_map(pool, ends_as_told, in, (struct grain_out){results, sizeof results[0]}, &options),
-                     -ENOTRECOVERABLE);
-    assert_true(now_ms() - start < 10000);
-    assert_int_equal(grain_apply(pool, tells_pid, NULL, 0, results, sizeof results[0], NULL), -ENOTRECOVERABLE);
     grain_pool_free(pool);
 }
 
@@ -379,7 +360,6 @@ int main(void)
         cmocka_unit_test(a_death_costs_its_task_and_what_was_not_sent_yet),
         cmocka_unit_test(a_worker_killed_idle_is_replaced_and_nothing_lost),
         cmocka_unit_test(twenty_deaths_without_a_call_do_not_block_the_end),
-        cmocka_unit_test(workers_that_only_die_end_in_enotrecoverable),
         cmocka_unit_test(a_killed_supervisor_is_noticed),
         cmocka_unit_test(queued_calls_end_each_in_its_own_way),
         cmocka_unit_test(a_storm_tears_messages_and_loses_nothing),

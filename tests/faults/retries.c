@@ -100,12 +100,15 @@ static void many_retries_of_one_task_do_not_end_the_pool(void **state)
     assert_int_equal(grain_apply(pool, planned_task, &numbers[0], sizeof(int), &result, sizeof result, &options), 0);
     assert_int_equal(plan->begun[0], 41);
     assert_true(worker_pid(pool) > 0);
-    /* but where all tasks die of it every time, it is hopeless as ever */
+    /* nor where all tasks die of it every time */
+    struct grain_report report = {0};
     plan_clear();
     for (int i = 0; i < COUNT; i++)
         plan->deaths[i] = COUNT;
-    options = (struct grain_call_options){.chunk = 1, .retries = 2};
-    assert_int_equal(planned_run(pool, FORM_MAP, COUNT, &options), -ENOTRECOVERABLE);
+    options = (struct grain_call_options){.chunk = 1, .retries = 2, .report = &report};
+    assert_int_equal(planned_run(pool, FORM_MAP, COUNT, &options), GRAIN_TASK_FAILED);
+    assert_int_equal(report.failed, COUNT);
+    assert_true(worker_pid(pool) > 0);
     grain_pool_free(pool);
 }
 
