@@ -115,6 +115,9 @@ exec awk '
   in_block { block[++n] = bare($0); in_block = !/\*\/$/; next }
   /^struct .*\{$/ { print ".Bd -literal"; in_struct = 1; is_first = 0 }
   in_struct { say($0); if (/^\};/) { print ".Ed"; in_struct = 0 } next }
+  # Sizes of structs: what the macros do, but not each of them.
+  /^#define GRAIN_SIZED/ { describe(n, block); n = 0; next }
+  /^#define [a-z_]+\(/ { next }
   /^#define/ && title != "" { print (is_first ? "" : ".Pp\n") ".Dv " $2 "\nis " $3 "."; is_first = 0 }
   /^GRAIN_API/ { declaration = ""; in_declaration = 1; sub(/^GRAIN_API /, "") }
   in_declaration {

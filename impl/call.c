@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "pool.h"
+#include "sizes.h"
 
 #define COUNT_MAX ((size_t)1 << 48) /* claims may run past the end by workers * chunk: keep room */
 
@@ -48,8 +49,6 @@ static size_t chunk_resolve(const struct backend_pool *pool, const struct job *j
         share = chunk > 0 ? (size_t)chunk : chunk_choose(pool, job);
     return share < job->count ? share : job->count;
 }
-
-static const struct grain_call_options no_options;
 
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
 {
@@ -106,13 +105,15 @@ static void report_fill(struct grain_report *report, const struct job *job)
         report->first = job->outcome.first;
 }
 
-static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
+static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, size_t size)
 {
-    if (!options)
-        options = &no_options;
+    struct grain_call_options room;
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
     if (!job->task && !job->chunk_task && !job->star_task)
         return refuse(-EINVAL, "task: NULL");
-    int status = pool_enter(pool);
+    status = pool_enter(pool);
     if (status)
         return status;
     struct grain_report *report = options->report;
@@ -145,12 +146,12 @@ static void job_of_apply(struct job *job, grain_task_fn task, const void *arg, s
     job->result_size = result_size;
 }
 
-int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
-                size_t result_size, const struct grain_call_options *options)
+int grain_apply_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                      size_t result_size, const struct grain_call_options *options, size_t size)
 {
     struct job job;
     job_of_apply(&job, task, arg, arg_size, result, result_size);
-    return call(pool, &job, options);
+    return call(pool, &job, options, size);
 }
 
 static void job_of_map(struct job *job, struct grain_in in, struct grain_out out)
@@ -163,23 +164,23 @@ static void job_of_map(struct job *job, struct grain_in in, struct grain_out out
     job->result_size = out.size;
 }
 
-int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
-              const struct grain_call_options *options)
+int grain_map_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                    const struct grain_call_options *options, size_t size)
 {
     struct job job;
     job_of_map(&job, in, out);
     job.task = task;
-    return call(pool, &job, options);
+    return call(pool, &job, options, size);
 }
 
-int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
-                     const struct grain_call_options *options)
+int grain_map_chunks_sized(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                           const struct grain_call_options *options, size_t size)
 {
     struct job job;
     job_of_map(&job, in, out);
     job.form = JOB_CHUNK;
     job.chunk_task = task;
-    return call(pool, &job, options);
+    return call(pool, &job, options, size);
 }
 
 static int job_of_star(struct job *job, grain_star_fn task, const struct grain_column *columns, size_t column_count,
@@ -199,26 +200,29 @@ static int job_of_star(struct job *job, grain_star_fn task, const struct grain_c
     return 0;
 }
 
-int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns, size_t column_count,
-                  size_t count, struct grain_out out, const struct grain_call_options *options)
+int grain_starmap_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                        size_t column_count, size_t count, struct grain_out out,
+                        const struct grain_call_options *options, size_t size)
 {
     struct job job;
     int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? status : call(pool, &job, options);
+    return status ? status : call(pool, &job, options, size);
 }
 
 /* ------------------------------------------------------------------------------------ without waiting */
 
 static int call_async(struct grain_pool *pool, struct job *job, const struct grain_call_options *options,
-                      struct grain_future **future)
+                      struct grain_future **future, size_t size)
 {
+    struct grain_call_options room;
     if (future)
         *future = NULL;
-    if (!options)
-        options = &no_options;
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
     if (!job->task && !job->chunk_task && !job->star_task)
         return refuse(-EINVAL, "task: NULL");
-    int status = pool_enter(pool);
+    status = pool_enter(pool);
     if (status)
         return status;
     status = job_prepare(pool, job, options);
@@ -245,13 +249,16 @@ static int apply_check(const struct grain_pool *pool, const struct apply *apply,
     return status ? status : check_ability(pool, options);
 }
 
-int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
-                      size_t result_size, const struct grain_call_options *options, struct grain_future **future)
+int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                            size_t result_size, const struct grain_call_options *options, struct grain_future **future,
+                            size_t size)
 {
+    struct grain_call_options room;
     if (future)
         *future = NULL;
-    if (!options)
-        options = &no_options;
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
     struct apply apply = {.task = task,
                           .arg = arg,
                           .result = result,
@@ -260,38 +267,38 @@ int grain_apply_async(struct grain_pool *pool, grain_task_fn task, const void *a
                           .params_size = options->params_size,
                           .task_timeout_ns = options->task_timeout_ns,
                           .retries = options->retries};
-    int status = pool_look(pool);
+    status = pool_look(pool);
     if (status == 0)
         status = apply_check(pool, &apply, options);
     return status ? status : async_apply(pool, &apply, options, future);
 }
 
-int grain_map_async(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
-                    const struct grain_call_options *options, struct grain_future **future)
+int grain_map_async_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                          const struct grain_call_options *options, struct grain_future **future, size_t size)
 {
     struct job job;
     job_of_map(&job, in, out);
     job.task = task;
-    return call_async(pool, &job, options, future);
+    return call_async(pool, &job, options, future, size);
 }
 
-int grain_map_chunks_async(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
-                           const struct grain_call_options *options, struct grain_future **future)
+int grain_map_chunks_async_sized(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                                 const struct grain_call_options *options, struct grain_future **future, size_t size)
 {
     struct job job;
     job_of_map(&job, in, out);
     job.form = JOB_CHUNK;
     job.chunk_task = task;
-    return call_async(pool, &job, options, future);
+    return call_async(pool, &job, options, future, size);
 }
 
-int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
-                        size_t column_count, size_t count, struct grain_out out,
-                        const struct grain_call_options *options, struct grain_future **future)
+int grain_starmap_async_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                              size_t column_count, size_t count, struct grain_out out,
+                              const struct grain_call_options *options, struct grain_future **future, size_t size)
 {
     struct job job;
     if (future)
         *future = NULL;
     int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? status : call_async(pool, &job, options, future);
+    return status ? status : call_async(pool, &job, options, future, size);
 }

@@ -58,8 +58,6 @@ int check_column(size_t index, const struct grain_column *column, size_t count)
 int check_options(const struct grain_call_options *options)
 {
     static const char name[] = "grain_call_options";
-    if (options->struct_size != 0 && options->struct_size != sizeof *options)
-        return refuse(-EINVAL, "%s.struct_size: %zu; it takes 0 or %zu", name, options->struct_size, sizeof *options);
     if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT)
         return refuse(-EINVAL, "%s.schedule: %d; it takes an enum grain_schedule", name, (int)options->schedule);
     if (options->chunk < 0 && options->chunk != GRAIN_CHUNK_PYTHON)
@@ -97,8 +95,6 @@ int check_ability(const struct grain_pool *pool, const struct grain_call_options
 int check_pool_options(const struct grain_pool_options *options)
 {
     static const char name[] = "grain_pool_options";
-    if (options->struct_size != 0 && options->struct_size != sizeof *options)
-        return refuse(-EINVAL, "%s.struct_size: %zu; it takes 0 or %zu", name, options->struct_size, sizeof *options);
     if (options->workers < 0 || options->workers > WORKERS_MAX)
         return refuse(-EINVAL, "%s.workers: %d; it takes 0 to %d", name, options->workers, WORKERS_MAX);
     if ((unsigned)options->wait > GRAIN_WAIT_PARK)

@@ -4,7 +4,13 @@
  * This is the only public header. Everything that can fail returns 0 or a negative errno value (or
  * GRAIN_TASK_FAILED); grain_strerror() explains it. The library prints nothing and never exits.
  * Handles are opaque; times are uint64_t nanoseconds and end in _ns; option structs that are all zero
- * mean the defaults. Linux on x86-64 and arm64.
+ * mean the defaults. Later versions may add fields at the end of struct grain_pool_options, grain_call_options,
+ * grain_process_options and grain_pool_stats; those of all other structs stay as they are. So that a field is never
+ * silently ignored, each function that takes or fills one of the four is told its size, by a macro of the function's name
+ * (at the end of this file): what an older program does not know is 0 to a newer library; a field that an older library
+ * does not know is -E2BIG when a newer program sets it, and 0 where the library fills. The function itself, called by
+ * its address or from another language, knows no size: struct_size says it, and 0 there is the struct of version 0.1.0.
+ * Linux on x86-64 and arm64.
  */
 #ifndef GRAIN_H
 #define GRAIN_H
@@ -138,7 +144,7 @@ typedef int (*grain_init_fn)(void *argument, struct grain_context *ctx);
 typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
 
 struct grain_pool_options {
-    size_t struct_size;  /* sizeof the struct; 0 means this first version */
+    size_t struct_size;  /* 0, or sizeof the struct */
     const char *backend; /* a name from grain_backend_name(); NULL: $GRAIN_BACKEND, else "pthread" */
     int workers;         /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
@@ -162,7 +168,7 @@ struct grain_pool_options {
 };
 
 struct grain_call_options {
-    size_t struct_size;           /* sizeof the struct; 0 means this first version */
+    size_t struct_size;           /* 0, or sizeof the struct */
     int64_t chunk;                /* tasks a claim; 0: the pool chooses, see grain_map; GRAIN_CHUNK_PYTHON */
     enum grain_schedule schedule; /* how chunks are claimed */
     const void *params;           /* params_size bytes copied at submit; every task can read them */
@@ -505,7 +511,7 @@ GRAIN_API void grain_iter_free(struct grain_iter *iter);
 /* ------------------------------------------------------------------------------- a process for one task */
 
 struct grain_process_options {
-    size_t struct_size; /* sizeof the struct; 0 means this first version */
+    size_t struct_size; /* 0, or sizeof the struct */
 };
 
 /* Runs task(arg) in a child process of its own, an ordinary fork of the caller with the caller's state as it is; the
@@ -632,6 +638,65 @@ GRAIN_API int grain_context_fail(struct grain_context *ctx, int code, const char
  * thread: the task's.
  * return: code; -EINVAL for a code of 0. */
 GRAIN_API int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text);
+
+/* ------------------------------------------------------------------------------------- sizes of structs */
+
+/* Every function that takes options, or fills stats, is a macro of its own name too, which adds the size of that struct:
+ * grain_pool_open(&pool, &options) is grain_pool_open_sized(&pool, &options, sizeof(struct grain_pool_options)). See the
+ * head of this file.
+ * units: size in bytes; without a struct (NULL) it is ignored.
+ * thread: as the function without _sized.
+ * return: as the function without _sized; -E2BIG a field is set that this library does not know: it is older than the
+ *         program's grain.h; -EINVAL a size that no version has, or a struct_size that is neither 0 nor size. */
+#define GRAIN_SIZED GRAIN_API
+GRAIN_SIZED int grain_pool_open_sized(struct grain_pool **pool, const struct grain_pool_options *options, size_t size);
+GRAIN_SIZED int grain_pool_stats_sized(struct grain_pool *pool, struct grain_pool_stats *stats, size_t size);
+GRAIN_SIZED int grain_apply_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size,
+                                  void *result, size_t result_size, const struct grain_call_options *options,
+                                  size_t size);
+GRAIN_SIZED int grain_map_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                                const struct grain_call_options *options, size_t size);
+GRAIN_SIZED int grain_map_chunks_sized(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in,
+                                       struct grain_out out, const struct grain_call_options *options, size_t size);
+GRAIN_SIZED int grain_starmap_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                                    size_t column_count, size_t count, struct grain_out out,
+                                    const struct grain_call_options *options, size_t size);
+GRAIN_SIZED int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size,
+                                        void *result, size_t result_size, const struct grain_call_options *options,
+                                        struct grain_future **future, size_t size);
+GRAIN_SIZED int grain_map_async_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in,
+                                      struct grain_out out, const struct grain_call_options *options,
+                                      struct grain_future **future, size_t size);
+GRAIN_SIZED int grain_map_chunks_async_sized(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in,
+                                             struct grain_out out, const struct grain_call_options *options,
+                                             struct grain_future **future, size_t size);
+GRAIN_SIZED int grain_starmap_async_sized(struct grain_pool *pool, grain_star_fn task,
+                                          const struct grain_column *columns, size_t column_count, size_t count,
+                                          struct grain_out out, const struct grain_call_options *options,
+                                          struct grain_future **future, size_t size);
+GRAIN_SIZED int grain_imap_sized(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
+                                 size_t item_size, size_t result_size, const struct grain_call_options *options,
+                                 struct grain_iter **iter, size_t size);
+GRAIN_SIZED int grain_imap_unordered_sized(struct grain_pool *pool, grain_task_fn task, grain_next_fn next,
+                                           void *source, size_t item_size, size_t result_size,
+                                           const struct grain_call_options *options, struct grain_iter **iter,
+                                           size_t size);
+GRAIN_SIZED int grain_process_start_sized(struct grain_process **process, const struct grain_process_options *options,
+                                          grain_task_fn task, const void *arg, size_t arg_size, size_t size);
+
+#define grain_pool_open(...)        grain_pool_open_sized(__VA_ARGS__, sizeof(struct grain_pool_options))
+#define grain_pool_stats(...)       grain_pool_stats_sized(__VA_ARGS__, sizeof(struct grain_pool_stats))
+#define grain_apply(...)            grain_apply_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_map(...)              grain_map_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_map_chunks(...)       grain_map_chunks_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_starmap(...)          grain_starmap_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_apply_async(...)      grain_apply_async_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_map_async(...)        grain_map_async_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_map_chunks_async(...) grain_map_chunks_async_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_starmap_async(...)    grain_starmap_async_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_imap(...)             grain_imap_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_imap_unordered(...)   grain_imap_unordered_sized(__VA_ARGS__, sizeof(struct grain_call_options))
+#define grain_process_start(...)    grain_process_start_sized(__VA_ARGS__, sizeof(struct grain_process_options))
 
 #ifdef __cplusplus
 }

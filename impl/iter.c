@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "pool.h"
+#include "sizes.h"
 
 #define CHUNK_DEFAULT 64 /* items a worker has before it, twice, when the caller names no chunk */
 #define WINDOW_MAX    65536u
@@ -88,16 +89,17 @@ static int iter_check(const struct grain_pool *pool, grain_task_fn task, grain_n
 }
 
 static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
-                     size_t result_size, const struct grain_call_options *options, bool is_ordered,
+                     size_t result_size, const struct grain_call_options *options, size_t size, bool is_ordered,
                      struct grain_iter **out)
 {
-    static const struct grain_call_options defaults;
+    struct grain_call_options room;
     if (!out)
         return refuse(-EINVAL, "iter: NULL");
     *out = NULL;
-    if (!options)
-        options = &defaults;
-    int status = pool_enter(pool);
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
+    status = pool_enter(pool);
     if (status)
         return status;
     status = iter_check(pool, task, next, options);
@@ -144,17 +146,18 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
     return 0;
 }
 
-int grain_imap(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
-               size_t result_size, const struct grain_call_options *options, struct grain_iter **iter)
+int grain_imap_sized(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
+                     size_t result_size, const struct grain_call_options *options, struct grain_iter **iter,
+                     size_t size)
 {
-    return iter_open(pool, task, next, source, item_size, result_size, options, true, iter);
+    return iter_open(pool, task, next, source, item_size, result_size, options, size, true, iter);
 }
 
-int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
-                         size_t item_size, size_t result_size, const struct grain_call_options *options,
-                         struct grain_iter **iter)
+int grain_imap_unordered_sized(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
+                               size_t item_size, size_t result_size, const struct grain_call_options *options,
+                               struct grain_iter **iter, size_t size)
 {
-    return iter_open(pool, task, next, source, item_size, result_size, options, false, iter);
+    return iter_open(pool, task, next, source, item_size, result_size, options, size, false, iter);
 }
 
 /* The slot of a result that is there; -1: none. */

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "pool.h"
+#include "sizes.h"
 
 #define DEFAULT_GRACE (100 * 1000000ull)
 
@@ -116,16 +117,16 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     return status;
 }
 
-int grain_pool_open(struct grain_pool **out, const struct grain_pool_options *options)
+int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_options *given, size_t size)
 {
-    static const struct grain_pool_options defaults;
+    struct grain_pool_options room = {0}, *options = &room;
     if (!out)
         return refuse(-EINVAL, "pool: NULL");
     *out = NULL;
-    if (!options)
-        options = &defaults;
     const struct grain_backend *backend;
-    int status = check_pool_options(options);
+    int status = given ? sizes_take("grain_pool_options", options, sizeof *options, given, size) : 0;
+    if (status == 0)
+        status = check_pool_options(options);
     if (status == 0)
         status = backend_choose(options->backend, &backend);
     if (status == 0)
@@ -269,14 +270,8 @@ static uint64_t process_cpu_ns(int pid)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
+static void stats_fill(struct grain_pool *pool, struct grain_pool_stats *stats)
 {
-    if (stats)
-        memset(stats, 0, sizeof *stats);
-    if (!pool || !stats)
-        return refuse(-EINVAL, "%s: NULL", pool ? "stats" : "pool");
-    if (!pool_is_owner(pool))
-        return -EPERM;
     stats->workers = pool->core.workers;
     stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
     if (pool->core.singles)
@@ -291,6 +286,19 @@ int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats *stats)
             stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
     }
     pthread_mutex_unlock(&pool->lock);
+}
+
+int grain_pool_stats_sized(struct grain_pool *pool, struct grain_pool_stats *stats, size_t size)
+{
+    struct grain_pool_stats known = {0};
+    if (stats)
+        sizes_give(stats, size, &known, sizeof known);
+    if (!pool || !stats)
+        return refuse(-EINVAL, "%s: NULL", pool ? "stats" : "pool");
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    stats_fill(pool, &known);
+    sizes_give(stats, size, &known, sizeof known);
     return 0;
 }
 

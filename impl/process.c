@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "job.h"
+#include "sizes.h"
 
 #define LOOK_NS 2000000u /* without a pidfd: how often join looks */
 #define SECOND  1000000000u
@@ -58,9 +59,10 @@ static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg
     _exit(status_of(job.outcome.failed ? job.outcome.first.code : 0));
 }
 
-int grain_process_start(struct grain_process **out, const struct grain_process_options *options, grain_task_fn task,
-                        const void *arg, size_t arg_size)
+int grain_process_start_sized(struct grain_process **out, const struct grain_process_options *options,
+                              grain_task_fn task, const void *arg, size_t arg_size, size_t size)
 {
+    struct grain_process_options known;
     if (!out)
         return refuse(-EINVAL, "process: NULL");
     *out = NULL;
@@ -68,9 +70,9 @@ int grain_process_start(struct grain_process **out, const struct grain_process_o
         return refuse(-EINVAL, "task: NULL");
     if (arg_size && !arg)
         return refuse(-EINVAL, "arg: NULL with a size of %zu", arg_size);
-    if (options && options->struct_size && options->struct_size != sizeof *options)
-        return refuse(-EINVAL, "grain_process_options.struct_size: %zu; it takes 0 or %zu", options->struct_size,
-                      sizeof *options);
+    int status = options ? sizes_take("grain_process_options", &known, sizeof known, options, size) : 0;
+    if (status)
+        return status;
     struct grain_process *process = calloc(1, sizeof *process);
     if (!process)
         return -ENOMEM;
@@ -81,7 +83,7 @@ int grain_process_start(struct grain_process **out, const struct grain_process_o
     if (process->pid == 0)
         child_main(task, arg, arg_size);
     if (process->pid < 0) {
-        int status = -errno;
+        status = -errno;
         free(process);
         return status;
     }

@@ -23,6 +23,7 @@ static const struct {
     {-ENFILE, "the system has no descriptor left"},
     {-ENOMEM, "there is no memory left, or the pool's limit is reached"},
     {-ENOTRECOVERABLE, "the pool has lost its workers"},
+    {-E2BIG, "an option is set that this version of the library does not know"},
     {-ENOTSUP, "this backend cannot do that; grain_last_message() says what"},
     {-EOVERFLOW, "count times size is too large"},
     {-EOWNERDEAD, "the worker died while it ran this task"},

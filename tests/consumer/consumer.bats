@@ -118,12 +118,50 @@ TEXT
   lib=$(find "$PREFIX" -name libgrain.so)
   [ "$(readelf -d "$lib" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" = libgrain.so.0 ]
   nm -D --defined-only "$lib" | awk '{ print $3 }' | sort >exported
-  grep -o '^GRAIN_API.*' "$PREFIX/include/grain.h" | grep -o 'grain_[a-z_]*(' | tr -d '(' | sort >declared
+  grep -oE '^GRAIN_(API|SIZED).*' "$PREFIX/include/grain.h" | grep -o 'grain_[a-z_]*(' | tr -d '(' | sort >declared
   [ "$(wc -l <declared)" -ge 50 ]
   [ -z "$(comm -23 exported declared)" ]
   # What is declared and defined is exported.
   nm --defined-only "$(find "$PREFIX" -name libgrain.a)" | awk '$2 == "T" { print $3 }' | sort >defined
   [ -z "$(comm -12 declared defined | comm -23 - exported)" ]
+}
+
+# A header whose structs that may grow have another field, or lack their last one.
+header_of() { # newer|older
+  mkdir -p "$1"
+  perl -0pe 's{/\*.*?\*/}{}gs' "$PREFIX/include/grain.h" | awk -v kind="$1" '
+    /^struct grain_(pool_options|call_options|process_options|pool_stats) \{/ { inside = 1; n = 0 }
+    inside { lines[++n] = $0; if (!/^};/) next
+      for (i = 1; i <= n; i++) if (lines[i] ~ /;/ && i < n) last = i
+      for (i = 1; i <= n; i++) {
+        if (kind == "newer" && i == n) print "    uint64_t later;"
+        if (!(kind == "older" && i == last && lines[i] !~ /struct_size/)) print lines[i]
+      }
+      inside = 0; next }
+    { print }' >"$1/grain.h"
+}
+
+@test "a program of another version: what it does not know is 0, what the library does not know is refused" {
+  header_of newer
+  header_of older
+  [ "$(grep -c 'uint64_t later;' newer/grain.h)" -eq 4 ]
+  [ "$(($(wc -l <newer/grain.h) - $(wc -l <older/grain.h)))" -eq 7 ] # a field more in four, one less in three
+  local kind flags
+  flags=$(flags --libs)
+  for kind in newer older same; do
+    # shellcheck disable=SC2086
+    "$CC" -std=c11 -Wall -Wextra -Wpedantic -Werror "-D${kind^^}" -o $kind.program -I$kind -I"$PREFIX/include" "$HERE/sizes.c" $flags
+    LD_LIBRARY_PATH=$(flags --variable=libdir) check_silent ./$kind.program
+  done
+}
+
+check_silent() { # PROGRAM
+  local backend
+  for backend in fork pthread; do
+    run env GRAIN_BACKEND=$backend timeout 60 "$1"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+  done
 }
 
 @test "every function has a page of the manual" {

@@ -14,6 +14,9 @@ exec awk '
     next
   }
 
+  # Told sizes by macros: one block for all of them.
+  /^GRAIN_SIZED .*_sized\(/ { next }
+
   # A declaration begins in the first column; types go on with typedef or struct ... {.
   /^[A-Za-z].*grain_[a-z_]+\(/ && !/^typedef/ && !/^#/ {
     match($0, /grain_[a-z_]+\(/)
