@@ -10,7 +10,9 @@
  * (at the end of this file): what an older program does not know is 0 to a newer library; a field that an older library
  * does not know is -E2BIG when a newer program sets it, and 0 where the library fills. The function itself, called by
  * its address or from another language, knows no size: struct_size says it, and 0 there is the struct of version 0.1.0.
- * Linux on x86-64 and arm64.
+ * Linux on x86-64 and arm64, glibc 2.32 or newer; tested on Debian 12 (glibc 2.36) with Linux 6.
+ * The shared library stays once it is loaded: dlclose() does not unload it, for threads of OpenMP's runtime outlive pools.
+ * The static one, inside something that is unloaded, would leave them without their code.
  */
 #ifndef GRAIN_H
 #define GRAIN_H

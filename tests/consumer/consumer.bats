@@ -51,9 +51,9 @@ flags() { pkg-config "$@" grain; }
 @test "pkg-config, shared" {
   # shellcheck disable=SC2046
   "$CC" -Wall -Werror -o program "$HERE/apply_async.c" $(flags --cflags --libs)
-  needed program | grep -qx 'libgrain\.so\.0'
+  needed program | grep -qx 'libgrain\.so\.0\.1'
   [[ $(needed program) != *omp* ]] # that is the library's own business
-  LD_LIBRARY_PATH=$(flags --variable=libdir) check ./program
+  check ./program # it knows where the library lies
 }
 
 @test "pkg-config, static" {
@@ -72,7 +72,7 @@ cmake_build() {
 @test "find_package, shared: five lines of CMake" {
   [ "$(wc -l <"$HERE/CMakeLists.txt")" -eq 5 ]
   cmake_build
-  needed apply_async | grep -qx 'libgrain\.so\.0'
+  needed apply_async | grep -qx 'libgrain\.so\.0\.1'
   check ./apply_async
 }
 
@@ -113,11 +113,64 @@ TEXT
   [ -z "$output" ]
 }
 
+# Global names that a library defines, but for its functions and the nodes of its symbols' versions.
+foreign() { nm -g --defined-only "$1" | awk 'NF == 3 && $3 !~ /^grain_/ && !($2 == "A" && $3 ~ /^GRAIN_/)'; }
+
+@test "neither library has a global name that does not begin with grain_" {
+  local kind
+  for kind in a so; do
+    foreign "$(find "$PREFIX" -name libgrain.$kind)" >names
+    [ ! -s names ]
+  done
+  [ "$(nm -g --defined-only "$(find "$PREFIX" -name libgrain.a)" | grep -c ' T grain_')" -ge 50 ]
+}
+
+# Names that the library uses inside, and a program may use as well.
+@test "a program with names of its own links the static library" {
+  cat >names.c <<'TEXT'
+int pool_enter(void); int job_run(void); int ring_take(void); int team_work(void); int refuse(void);
+int pool_enter(void) { return 1; }
+int job_run(void) { return 2; }
+int ring_take(void) { return 3; }
+int team_work(void) { return 4; }
+int refuse(void) { return 5; }
+TEXT
+  # shellcheck disable=SC2046
+  "$CC" -Wall -Werror -o program "$HERE/apply_async.c" names.c $(flags --static --cflags --libs | sed 's/-lgrain/-l:libgrain.a/')
+  check ./program
+}
+
+@test "loaded, used on every backend, closed, and again: it stays, and nothing crashes" {
+  # shellcheck disable=SC2046
+  "$CC" -Wall -Wextra -Werror -o program "$HERE/unload.c" $(flags --cflags) -ldl
+  run timeout 60 ./program "$(find "$PREFIX" -name libgrain.so)"
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
+}
+
+# The stated minimum. On a newer C library, functions that were there before have newer versions: libpthread and libdl
+# became part of it with 2.34, the family of stat with 2.33, and 2.38 reads binary numbers.
+@test "it needs no function that is newer than the C library that grain.h states" {
+  local least
+  least=$(sed -n 's/^ \* Linux .*glibc \(2\.[0-9]*\) or newer.*/\1/p' "$PREFIX/include/grain.h")
+  [ -n "$least" ]
+  objdump -T "$(find "$PREFIX" -name libgrain.so)" | sed -n 's/.*GLIBC_\(2\.[0-9]*\)[^ ]* *\([a-z_A-Z0-9]*\)$/\1 \2/p' |
+    sort -u >needed
+  [ "$(wc -l <needed)" -ge 30 ]
+  awk -v least="${least#2.}" '{ minor = substr($1, 3) + 0 } minor > least &&
+    $2 !~ /^(dl(open|sym|close|error)|pthread_(create|detach|join|once|condattr_setclock|kill|self|key_.*|[gs]etspecific|mutex.*|attr_.*|tryjoin_np|timedjoin_np|setname_np|getattr_np|[gs]etaffinity_np|cond.*|sigmask|exit|cancel|atfork)|[lf]?stat(64|at)?(64)?|__isoc23_.*)$/' needed >newer
+  cat newer
+  [ ! -s newer ]
+}
+
 @test "the shared library exports the functions of grain.h, and nothing else" {
   local lib
   lib=$(find "$PREFIX" -name libgrain.so)
-  [ "$(readelf -d "$lib" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" = libgrain.so.0 ]
-  nm -D --defined-only "$lib" | awk '{ print $3 }' | sort >exported
+  [ "$(readelf -d "$lib" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" = libgrain.so.0.1 ]
+  nm -D --defined-only "$lib" | awk '$2 != "A" { print $3 }' >versioned
+  run grep -v '@@GRAIN_0\.1$' versioned
+  [ "$status" -eq 1 ]
+  sed 's/@.*//' versioned | sort >exported
   grep -oE '^GRAIN_(API|SIZED).*' "$PREFIX/include/grain.h" | grep -o 'grain_[a-z_]*(' | tr -d '(' | sort >declared
   [ "$(wc -l <declared)" -ge 50 ]
   [ -z "$(comm -23 exported declared)" ]
@@ -151,7 +204,7 @@ header_of() { # newer|older
   for kind in newer older same; do
     # shellcheck disable=SC2086
     "$CC" -std=c11 -Wall -Wextra -Wpedantic -Werror "-D${kind^^}" -o $kind.program -I$kind -I"$PREFIX/include" "$HERE/sizes.c" $flags
-    LD_LIBRARY_PATH=$(flags --variable=libdir) check_silent ./$kind.program
+    check_silent ./$kind.program
   done
 }
 

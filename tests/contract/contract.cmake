@@ -1,6 +1,6 @@
 # The contract: each program against every backend.
 add_library(contract_shared STATIC contract/contract.c)
-target_link_libraries(contract_shared PRIVATE grain_flags PUBLIC grain PkgConfig::CMOCKA)
+target_link_libraries(contract_shared PRIVATE grain_flags PUBLIC grain_internal PkgConfig::CMOCKA)
 
 add_custom_target(contract)
 

@@ -10,7 +10,7 @@ target_link_libraries(shim PRIVATE grain_flags Threads::Threads)
 target_link_options(shim INTERFACE ${shim_wraps})
 
 add_executable(shim_walk shim/walk.c shim/scenarios.c)
-target_link_libraries(shim_walk PRIVATE grain_flags grain shim)
+target_link_libraries(shim_walk PRIVATE grain_flags grain_internal shim)
 add_test(NAME faults/walk COMMAND shim_walk)
 set_tests_properties(faults/walk PROPERTIES TIMEOUT 240 LABELS faults)
 # Code that leaks, crashes and hangs is found out.
