@@ -4,12 +4,12 @@
  * allowed, lines ended by \n or \r\n. Nothing is guessed: what is not an integer is an error with its
  * line and column. The file is read as a stream: lines may be of any length.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_advice.h"
 #include "reader.h"
 
 #define CELL_KEPT_MAX 64
@@ -85,23 +85,37 @@ static int cell_fail(const struct csv *csv, const char *reason, const char *advi
 
 static int cell_not_integer(const struct csv *csv)
 {
-    size_t kept = cell_kept(csv);
-    bool is_name = csv->line == 1 && (isalpha((unsigned char)csv->cell[0]) || csv->cell[0] == '"');
-    const char *advice = is_name ? "; a line of column names must be removed" : "";
-    for (const char *separator = " \t;|"; *separator; separator++)
-        if (memchr(csv->cell, *separator, kept))
-            advice = "; cells are separated by commas";
-    return cell_fail(csv, "is not an integer", advice);
+    struct csv_cell cell = {.text = csv->cell,
+                            .length = cell_kept(csv),
+                            .is_first = csv->line == 1 && csv->column == 1,
+                            .is_cut = csv->length > cell_kept(csv)};
+    return cell_fail(csv, "is not an integer", csv_advice(&cell));
 }
 
-static int cell_parse(const struct csv *csv, int32_t *value)
+/* A first line that begins with an empty cell may be one of names: programs that number the rows write it so. */
+static int cell_empty(struct csv *csv)
+{
+    unsigned long long line = csv->line, column = csv->column;
+    bool is_last = csv->end != ',', is_first_row = csv->matrix->rows == 0;
+    const char *advice = is_last && is_first_row ? "; fill it in, or take away the comma at the end of each line"
+                                                 : "; fill it in, or leave the row out";
+    if (line == 1 && column == 1 && !is_last) {
+        cell_read(csv);
+        struct csv_cell next = {.text = csv->cell, .length = cell_kept(csv), .is_first = true};
+        if (csv_is_name(&next))
+            advice = CSV_ADVICE_NAMES;
+    }
+    return matrix_fail(csv->source->error, csv->source->path, -EINVAL, "line %llu, column %llu: the cell is empty%s",
+                       line, column, advice);
+}
+
+static int cell_parse(struct csv *csv, int32_t *value)
 {
     size_t kept = cell_kept(csv);
     size_t sign = kept > 0 && (csv->cell[0] == '-' || csv->cell[0] == '+');
     int64_t number = 0;
     if (kept == 0)
-        return matrix_fail(csv->source->error, csv->source->path, -EINVAL, "line %llu, column %llu: the cell is empty",
-                           csv->line, (unsigned long long)csv->column);
+        return cell_empty(csv);
     if (kept == sign)
         return cell_not_integer(csv);
     for (size_t i = sign; i < kept; i++) {

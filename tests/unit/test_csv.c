@@ -49,6 +49,78 @@ static void test_csv_good(void **state)
     }
 }
 
+/* The remedy is that of the cause, and where the cause is not sure there is none: what follows the reason, to the end. */
+static void test_csv_advice(void **state)
+{
+    static const char names[] = "; a line of column names must be removed",
+                      commas[] = "; cells are separated by commas", quotes[] = "; numbers stand without quotes",
+                      point[] = "; whole numbers alone can be counted, written without point and exponent",
+                      missing[] = "; a value that is missing or infinite: put a number there, or leave the row out",
+                      fill[] = "; fill it in, or leave the row out";
+    static const struct {
+        const char *text;
+        size_t length;
+        const char *advice;
+    } cases[] = {
+        {BYTES("a,b\n1,2\n"), names},
+        {BYTES("row id,value\n1,2\n"), names},
+        {BYTES("\"row id\",\"value\"\n1,2\n"), names},
+        {BYTES("\xc3\xa9t\xc3\xa9,hiver\n1,2\n"), names},
+        {BYTES("_id,x\n1,2\n"), names},
+        {BYTES(",a,b\n0,1,2\n"), names},
+        {BYTES("\xef\xbb\xbfname,x\n"), names},
+        {BYTES("1,abc\n"), ""},
+        {BYTES("1,2\ntotal,3\n"), ""},
+        {BYTES("\"1\",\"2\"\n"), quotes},
+        {BYTES("'1','2'\n"), quotes},
+        {BYTES("1,2\n3,\"-4\"\n"), quotes},
+        {BYTES("nan,1\n"), missing},
+        {BYTES("1,NA\n"), missing},
+        {BYTES("1,2\n-inf,2\n"), missing},
+        {BYTES("1,None\n"), missing},
+        {BYTES("1,-\n"), missing},
+        {BYTES("1.5,2\n"), point},
+        {BYTES("1.000000000000000000e+00,2\n"), point},
+        {BYTES("1,1e3\n"), point},
+        {BYTES("1,-.5\n"), point},
+        {BYTES("1.0 2.0 3.0\n"), commas},
+        {BYTES("1 2 3\n"), commas},
+        {BYTES("1;2\n"), commas},
+        {BYTES("a;b\n1;2\n"), names},
+        {BYTES("1,2\n3;x,4\n"), ""},
+        {BYTES("true,false\n"), "; write 1 and 0"},
+        {BYTES("# a,b\n1,2\n"), "; comments must be removed"},
+        {BYTES("1,2\n// end\n"), "; comments must be removed"},
+        {BYTES("1,0x10\n"), "; numbers must be decimal"},
+        {BYTES("1,2\r3,4\r"), "; a line must end with \\n or \\r\\n"},
+        {BYTES("\xff\xfe"
+               "1\0,\0"),
+         "; this text is UTF-16: save it as UTF-8 or ASCII"},
+        {BYTES("PK\x03\x04x,y\n"), "; this is no text file"},
+        {BYTES("\x93NUMPY\x01\0v\0"), "; this is a .npy file: give it a name that ends in .npy"},
+        {BYTES("1,2,\n"), "; fill it in, or take away the comma at the end of each line"},
+        {BYTES("1,2\n3,\n"), fill},
+        {BYTES("1,2\n,3\n"), fill},
+        {BYTES(",1\n"), fill},
+        {BYTES("1,--2\n"), ""},
+        {BYTES("1,12a\n"), ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[2048], name[64], error[MATRIX_ERROR_MAX] = "";
+        struct matrix matrix;
+        snprintf(name, sizeof name, "advice-%zu.csv", i);
+        snprintf(path, sizeof path, "%s/%s", (const char *)*state, name);
+        temporary_write(*state, name, cases[i].text, cases[i].length);
+        assert_int_equal(matrix_read(&matrix, path, error), -EINVAL);
+        const char *semicolon = strstr(error, "; ");
+        /* The cell itself may hold one. */
+        for (const char *next = semicolon; next != NULL && (next = strstr(next + 1, "; ")) != NULL;)
+            semicolon = next;
+        if (strcmp(semicolon != NULL ? semicolon : "", cases[i].advice) != 0)
+            fail_msg("%zu: \"%s\"; expected \"%s\"", i, error, cases[i].advice);
+    }
+}
+
 static void test_csv_bad(void **state)
 {
     static const struct {
@@ -171,10 +243,8 @@ static void test_csv_many_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv_good),
-        cmocka_unit_test(test_csv_bad),
-        cmocka_unit_test(test_csv_long),
-        cmocka_unit_test(test_csv_many_rows),
+        cmocka_unit_test(test_csv_good), cmocka_unit_test(test_csv_bad),       cmocka_unit_test(test_csv_advice),
+        cmocka_unit_test(test_csv_long), cmocka_unit_test(test_csv_many_rows),
     };
     return cmocka_run_group_tests(tests, temporary_setup, temporary_teardown);
 }
