@@ -7,6 +7,7 @@
 
 #include "command/command.h"
 #include "peers/peers.h"
+#include "sweep/program.h"
 
 static const struct command commands[] = {
     {"run", "count once, as the tutorial does, and show each phase", command_run},
@@ -20,6 +21,7 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+    program_start("grain");
     peers_register();
     return command_dispatch(commands, argc, argv);
 }

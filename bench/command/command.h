@@ -36,6 +36,11 @@ int command_doctor(int argc, char **argv);
 /* One line on standard error: "grain sweep: TEXT". */
 void say_error(const char *program, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Prints a JSON value, which it takes, on standard output; NULL: there was no memory for it. Returns EXIT_FINE or
+ * EXIT_RUNTIME; that something could not be written is said at the end, as for all that is printed. */
+struct json_t;
+int say_json(const char *program, struct json_t *value);
+
 /* Narration on standard error; nothing under -q, extra under -v (level 1). */
 extern int say_verbosity; /* -1 quiet, 0 normal, 1 verbose */
 void say_note(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));

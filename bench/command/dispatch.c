@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "grain.h"
+#include "sweep/program.h"
 
 #define NAME_MAX_LENGTH 32
 #define PROGRAM         "grain"
@@ -136,11 +137,7 @@ static int call(const struct command *command, int argc, char **argv)
     argv[0] = name;
     int code = command->run(argc, argv);
     /* A full disk or a closed pipe behind standard output must not look like success. */
-    if ((fflush(stdout) || ferror(stdout)) && code == EXIT_FINE) {
-        say_error(name, "cannot write to standard output");
-        return EXIT_RUNTIME;
-    }
-    return code;
+    return !program_flush(name) && code == EXIT_FINE ? EXIT_RUNTIME : code;
 }
 
 static int help(const struct command *table, int argc, char **argv)

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "doctor.h"
 #include "regions.h"
+#include "sweep/text.h"
 
 #define PROGRAM     "grain doctor"
 #define KEY_JSON    0x100
@@ -87,8 +88,8 @@ static void print_summary(const int counts[])
 
 static json_t *json_finding(const struct check *check, const struct finding *finding)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "check", check->name, "value", finding->value, "verdict",
-                     verdicts[finding->verdict].word, "why", check->why, "explanation",
+    return json_pack("{s:s, s:o, s:s, s:s, s:s?, s:s?}", "check", check->name, "value", text_json(finding->value),
+                     "verdict", verdicts[finding->verdict].word, "why", check->why, "explanation",
                      finding->explanation[0] ? finding->explanation : NULL, "remedy", finding->remedy);
 }
 
@@ -136,17 +137,6 @@ static const struct argp parser = {
     NULL,
 };
 
-/* Prints a JSON value, which it takes. */
-static int print_json(json_t *value, const char *what)
-{
-    int failed = value ? json_dumpf(value, stdout, JSON_INDENT(2)) : -1;
-    putchar('\n');
-    json_decref(value);
-    if (failed)
-        say_error(PROGRAM, "cannot write the %s", what);
-    return failed ? EXIT_RUNTIME : EXIT_FINE;
-}
-
 static int print_regions(void)
 {
     struct regions regions;
@@ -159,7 +149,7 @@ static int print_regions(void)
         say_error(PROGRAM, "--regions: %s", strerror(-status));
         return EXIT_RUNTIME;
     }
-    return print_json(regions_json(&regions), "JSON object");
+    return say_json(PROGRAM, regions_json(&regions));
 }
 
 int command_doctor(int argc, char **argv)
@@ -182,7 +172,7 @@ int command_doctor(int argc, char **argv)
                 print_finding(check, &finding);
         }
     if (wish.json)
-        status = print_json(json_incref(all), "JSON array");
+        status = say_json(PROGRAM, json_incref(all));
     else
         print_summary(counts);
     json_decref(all);

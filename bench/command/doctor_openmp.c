@@ -12,6 +12,7 @@
 #include "grain.h"
 #include "regions.h"
 #include "sweep/child.h"
+#include "sweep/program.h"
 
 #define LIMIT_S       10 /* a good run takes milliseconds, a bad one half a second */
 #define VARIABLES_MAX 64
@@ -58,21 +59,18 @@ static bool is_failed(const struct child *child, int status, struct finding *fin
 
 static void look(struct finding *finding, const struct variant *variant)
 {
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     const char *argv[VARIABLES_MAX + 8] = {ENV};
     int count = 1;
     if (!regions_there()) {
         doctor_find(finding, DOCTOR_OK, NULL, "not in this build");
         return;
     }
-    self[length > 0 ? length : 0] = '\0';
     for (char **variable = environ; *variable && count < VARIABLES_MAX; variable++)
         if (is_kept(*variable, variant))
             argv[count++] = *variable;
     for (size_t i = 0; variant->set[i]; i++)
         argv[count++] = variant->set[i];
-    argv[count++] = self;
+    argv[count++] = program_path();
     argv[count++] = "doctor";
     argv[count++] = "--regions";
     struct child child = {.argv = argv, .limit_s = LIMIT_S};

@@ -15,6 +15,7 @@
 #include "grain.h"
 #include "peers/peers.h"
 #include "sweep/peer.h"
+#include "sweep/program.h"
 
 #define MEMORY_NOTE_MB 1024 /* 10 million rows and their counts, twice, with room to spare */
 
@@ -156,21 +157,13 @@ static void look_git(struct finding *finding)
 /* $GRAIN_BENCH, else the program beside this one. */
 static void look_bench(struct finding *finding)
 {
-    static const char name[] = "grain-bench";
-    char path[4096];
     const char *named = getenv("GRAIN_BENCH");
-    if (named && *named) {
-        snprintf(path, sizeof path, "%s", named);
-    } else {
-        ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof name);
-        path[length > 0 ? length : 0] = '\0';
-        char *slash = strrchr(path, '/');
-        strcpy(slash ? slash + 1 : path, name);
-    }
-    if (access(path, X_OK) == 0)
+    char *path = named && *named ? strdup(named) : program_beside("grain-bench");
+    if (path && access(path, X_OK) == 0)
         doctor_find(finding, DOCTOR_OK, NULL, "%s", named && *named ? "$GRAIN_BENCH" : "beside this program");
     else
         doctor_find(finding, DOCTOR_MISSING, "build it: cmake --build build/release", "not found");
+    free(path);
 }
 
 /* Of the other libraries, those that are not measured from here. */

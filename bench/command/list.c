@@ -309,11 +309,5 @@ int command_list(int argc, char **argv)
         print_all();
         return EXIT_FINE;
     }
-    json_t *all = json_all();
-    int failed = !all || json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(all);
-    if (failed)
-        say_error(PROGRAM, "cannot write the JSON object");
-    return failed ? EXIT_RUNTIME : EXIT_FINE;
+    return say_json(PROGRAM, json_all());
 }

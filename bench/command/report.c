@@ -10,6 +10,7 @@
 #include "analysis/statistics.h"
 #include "command/command.h"
 #include "report/results.h"
+#include "sweep/program.h"
 
 #define PROGRAM "grain report"
 
@@ -103,15 +104,14 @@ int command_report(int argc, char **argv)
         status = -ENOMEM;
         snprintf(error, sizeof error, "out of memory");
     }
-    if (status == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
-        status = -EIO;
-        snprintf(error, sizeof error, "cannot write to standard output");
-    }
+    bool is_printed = status != 0 || program_flush(PROGRAM);
     report_close(report);
     if (status != 0) {
         say_error(PROGRAM, "%s", error);
         return EXIT_RUNTIME;
     }
+    if (!is_printed)
+        return EXIT_RUNTIME;
     say_note(0, "wrote %s/summary.csv, claims.json and RESULTS.md", arguments.dir);
     return EXIT_FINE;
 }

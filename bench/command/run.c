@@ -276,10 +276,7 @@ static int show(const struct run_asked *asked, const struct run_measured *measur
         run_print_text(asked, measured);
         return EXIT_FINE;
     }
-    if (run_print_json(asked, measured) == 0)
-        return EXIT_FINE;
-    say_error(PROGRAM, "cannot write the JSON object");
-    return EXIT_RUNTIME;
+    return say_json(PROGRAM, run_json(asked, measured));
 }
 
 int command_run(int argc, char **argv)

@@ -68,9 +68,8 @@ bool run_counts_nothing(const char *backend);
 /* Every call, or every backend, or both: a table. Returns the worst exit_code. */
 int run_all(const struct run_asked *asked);
 
-/* Write to standard output. run_print_json: 0, or -1 for no memory. */
+/* Writes to standard output. */
 void run_print_text(const struct run_asked *asked, const struct run_measured *measured);
-int run_print_json(const struct run_asked *asked, const struct run_measured *measured);
 
 /* The same object, for a list of them; NULL for no memory. */
 struct json_t *run_json(const struct run_asked *asked, const struct run_measured *measured);

@@ -153,10 +153,6 @@ int run_all(const struct run_asked *asked)
              "spawn: at most 500 rows, each costs a fork");
         return table.code;
     }
-    int failed = !table.list || json_dumpf(table.list, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(table.list);
-    if (failed)
-        say_error(PROGRAM, "cannot write the JSON array");
-    return failed ? EXIT_RUNTIME : table.code;
+    int code = say_json(PROGRAM, table.list);
+    return code ? code : table.code;
 }

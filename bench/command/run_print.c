@@ -10,6 +10,7 @@
 #include "command.h"
 #include "run.h"
 #include "run_calls.h"
+#include "sweep/text.h"
 
 #define COUNTS_SHOWN 10
 #define INDENT       22
@@ -218,13 +219,11 @@ static json_t *json_cpu(const struct run_cpu *cpu)
                      "total_us", (json_int_t)cpu->user_us + (json_int_t)cpu->sys_us);
 }
 
-/* A path need not be UTF-8, JSON must be. */
 static json_t *json_source(const struct run_asked *asked)
 {
     if (!asked->input)
         return json_pack("{s:I}", "seed", (json_int_t)asked->seed);
-    json_t *path = json_string(asked->input);
-    return path ? path : json_null();
+    return text_json(asked->input);
 }
 
 static json_t *json_chunk(const struct run_asked *asked)
@@ -252,13 +251,4 @@ json_t *run_json(const struct run_asked *asked, const struct run_measured *measu
     if (all && call->is_unordered)
         json_object_set_new(all, "out_of_order", json_integer((json_int_t)measured->out_of_order));
     return all;
-}
-
-int run_print_json(const struct run_asked *asked, const struct run_measured *measured)
-{
-    json_t *all = run_json(asked, measured);
-    int failed = !all || json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(all);
-    return failed ? -1 : 0;
 }

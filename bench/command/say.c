@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,20 @@ void say_error(const char *program, const char *format, ...)
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
+}
+
+int say_json(const char *program, json_t *value)
+{
+    if (value == NULL) {
+        say_error(program, "%s", strerror(ENOMEM));
+        return EXIT_RUNTIME;
+    }
+    int status = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    putchar('\n');
+    json_decref(value);
+    if (status != 0 && !ferror(stdout))
+        say_error(program, "%s", strerror(ENOMEM));
+    return status != 0 ? EXIT_RUNTIME : EXIT_FINE;
 }
 
 void say_note(int level, const char *format, ...)

@@ -13,6 +13,7 @@
 #include "cells.h"
 #include "gbench.h"
 #include "peers/peers.h"
+#include "sweep/program.h"
 
 #define EXIT_FINE    0
 #define EXIT_RUNTIME 1
@@ -257,6 +258,7 @@ int main(int argc, char **argv)
     static struct flags flags = {.settings = {.columns = 5, .seed = 100, .minimum = 4, .maximum = 8, .tasks = 2000}};
     struct verdict verdict = {0};
     struct cells cells = {.settings = &flags.settings, .verdict = &verdict};
+    program_start("grain-bench");
     peers_register();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = version_print;

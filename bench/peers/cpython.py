@@ -219,12 +219,14 @@ def measure(cell, options, rows, records):
     if call.has_pool:
         pool = context.Pool(cell["workers"], signal.signal, (signal.SIGINT, signal.SIG_IGN))
     with pool as opened:
-        # Dying without the pool's end would leave its workers waiting for ever.
-        signal.signal(signal.SIGTERM, lambda signo, frame: sys.exit(128 + signo))
+        # Dying without the pool's end would leave its workers waiting for ever. What is ignored stays ignored.
+        before = signal.getsignal(signal.SIGTERM)
+        if before != signal.SIG_IGN:
+            signal.signal(signal.SIGTERM, lambda signo, frame: sys.exit(128 + signo))
         try:
             turns(cell, options, rows, context, opened, records)
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, before)
 
 
 # ------------------------------------------------------------------------------------------------------- the program
@@ -232,6 +234,10 @@ def measure(cell, options, rows, records):
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
+
+    def print_help(self, file=None):
+        """As argparse's own, but a help that cannot be written is no success."""
+        (file or sys.stdout).write(self.format_help())
 
     def error(self, message):
         self.exit(2, "cpython.py: %s\n" % message)
@@ -267,19 +273,24 @@ def arguments():
     return parser, parser.parse_args()
 
 
+def text_of(name):
+    """A name that the system gave, as text: bytes that are not UTF-8 stand as \\xe9, which JSON can hold."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def context_of(options):
     """What Google Benchmark says about the machine, and which Python this is."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).astimezone().isoformat(timespec="seconds"),
-        "host_name": platform.node(),
-        "executable": os.path.abspath(__file__),
+        "host_name": text_of(platform.node()),
+        "executable": text_of(os.path.abspath(__file__)),
         "num_cpus": os.cpu_count(),
         "cpu_count": multiprocessing.cpu_count(),
         "load_avg": list(os.getloadavg()),
         "library_build_type": "release",
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
-        "interpreter": sys.executable,
+        "interpreter": text_of(sys.executable),
         "start_method": "fork",
         "minimum": options.minimum,
         "maximum": options.maximum,
@@ -344,5 +355,22 @@ def main():
     return 3 if any("error_occurred" in record for record in records) else 0
 
 
+def main_checked():
+    """Runs; what cannot be written to standard output, also of --help, is exit status 1."""
+    if sys.stdout is None:
+        print("cpython.py: standard output is closed", file=sys.stderr)
+        return 1
+    try:
+        try:
+            status = main()
+        except SystemExit as end:
+            status = end.code
+        sys.stdout.flush()
+    except OSError as error:
+        print("cpython.py: cannot write to standard output: %s" % error.strerror, file=sys.stderr)
+        os._exit(1)
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_checked())

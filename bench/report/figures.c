@@ -19,6 +19,7 @@
 #include "figure.h"
 #include "figures.h"
 #include "sweep/fresh.h"
+#include "sweep/program.h"
 
 #define PATH_MAX_BYTES 4096
 #define COMMIT_DIGITS  12 /* of a hash */
@@ -200,19 +201,19 @@ static int write_sheet(const struct figure *figure, const struct figure_source *
 
 /* The folder of the .gp files: $GRAIN_PLOTS, else the one that was installed with this program, else that of the source
  * tree. */
-static const char *plots_folder(char installed[PATH_MAX_BYTES])
+static char *plots_folder(void)
 {
-    static const char below[] = "/" GRAIN_DATA_FROM_BIN "/plots";
     const char *folder = getenv("GRAIN_PLOTS");
-    ssize_t length = readlink("/proc/self/exe", installed, PATH_MAX_BYTES - sizeof below);
 
     if (folder && *folder) {
-        return folder;
+        return strdup(folder);
     }
-    installed[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(installed, '/');
-    strcpy(slash ? slash : installed, below);
-    return slash && access(installed, X_OK) == 0 ? installed : GRAIN_PLOTS_DIR;
+    char *installed = program_beside(GRAIN_DATA_FROM_BIN "/plots");
+    if (installed && access(installed, X_OK) == 0) {
+        return installed;
+    }
+    free(installed);
+    return strdup(GRAIN_PLOTS_DIR);
 }
 
 static int run_gnuplot(const char *settings, const char *script, int folder)
@@ -271,13 +272,16 @@ static int draw_into(const char *name, const char *settings, const char *script,
 static int draw(const struct figure *figure, int width_mm, const char *format, int folder,
                 char error[FIGURES_ERROR_MAX])
 {
-    char name[64], settings[160], script[PATH_MAX_BYTES], installed[PATH_MAX_BYTES];
-    const char *found = plots_folder(installed);
-    char *plots = realpath(found, NULL); /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
+    char name[64], settings[160], script[PATH_MAX_BYTES], *found = plots_folder();
+    /* absolute: gnuplot runs elsewhere, and takes "<x" for a pipe */
+    char *plots = found ? realpath(found, NULL) : NULL;
 
     if (!plots) {
-        return failed(-errno, error, "%s: %s", found, strerror(errno));
+        int status = failed(-errno, error, "%s: %s", found ? found : "plots", strerror(errno));
+        free(found);
+        return status;
     }
+    free(found);
     snprintf(name, sizeof name, "%s%s.%s", figure->name, width_mm == 85 ? "-85" : "", format);
     snprintf(settings, sizeof settings, "data='%s.csv'; fmt='%s'; width=%d", figure->name, format, width_mm);
     int length = snprintf(script, sizeof script, "%s/%s.gp", plots, figure->name);
