@@ -18,6 +18,7 @@
 #include "sweep/calibrate.h"
 #include "sweep/clock.h"
 #include "sweep/estimate.h"
+#include "sweep/program.h"
 #include "sweep/progress.h"
 #include "sweep/provenance.h"
 #include "sweep/run.h"
@@ -56,13 +57,7 @@ static int dry_run(const struct sweep_asked *asked, const struct plan *plan)
         json_array_append_new(names, json_string(plan->cells[i].name));
     json_t *all = json_pack("{s:s, s:i, s:i, s:f, s:o}", "profile", plan->profile->name, "count", (int)plan->count,
                             "rounds", plan->rounds, "estimate_s", estimate_s, "cells", names);
-    int status = all == NULL ? -1 : json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(all);
-    if (status == 0)
-        return EXIT_FINE;
-    say_error(PROGRAM, "cannot write the JSON object");
-    return EXIT_RUNTIME;
+    return say_json(PROGRAM, all);
 }
 
 /* ---------------------------------------------------------------------------------- the directory */
@@ -135,6 +130,8 @@ static json_t *take_provenance(const struct sweep_asked *asked, const struct pla
         say_error(PROGRAM, "cannot resume %s: %s", asked->out, difference);
         *code = EXIT_USAGE;
     }
+    if (*code == EXIT_FINE && asked->is_resume)
+        provenance_complete(before, now);
     if (*code != EXIT_FINE || asked->is_resume) {
         json_decref(now);
         now = before;
@@ -164,12 +161,9 @@ static void say_next(const char *dir)
 /* How it ended, in words and as an exit code. */
 static int conclude(const struct sweep_asked *asked, const struct run *run, int status)
 {
-    char self[4096] = "grain";
     if (status == -EINTR) {
-        ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-        self[length > 0 ? (size_t)length : strlen(self)] = '\0';
         fputs("interrupted; what is finished is kept. To go on:\n", stderr);
-        sweep_quote(stderr, self);
+        sweep_quote(stderr, program_path());
         fprintf(stderr, "%s%s", asked->command + strlen("grain"), asked->is_resume ? "" : " --resume");
         if (!asked->is_out_given)
             fprintf(stderr, " --out %s", asked->out);
@@ -192,17 +186,17 @@ static int conclude(const struct sweep_asked *asked, const struct run *run, int 
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (lines[i].count > 0)
             say_note(0, "%zu cell%s %s", lines[i].count, lines[i].count == 1 ? "" : "s", lines[i].what);
+    if (run->failed + run->timed_out + run->missing > 0)
+        say_note(0, "the same command with --resume measures %s again", run->wrong > 0 ? "all but the wrong" : "them");
     say_next(asked->out);
     return run->wrong > 0 ? EXIT_WRONG : run->failed + run->timed_out > 0 ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = note_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        program_catch(signals[i], note_signal);
 }
 
 static int sweep(struct sweep_asked *asked, const struct plan *plan, const struct measure *measure)
@@ -221,6 +215,7 @@ static int sweep(struct sweep_asked *asked, const struct plan *plan, const struc
         goto out;
     if (!asked->is_resume)
         calibrate_forget(asked->out);
+    json_object_set_new(env, "finished", json_false());
     int status = provenance_write(env, asked->out, "env.json");
     run.journal = journal;
     catch_signals();

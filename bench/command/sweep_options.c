@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "grain.h"
+#include "sweep/text.h"
 
 enum key {
     KEY_PROFILE = 0x100,
@@ -186,6 +187,13 @@ void sweep_quote(FILE *out, const char *text)
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:^@%";
     if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
         fputs(text, out);
+        return;
+    }
+    if (!text_is_utf8(text)) { /* so that the command is text, which JSON and terminals can show */
+        fputs("$'", out);
+        for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
+            fprintf(out, *at < ' ' || *at > '~' || *at == '\'' || *at == '\\' ? "\\%03o" : "%c", *at);
+        fputc('\'', out);
         return;
     }
     fputc('\'', out);

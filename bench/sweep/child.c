@@ -19,6 +19,7 @@
 
 #define TICK_MS      50                 /* how late an end or a Ctrl-C may be seen */
 #define GRACE_S      1.0                /* from SIGTERM to SIGKILL */
+#define STILL_S      1.0                /* no look at the program for so long: the caller did not run */
 #define OUTPUT_LARGE ((size_t)16 << 20) /* bytes; more than this is no benchmark's output */
 
 /* One of the child's streams. */
@@ -73,9 +74,8 @@ static void become(const struct child *child, char **environment, const int out[
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
+    /* What the caller handles becomes default by exec, what it was told to ignore stays ignored: as if the user had
+     * started the program. */
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (nothing >= 0)
         dup2(nothing, STDIN_FILENO);
@@ -171,17 +171,75 @@ static bool collect(struct stream streams[2], int timeout_ms)
     return true;
 }
 
+/* Whether the program has ended, and how; notes when it was stopped, or has gone on. */
+static bool has_ended(struct child *child, pid_t pid, int *status)
+{
+    if (waitpid(pid, status, WNOHANG | WUNTRACED | WCONTINUED) != pid)
+        return false;
+    bool goes_on = WIFSTOPPED(*status) || WIFCONTINUED(*status);
+    child->was_suspended = child->was_suspended || goes_on;
+    return !goes_on;
+}
+
+/* The time now, without what passed while the caller itself did not run: it looks every TICK_MS. */
+static double look_at_clock(struct child *child, double before)
+{
+    double now = clock_seconds();
+    if (now - before > STILL_S) {
+        clock_stood_still(now - before);
+        child->was_suspended = true;
+        return before;
+    }
+    return now;
+}
+
+static volatile sig_atomic_t is_asked_to_stop;
+
+static void note_stop(int signo)
+{
+    is_asked_to_stop = signo;
+}
+
+/* Ctrl-Z reaches the caller alone, the program has a process group of its own: both stop, and go on together. Whoever
+ * ignores Ctrl-Z, or handles it, goes on doing so. */
+static void obey_stop(struct child *child, pid_t pid)
+{
+    struct sigaction ours, otherwise = {.sa_handler = SIG_DFL};
+    if (!is_asked_to_stop)
+        return;
+    is_asked_to_stop = 0;
+    child->was_suspended = true;
+    sigemptyset(&otherwise.sa_mask);
+    kill(-pid, SIGSTOP);
+    sigaction(SIGTSTP, &otherwise, &ours);
+    raise(SIGTSTP); /* here it stays until SIGCONT; an orphaned process group does not stop */
+    sigaction(SIGTSTP, &ours, NULL);
+    kill(-pid, SIGCONT);
+}
+
+static bool watch_for_stop(struct sigaction *before)
+{
+    struct sigaction action = {.sa_handler = note_stop};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGTSTP, NULL, before) != 0 || before->sa_handler != SIG_DFL)
+        return false;
+    return sigaction(SIGTSTP, &action, NULL) == 0;
+}
+
 /* Until the program has ended; ends it when its time is up or the user asks. */
 static int attend(struct child *child, pid_t pid, struct stream streams[2])
 {
-    double started = clock_seconds(), told = 0;
+    double started = clock_seconds(), now = started, told = 0;
+    struct sigaction before;
+    bool is_watching = watch_for_stop(&before);
     int status;
     for (;;) {
         bool silent = streams[0].fd < 0 && streams[1].fd < 0;
         collect(streams, silent ? 2 : TICK_MS);
-        if (waitpid(pid, &status, WNOHANG) == pid)
+        obey_stop(child, pid);
+        now = look_at_clock(child, now);
+        if (has_ended(child, pid, &status))
             break;
-        double now = clock_seconds();
         if (told == 0) {
             child->stopped = child->stop != NULL && *child->stop != 0;
             child->timed_out = !child->stopped && now - started > child->limit_s;
@@ -193,6 +251,8 @@ static int attend(struct child *child, pid_t pid, struct stream streams[2])
             kill(-pid, SIGKILL);
         }
     }
+    if (is_watching)
+        sigaction(SIGTSTP, &before, NULL);
     kill(-pid, SIGKILL); /* whatever it left behind in its group */
     while ((streams[0].fd >= 0 || streams[1].fd >= 0) && collect(streams, TICK_MS))
         ;
@@ -203,7 +263,7 @@ int child_run(struct child *child)
 {
     struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
     child->output = child->errors = NULL;
-    child->timed_out = child->stopped = false;
+    child->timed_out = child->stopped = child->was_suspended = false;
     child->exit_status = -1;
     child->signo = 0;
     pid_t pid = start(child, streams);

@@ -2,7 +2,8 @@
  *
  * Runs one program to its end: clean environment (no OMP_*, GOMP_*, KMP_*, GRAIN_*: the library binds and
  * waits by its own rules), a process group of its own, output collected, a time limit, and an end when the
- * user asks for one. Nothing of it outlives the call.
+ * user asks for one. Nothing of it outlives the call. Time in which the caller was stopped does not count; when the user
+ * stops the caller (Ctrl-Z), the program is stopped with it.
  */
 #ifndef GRAIN_BENCH_CHILD_H
 #define GRAIN_BENCH_CHILD_H
@@ -24,6 +25,7 @@ struct child {
     int exit_status; /* what it exited with, or -1 */
     int signo;       /* what killed it, or 0 */
     bool timed_out, stopped;
+    bool was_suspended; /* it, or the caller, was stopped and continued: its times are worth nothing */
 };
 
 /* Returns 0 when the program was started and has ended, however; -ENOENT when there is no such program. */

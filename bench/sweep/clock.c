@@ -6,11 +6,18 @@
 
 #include <time.h>
 
+static double left_out_s;
+
 double clock_seconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9 - left_out_s;
+}
+
+void clock_stood_still(double seconds)
+{
+    left_out_s += seconds;
 }
 
 static void format_now(const char *format, char *text, size_t size)

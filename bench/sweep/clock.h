@@ -8,8 +8,12 @@
 
 #include <stddef.h>
 
-/* Seconds since some moment; never goes back. */
+/* Seconds since some moment, but for those in which the sweep stood still; never goes back. */
 double clock_seconds(void);
+
+/* Leaves out the last `seconds` before now: whoever looks often has found that nobody ran in them (Ctrl-Z, SIGSTOP, a
+ * machine that was paused). */
+void clock_stood_still(double seconds);
 
 /* Local date and time: "2026-01-31T13:05:00+0100"; the day alone: "2026-01-31". */
 void clock_date(char *text, size_t size);

@@ -17,6 +17,8 @@
 #include "child.h"
 #include "machine/machine.h"
 #include "peer.h"
+#include "program.h"
+#include "text.h"
 
 #define UNKNOWN "unknown"
 #define ASK_S   5.0
@@ -54,8 +56,7 @@ double facts_steal_percent(const struct facts_steal *before, const struct facts_
 
 static void set_text(json_t *env, const char *key, const char *text)
 {
-    if (text == NULL || *text == '\0' || json_object_set_new(env, key, json_string(text)) != 0)
-        json_object_set_new(env, key, json_string(UNKNOWN));
+    json_object_set_new(env, key, text_json(text != NULL && *text != '\0' ? text : UNKNOWN));
 }
 
 /* The first line of a file, "" when there is none. */
@@ -147,7 +148,7 @@ static json_t *packages(void)
     while ((line = strsep(&rest, "\n")) != NULL) {
         char package[128], version[128], state[8];
         if (sscanf(line, "%127s %127s %7s", package, version, state) == 3 && state[1] == 'i')
-            json_object_set_new(versions, package, json_string(version));
+            json_object_set_new(versions, package, text_json(version));
     }
     child_free(&child);
     return versions;
@@ -184,6 +185,32 @@ static char *ask_git(const char *const arguments[])
     return ask(argv);
 }
 
+#define NO_GIT UNKNOWN " (no git)"
+
+/* The commit that an installed program was built from stands in a file, because its source tree may be gone by now, or
+ * elsewhere: the commit, then "clean" or "dirty". False: not installed. */
+static bool facts_installed(json_t *env)
+{
+    char *folder = program_beside(GRAIN_DATA_FROM_BIN), commit[256] = "", state[16] = "", *path;
+    bool is_installed = folder != NULL && access(folder, X_OK) == 0;
+    if (is_installed && asprintf(&path, "%s/commit", folder) >= 0) {
+        FILE *file = fopen(path, "re");
+        if (file != NULL) {
+            if (fscanf(file, "%255s %15s", commit, state) != 2)
+                commit[0] = '\0';
+            fclose(file);
+        }
+        free(path);
+    }
+    free(folder);
+    if (!is_installed)
+        return false;
+    set_text(env, "commit", commit[0] != '\0' ? commit : NO_GIT);
+    json_object_set_new(env, "dirty",
+                        commit[0] != '\0' ? json_boolean(strcmp(state, "dirty") == 0) : json_string(NO_GIT));
+    return true;
+}
+
 void facts_source(json_t *env)
 {
     /* What a run itself writes does not make the source differ from its commit. */
@@ -191,14 +218,16 @@ void facts_source(json_t *env)
                              *const head[] = {"rev-parse", "HEAD", NULL},
                              *const changed[] = {"status",       "--porcelain",       "--", ".", ":!results",
                                                  ":!RESULTS.md", ":!bench/published", NULL};
-    char *inside = ask_git(prefix), *commit = NULL, *changes = NULL;
+    char *inside, *commit = NULL, *changes = NULL;
+    if (facts_installed(env))
+        return;
+    inside = ask_git(prefix);
     if (inside != NULL && inside[0] == '\0') { /* else: unpacked inside somebody else's repository */
         commit = ask_git(head);
         changes = ask_git(changed);
     }
-    set_text(env, "commit", commit != NULL ? commit : "unknown (no git)");
-    json_object_set_new(env, "dirty",
-                        changes != NULL ? json_boolean(changes[0] != '\0') : json_string("unknown (no git)"));
+    set_text(env, "commit", commit != NULL ? commit : NO_GIT);
+    json_object_set_new(env, "dirty", changes != NULL ? json_boolean(changes[0] != '\0') : json_string(NO_GIT));
     free(inside);
     free(commit);
     free(changes);

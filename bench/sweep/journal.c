@@ -18,6 +18,7 @@
 struct entry {
     char cell[CELL_NAME_MAX];
     int round;
+    bool is_final;
 };
 
 struct journal {
@@ -26,7 +27,17 @@ struct journal {
     size_t count, capacity;
 };
 
-/* Reads file record by record; a (cell, round) that comes again counts as no record. */
+/* Where a record belongs among those before: behind them, or in the place of one that need not stay. `count + 1`: nowhere,
+ * because its (cell, round) is there for good. */
+static size_t place_of(const struct sample *samples, size_t count, const struct sample *next)
+{
+    for (size_t i = 0; i < count; i++)
+        if (samples[i].round == next->round && strcmp(samples[i].cell, next->cell) == 0)
+            return record_is_final(samples[i].status) ? count + 1 : i;
+    return count;
+}
+
+/* Reads file record by record. */
 static int read_all(FILE *file, struct sample **samples, size_t *count, size_t *cut)
 {
     char *line = NULL;
@@ -48,10 +59,11 @@ static int read_all(FILE *file, struct sample **samples, size_t *count, size_t *
         }
         struct sample *next = &(*samples)[*count];
         bool whole = record_read(line, (size_t)length, next);
-        for (size_t i = 0; i < *count && whole; i++)
-            whole = (*samples)[i].round != next->round || strcmp((*samples)[i].cell, next->cell) != 0;
-        if (whole)
+        size_t place = whole ? place_of(*samples, *count, next) : *count + 1;
+        if (place == *count)
             ++*count;
+        else if (place < *count)
+            (*samples)[place] = *next;
         else if (line[0] != '\n') /* an empty line is nobody's record */
             ++*cut;
     }
@@ -83,7 +95,7 @@ int journal_read(const char *dir, struct sample **samples, size_t *count, size_t
     return status;
 }
 
-static int remember(struct journal *journal, const char *cell, int round)
+static int remember(struct journal *journal, const struct sample *sample)
 {
     if (journal->count == journal->capacity) {
         size_t capacity = journal->capacity == 0 ? 256 : journal->capacity * 2;
@@ -94,9 +106,10 @@ static int remember(struct journal *journal, const char *cell, int round)
         journal->capacity = capacity;
     }
     struct entry *entry = &journal->entries[journal->count++];
-    strncpy(entry->cell, cell, sizeof entry->cell - 1);
+    strncpy(entry->cell, sample->cell, sizeof entry->cell - 1);
     entry->cell[sizeof entry->cell - 1] = '\0';
-    entry->round = round;
+    entry->round = sample->round;
+    entry->is_final = record_is_final(sample->status);
     return 0;
 }
 
@@ -149,7 +162,7 @@ static int start(struct journal *journal, const char *dir)
     size_t count, cut;
     status = journal_read(dir, &samples, &count, &cut);
     for (size_t i = 0; i < count && status == 0; i++)
-        status = remember(journal, samples[i].cell, samples[i].round);
+        status = remember(journal, &samples[i]);
     free(samples);
     return status;
 }
@@ -178,6 +191,15 @@ int journal_has(const struct journal *journal, const char *cell, int round)
     return false;
 }
 
+void journal_forget_failures(struct journal *journal)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < journal->count; i++)
+        if (journal->entries[i].is_final)
+            journal->entries[kept++] = journal->entries[i];
+    journal->count = kept;
+}
+
 int journal_append(struct journal *journal, const struct sample *sample)
 {
     if (journal_has(journal, sample->cell, sample->round))
@@ -192,7 +214,7 @@ int journal_append(struct journal *journal, const struct sample *sample)
     if (status == 0 && fsync(journal->fd) != 0)
         status = -errno;
     free(line);
-    return status != 0 ? status : remember(journal, sample->cell, sample->round);
+    return status != 0 ? status : remember(journal, sample);
 }
 
 void journal_close(struct journal *journal)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The journal of a sweep: samples.jsonl, one record a line, appended and fsynced when a cell has
+ * The journal of a sweep: samples.jsonl, one record per line, appended and fsynced when a cell has
  * finished a round, never rewritten. A line cut off by a crash is ignored by the reader and stays where it is:
- * the writer starts on a fresh line. No (cell, round) stands in it twice.
+ * the writer starts on a fresh line. A (cell, round) stands in it again only where the record before is neither ok nor
+ * wrong (record_is_final): the sweep was resumed, and the later record counts in place of the earlier.
  *
  *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
  *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "floor_ns": [..], "cpu_ns": ..,
@@ -55,6 +56,9 @@ struct journal;
 /* Opens DIR/samples.jsonl for appending, creating it; locks it (a second sweep is -EBUSY). */
 int journal_open(struct journal **journal, const char *dir);
 
+/* Forgets what need not stay as it is: journal_has() then knows no such record, and another may be appended. */
+void journal_forget_failures(struct journal *journal);
+
 /* Appends one record and fsyncs. -EEXIST when that (cell, round) is there already; else -errno. */
 int journal_append(struct journal *journal, const struct sample *sample);
 
@@ -63,7 +67,7 @@ int journal_has(const struct journal *journal, const char *cell, int round);
 
 void journal_close(struct journal *journal);
 
-/* Reads all whole records; *cut counts lines that are not whole records. The caller frees *samples. */
+/* Reads all whole records that count; *cut counts lines that are not whole records, or come too late. The caller frees *samples. */
 int journal_read(const char *dir, struct sample **samples, size_t *count, size_t *cut);
 
 #endif

@@ -17,10 +17,12 @@
 #include "kernels/kernel.h"
 #include "output.h"
 #include "peer.h"
+#include "program.h"
 #include "record.h"
 
 #define ARGUMENTS_MAX 24
 #define WRONG_RESULT  3 /* grain-bench's exit status */
+#define ATTEMPTS_MAX  3 /* at a sample in which everything was stopped for a while */
 
 struct arguments {
     const char *argv[ARGUMENTS_MAX + 1];
@@ -47,12 +49,10 @@ static void free_arguments(struct arguments *arguments)
         free(arguments->owned[i]);
 }
 
-static char *file_at(const char *format, const char *folder)
+/* The file, if it can be read; else NULL, and its name is freed. */
+static char *file_that_is_there(char *path)
 {
-    char *path;
-    if (asprintf(&path, format, folder) < 0)
-        return NULL;
-    if (access(path, R_OK) == 0)
+    if (path != NULL && access(path, R_OK) == 0)
         return path;
     free(path);
     return NULL;
@@ -60,17 +60,12 @@ static char *file_at(const char *format, const char *folder)
 
 int measure_find_programs(struct measure *measure)
 {
-    char folder[4096];
     const char *named = getenv("GRAIN_BENCH");
-    ssize_t length = readlink("/proc/self/exe", folder, sizeof folder - 1);
-    folder[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(folder, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    measure->bench = named != NULL && *named != '\0' ? strdup(named) : file_at("%s/grain-bench", folder);
-    measure->script = file_at("%s/" GRAIN_DATA_FROM_BIN "/cpython.py", folder);
+    measure->bench =
+        named != NULL && *named != '\0' ? strdup(named) : file_that_is_there(program_beside("grain-bench"));
+    measure->script = file_that_is_there(program_beside(GRAIN_DATA_FROM_BIN "/cpython.py"));
     if (measure->script == NULL)
-        measure->script = file_at("%s/bench/peers/cpython.py", GRAIN_SOURCE_DIR);
+        measure->script = file_that_is_there(strdup(GRAIN_SOURCE_DIR "/bench/peers/cpython.py"));
     return measure->bench != NULL && access(measure->bench, X_OK) == 0 ? 0 : -ENOENT;
 }
 
@@ -260,6 +255,24 @@ static int run_child(struct child *child, const struct plan_cell *cell, const st
     return status;
 }
 
+/* A sample in which somebody stopped the process, or all of this, is taken again: it would be wrong, or cut short. */
+static int run_undisturbed(struct child *child, const struct plan_cell *cell, const struct output_names *names,
+                           struct sample *sample)
+{
+    const struct sample blank = *sample;
+    int status = run_child(child, cell, names, sample);
+    for (int attempt = 1; attempt < ATTEMPTS_MAX && status == 0 && child->was_suspended; attempt++) {
+        *sample = blank;
+        status = run_child(child, cell, names, sample);
+    }
+    if (status == 0 && child->was_suspended && sample->status != SAMPLE_WRONG) {
+        sample->status = SAMPLE_FAILED;
+        sample->times = 0;
+        snprintf(sample->message, sizeof sample->message, "stopped and continued while it ran, %d times", ATTEMPTS_MAX);
+    }
+    return status;
+}
+
 int measure_sample(const struct measure *measure, const struct plan_cell *cell, const struct measure_counts *counts,
                    int round, struct sample *sample)
 {
@@ -286,7 +299,7 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
         struct output_names wanted;
         for (int i = 0; i < CELL_TURNS; i++)
             wanted.of[i] = names.of[i];
-        status = run_child(&child, cell, &wanted, sample);
+        status = run_undisturbed(&child, cell, &wanted, sample);
     }
     free_arguments(&arguments);
     free(expression);
@@ -309,6 +322,10 @@ int measure_calibrate(const struct measure *measure, const struct plan_cell *cel
     argument(&arguments, "--benchmark_min_time=%g", measure->min_time_s);
     child.limit_s = measure->limit_s + 10 * estimate_process(cell, measure->min_time_s, measure->cpus);
     int status = is_ready ? child_run(&child) : arguments.status != 0 ? arguments.status : -ENOENT;
+    for (int attempt = 1; attempt < ATTEMPTS_MAX && status == 0 && child.was_suspended && !child.stopped; attempt++) {
+        child_free(&child);
+        status = child_run(&child);
+    }
     for (int i = 0; i < CELL_TURNS && status == 0; i++)
         if (counts->of[i] == 0)
             counts->of[i] = output_iterations(child.output, child.output_size, names.of[i]);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "record.h"
+#include "text.h"
 
 /* How long the word is at text, if it is one that Google Benchmark writes though JSON has no such number: in
  * aggregates of counters that are all 0. */
@@ -21,6 +22,15 @@ static size_t no_number(const char *text, size_t size)
         if (size >= strlen(words[i]) && memcmp(text, words[i], strlen(words[i])) == 0)
             return strlen(words[i]);
     return 0;
+}
+
+/* Whether the byte at `at` belongs to a character of UTF-8. */
+static bool character(const char *text, size_t size, size_t at)
+{
+    for (size_t back = 0; back < 4 && back <= at; back++)
+        if (text_character(text + at - back, size - at + back) > back)
+            return true;
+    return false;
 }
 
 /* Reads JSON, with null for every such word outside strings. */
@@ -40,7 +50,9 @@ static json_t *load(const char *text, size_t size)
             plain[used++] = text[at++];
         else if (text[at] == '"')
             is_string = !is_string;
-        plain[used++] = text[at++];
+        /* A program's own path need not be UTF-8, JSON must be: nothing of ours stands in such a text. */
+        plain[used++] = (unsigned char)text[at] < 0x80 || character(text, size, at) ? text[at] : '?';
+        at++;
     }
     json_t *root = plain != NULL ? json_loadb(plain, used, 0, NULL) : NULL;
     free(plain);

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "facts.h"
 #include "fresh.h"
+#include "text.h"
 
 static json_t *hex(uint64_t hash)
 {
@@ -36,6 +37,19 @@ static uint64_t hash_file(uint64_t hash, const char *path)
         hash = dataset_hash(hash, bytes, got);
     fclose(file);
     return hash;
+}
+
+/* CPython's script, and what it imports from its own folder. */
+static json_t *hash_scripts(const char *script)
+{
+    uint64_t hash = hash_file(DATASET_HASH_START, script);
+    const char *slash = strrchr(script, '/');
+    char *beside;
+    if (slash == NULL || asprintf(&beside, "%.*s/notebook.py", (int)(slash - script), script) < 0)
+        return hex(hash);
+    hash = hash_file(hash, beside);
+    free(beside);
+    return hex(hash);
 }
 
 static uint64_t hash_plan(const struct plan *plan, const struct dataset *dataset, int cpus)
@@ -78,20 +92,21 @@ json_t *provenance_make(const struct plan *plan, const struct measure *measure, 
     const struct dataset *dataset = measure->dataset;
     char date[64];
     clock_date(date, sizeof date);
-    json_t *env =
-        json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:s, s:i, s:i, s:i, s:i}", "format", PROVENANCE_FORMAT,
-                  "date", date, "command", command, "profile", plan->profile->name, "seed", (json_int_t)dataset->seed,
-                  "shuffle_seed", (json_int_t)shuffle_seed, "rows", (json_int_t)dataset->rows, "columns",
-                  dataset->columns, "input", dataset->input != NULL ? dataset->input : "", "minimum", dataset->minimum,
-                  "maximum", dataset->maximum, "rounds", plan->rounds, "repetitions", plan->profile->repetitions);
+    json_t *env = json_pack(
+        "{s:i, s:s, s:o, s:s, s:I, s:I, s:I, s:i, s:o, s:i, s:i, s:i, s:i}", "format", PROVENANCE_FORMAT, "date", date,
+        "command", text_json(command), "profile", plan->profile->name, "seed", (json_int_t)dataset->seed,
+        "shuffle_seed", (json_int_t)shuffle_seed, "rows", (json_int_t)dataset->rows, "columns", dataset->columns,
+        "input", text_json(dataset->input != NULL ? dataset->input : ""), "minimum", dataset->minimum, "maximum",
+        dataset->maximum, "rounds", plan->rounds, "repetitions", plan->profile->repetitions);
     if (env == NULL)
         return NULL;
     facts_machine(env);
     facts_software(env);
     facts_source(env);
     json_object_set_new(env, "plan_hash", hex(hash_plan(plan, dataset, measure->cpus)));
-    json_object_set_new(env, "build_hash",
-                        hex(hash_file(hash_file(DATASET_HASH_START, measure->bench), measure->script)));
+    json_object_set_new(env, "build_hash", hex(hash_file(DATASET_HASH_START, measure->bench)));
+    if (measure->script != NULL)
+        json_object_set_new(env, "script_hash", hash_scripts(measure->script));
     json_object_set_new(env, "cells", cell_names(plan));
     json_t *won = winners(plan);
     if (won != NULL) {
@@ -138,6 +153,20 @@ out:
     return status;
 }
 
+static bool is_unknown(const json_t *fact)
+{
+    const char *text = json_string_value(fact);
+    return fact == NULL || (text != NULL && (strncmp(text, "unknown", 7) == 0 || strcmp(text, "missing") == 0));
+}
+
+void provenance_complete(json_t *before, json_t *now)
+{
+    const char *key;
+    json_t *fact;
+    json_object_foreach(now, key, fact) if (is_unknown(json_object_get(before, key)) && !is_unknown(fact))
+        json_object_set(before, key, fact);
+}
+
 /* Also where neither is there. */
 static bool is_same(const json_t *before, const json_t *now)
 {
@@ -148,17 +177,23 @@ const char *provenance_differs(const json_t *before, const json_t *now)
 {
     static const struct {
         const char *key, *sentence;
+        bool
+            may_be_unknown; /* then, or now: git, or CPython's script, has come or gone, and nothing is known to differ */
     } checks[] = {
-        {"winners", "the winners of the other sweep are not those it was started with"},
-        {"plan_hash", "the plan is not the one it was started with (same options?)"},
-        {"build_hash", "grain-bench has been built anew since"},
-        {"commit", "the source is at another commit"},
-        {"host", "it was started on another machine"},
+        {"winners", "the winners of the other sweep are not those it was started with", false},
+        {"plan_hash", "the plan is not the one it was started with (same options?)", false},
+        {"build_hash", "grain-bench has been built anew since", false},
+        {"script_hash", "the script that measures CPython is another one", true},
+        {"commit", "the source is at another commit", true},
+        {"host", "it was started on another machine", true},
     };
     if (before == NULL)
         return "its env.json cannot be read";
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        if (!is_same(json_object_get(before, checks[i].key), json_object_get(now, checks[i].key)))
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        const json_t *then = json_object_get(before, checks[i].key), *today = json_object_get(now, checks[i].key);
+        bool is_passed = checks[i].may_be_unknown && (is_unknown(then) || is_unknown(today));
+        if (!is_passed && !is_same(then, today))
             return checks[i].sentence;
+    }
     return NULL;
 }

@@ -23,6 +23,9 @@ json_t *provenance_read(const char *dir);
 /* Writes a JSON file into DIR: aside, synced, then renamed. Returns 0 or -errno. */
 int provenance_write(const json_t *content, const char *dir, const char *name);
 
+/* Adds to what is known of a sweep that goes on what could not be found out when it began: a program was missing. */
+void provenance_complete(json_t *before, json_t *now);
+
 /* Why the sweep in DIR cannot be resumed with this plan and these programs; NULL: it can. Static text. */
 const char *provenance_differs(const json_t *before, const json_t *now);
 

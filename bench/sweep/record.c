@@ -9,13 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const status_names[] = {
-    [SAMPLE_OK] = "ok",       [SAMPLE_FAILED] = "failed",   [SAMPLE_TIMEOUT] = "timeout",
-    [SAMPLE_WRONG] = "wrong", [SAMPLE_MISSING] = "missing",
+#include "text.h"
+
+static const struct {
+    const char *name;
+    bool is_final;
+} statuses[] = {
+    [SAMPLE_OK] = {"ok", true},
+    [SAMPLE_FAILED] = {"failed", false},   /* killed, no memory, no process: by somebody, or by the hour */
+    [SAMPLE_TIMEOUT] = {"timeout", false}, /* the machine may have been busy, or paused */
+    [SAMPLE_WRONG] = {"wrong", true},      /* no right result afterwards makes up for a wrong one */
+    [SAMPLE_MISSING] = {"missing", false}, /* the program may have been installed since */
 };
 #define DIGITS       8    /* of a number: a nanosecond of a tenth of a second, which no clock keeps to */
 #define WHOLE_MAX    1e15 /* a double has them all */
-#define STATUS_COUNT (sizeof status_names / sizeof *status_names)
+#define STATUS_COUNT (sizeof statuses / sizeof *statuses)
 
 /* The figures that are one number each. */
 static const struct {
@@ -63,7 +71,12 @@ static double *series_of(struct sample *sample, size_t i)
 
 const char *record_status_name(enum sample_status status)
 {
-    return (size_t)status < STATUS_COUNT ? status_names[status] : "?";
+    return (size_t)status < STATUS_COUNT ? statuses[status].name : "?";
+}
+
+bool record_is_final(enum sample_status status)
+{
+    return (size_t)status >= STATUS_COUNT || statuses[status].is_final;
 }
 
 void record_blank(struct sample *sample, const char *cell, int round)
@@ -112,7 +125,7 @@ char *record_write(const struct sample *sample)
     if (copy.times < 0 || copy.times > JOURNAL_TIMES_MAX || (size_t)copy.status >= STATUS_COUNT)
         return NULL;
     json_t *record = json_pack("{s:s, s:i, s:s, s:I, s:I}", "cell", copy.cell, "round", copy.round, "status",
-                               status_names[copy.status], "iterations", (json_int_t)copy.iterations, "tasks",
+                               statuses[copy.status].name, "iterations", (json_int_t)copy.iterations, "tasks",
                                (json_int_t)copy.tasks);
     for (size_t s = 0; s < SERIES_COUNT; s++)
         if (s == 0 || is_known(series_of(&copy, s), copy.times))
@@ -120,9 +133,15 @@ char *record_write(const struct sample *sample)
     for (size_t i = 0; i < FIGURE_COUNT; i++)
         if (!figures[i].is_late || isfinite(*figure_of(&copy, i)))
             json_object_set_new(record, figures[i].key, number(*figure_of(&copy, i)));
-    /* A message comes from another program: what is not UTF-8 in it must not lose the record. */
-    if (copy.message[0] != '\0' && json_object_set_new(record, "message", json_string(copy.message)) != 0)
-        json_object_set_new(record, "message", json_string("(message is not UTF-8)"));
+    /* A message comes from another program, or names a file: what is not UTF-8 in it must not lose the record. In its
+     * place stands one byte, because a message that grows may no longer be read back. */
+    for (char *at = copy.message; *at != '\0';) {
+        size_t length = text_character(at, strlen(at));
+        *at = length > 0 ? *at : '?';
+        at += length > 0 ? length : 1;
+    }
+    if (copy.message[0] != '\0')
+        json_object_set_new(record, "message", json_string(copy.message));
 
     char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
     json_decref(record);
@@ -182,7 +201,7 @@ static bool read_status(const json_t *value, enum sample_status *status)
 {
     const char *name = json_string_value(value);
     for (size_t i = 0; name != NULL && i < STATUS_COUNT; i++)
-        if (strcmp(name, status_names[i]) == 0) {
+        if (strcmp(name, statuses[i].name) == 0) {
             *status = (enum sample_status)i;
             return true;
         }

@@ -23,4 +23,8 @@ bool record_read(const char *line, size_t length, struct sample *sample);
 /* "ok", "failed", "timeout", "wrong", "missing". */
 const char *record_status_name(enum sample_status status);
 
+/* Whether it stays as it is. The others may have come of something that is over: a sweep that goes on measures them
+ * again, and what it then finds takes their place. */
+bool record_is_final(enum sample_status status);
+
 #endif

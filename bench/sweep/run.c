@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "estimate.h"
 #include "progress.h"
+#include "record.h"
 
 #define STEAL_LARGEST_PCT 5.0  /* of CPU time taken by the host: the sample is bad */
 #define SPREAD_LARGEST    0.25 /* coefficient of variation within one process: likewise */
@@ -65,16 +66,17 @@ static void note_sample(struct cell_state *state, const struct sample *sample)
     state->is_bad = state->is_bad || is_bad(sample);
 }
 
-/* What an earlier, stopped sweep left in the journal. */
+/* What an earlier, stopped sweep left in the journal; what failed then is due again. */
 static int note_journal(struct rounds *rounds)
 {
     struct sample *samples;
     size_t count, cut;
+    journal_forget_failures(rounds->run->journal);
     int status = journal_read(rounds->run->dir, &samples, &count, &cut);
     const struct plan *plan = rounds->run->plan;
     for (size_t i = 0; i < count; i++)
         for (size_t c = 0; c < plan->count; c++)
-            if (strcmp(samples[i].cell, plan->cells[c].name) == 0)
+            if (record_is_final(samples[i].status) && strcmp(samples[i].cell, plan->cells[c].name) == 0)
                 note_sample(&rounds->states[c], &samples[i]);
     free(samples);
     return status;

@@ -45,7 +45,7 @@ no_x() { [ -z "$(find "$BATS_TEST_TMPDIR" -name x)" ]; }
 
 @test "the command that goes on after an interruption is for a shell, whatever the folder is called" {
   dir="dir ${HOSTILE//[\/<]/}"
-  FAKE_PAUSE=0.2 "$GRAIN" sweep "${FEW[@]}" -q --out "$dir" 2>said 3>&- &
+  FAKE_PAUSE=0.2 env --default-signal=INT "$GRAIN" sweep "${FEW[@]}" -q --out "$dir" 2>said 3>&- &
   for _ in {1..100}; do [ -s "$dir/samples.jsonl" ] && break; sleep 0.1; done
   kill -INT $!
   wait $! || true

@@ -113,7 +113,8 @@ P
 
 @test "Ctrl-C keeps what is finished and prints the command that goes on" {
   need_python
-  FAKE_PAUSE=0.15 "$GRAIN" sweep "${FEW[@]}" --out "a dir" 2>said 3>&- &
+  # the shell has its background jobs ignore SIGINT
+  FAKE_PAUSE=0.15 env --default-signal=INT "$GRAIN" sweep "${FEW[@]}" --out "a dir" 2>said 3>&- &
   for _ in {1..100}; do [ "$(wc -l 2>/dev/null <"a dir/samples.jsonl")" -ge 4 ] 2>/dev/null && break; sleep 0.1; done
   kill -INT $!
   code=0
@@ -184,11 +185,61 @@ P
   FAKE_FAIL=/fork/ FAKE_WRONG=/pthread/ run --separate-stderr sweep --out dir
   [ "$status" -eq 3 ]
   [ "$(grep -c '"wrong".*wrong result at row 7' dir/samples.jsonl)" -eq 3 ]
-  # and it is remembered: resuming a finished sweep runs nothing and says the same
+  # and it is remembered: resuming measures what failed, not what is wrong, and says the same
+  cp dir/samples.jsonl before
+  rm "$FAKE_LOG"
+  run sweep --resume --out dir
+  [ "$status" -eq 3 ]
+  [ "$(grep -c '^sample.*/fork/' "$FAKE_LOG")" -eq 3 ]
+  run ! grep '/pthread/' "$FAKE_LOG"
+  cmp before <(head -c "$(wc -c <before)" dir/samples.jsonl)
   rm "$FAKE_LOG"
   run sweep --resume --out dir
   [ "$status" -eq 3 ]
   [ ! -e "$FAKE_LOG" ]
+}
+
+# What failed of something that is over: the records before and after, and that a report counts the later ones.
+@test "resuming measures again what failed, was killed, took too long or was missing" {
+  need_python
+  FAKE_FAIL=/fork/ FAKE_CRASH=/openmp/ FAKE_HANG=/pthread/ run --separate-stderr sweep --timeout 1 --out dir
+  [ "$status" -eq 5 ]
+  [[ $stderr == *"--resume measures them again"* ]]
+  [ "$(field dir finished)" = True ]
+  cp dir/samples.jsonl before
+  rm "$FAKE_LOG"
+  run --separate-stderr sweep --resume --out dir
+  [ "$status" -eq 0 ]
+  [[ $stderr == *"5 cells in 3 rounds, all fine"* ]]
+  [ "$(grep -c ^sample "$FAKE_LOG")" -eq 9 ] # not the two baselines
+  cmp before <(head -c "$(wc -c <before)" dir/samples.jsonl)
+  [ "$(tail -n 9 dir/samples.jsonl | grep -c '"ok"')" -eq 9 ]
+  "$GRAIN" report -q dir >/dev/null
+  python3 - <<'P'
+import csv
+rows = list(csv.DictReader(open("dir/summary.csv")))
+assert len(rows) == 5 and all(r["samples"] == "3" for r in rows), rows
+P
+  rm "$FAKE_LOG"
+  sweep -q --resume --out dir
+  [ ! -e "$FAKE_LOG" ]
+}
+
+@test "what was not there at first: python3 for CPython's cells, git, CPython's script" {
+  need_python
+  few=(--budget 0 --profile quick --rounds 2 --rows 1000 --backends cpython)
+  env PATH="$BATS_TEST_TMPDIR/nothing" "$GRAIN" sweep "${few[@]}" -q --out dir
+  [ "$(field dir python)" = missing ]
+  [[ $(field dir commit) == unknown* ]]
+  run --separate-stderr "$GRAIN" sweep "${few[@]}" --resume --out dir
+  [ "$status" -eq 0 ]
+  [[ $stderr == *"all fine"* ]]
+  [ "$(grep '/cpython/' dir/samples.jsonl | grep -c '"ok"')" -eq 6 ]
+  [ "$(field dir python)" != missing ]
+  # and what has gone since does not stand in the way either
+  run --separate-stderr env PATH="$BATS_TEST_TMPDIR/nothing" "$GRAIN" sweep "${few[@]}" --resume --out dir
+  [ "$status" -eq 0 ]
+  [ "$(field dir python)" != missing ]
 }
 
 @test "a process that hangs is stopped with all it started, and not tried again" {

@@ -36,9 +36,14 @@ complain() { # TEXT
 
 was_hit() { [ "$(od -An -tu4 -N4 counts | tr -d ' ')" != 0 ]; }
 
-# Every (cell, round) once, and all of them, in lines that are whole.
+# Every (cell, round) of the file, with how it ended, in lines that are whole. One that failed may come again.
+records_of() { # FILE
+  sed -n 's/^{.*"cell": *"\([^"]*\)".*"round": *\([0-9]*\).*"status": *"\([a-z]*\)".*}$/\1 \2 \3/p' "$1" |
+    awk '$1 " " $2 in state && state[$1 " " $2] == "ok" { $3 = "twice" } { state[$1 " " $2] = $3 }
+      END { for (name in state) print name, state[name] }' | sort
+}
 records_whole() {
-  sed -n 's/^{.*"cell": *"\([^"]*\)".*"round": *\([0-9]*\).*}$/\1 \2/p' dir/samples.jsonl | sort >records
+  records_of dir/samples.jsonl >records
   cmp -s records records_wanted
 }
 
@@ -48,9 +53,9 @@ sweep_run() { sweep --out dir; }
 sweep_after() { # EXIT_CODE
   local code=0
   [ "$1" -eq 0 ] || sweep --resume --out dir 2>again || code=$?
-  # what failed has its record, and is not tried again; where nothing was begun there is nothing to resume
+  # what failed is measured again; where nothing was begun there is nothing to resume
   [ "$code" -ne 2 ] || { code=0 && sweep --out dir 2>again || code=$?; }
-  [ "$code" -eq 0 ] || [ "$code$1" = 55 ] || complain "no sweep any more: exit code $code, $(tail -n 1 again)"
+  [ "$code" -eq 0 ] || complain "no sweep any more: exit code $code, $(tail -n 1 again)"
   records_whole || complain "records are missing, or twice"
 }
 resume_before() {
@@ -113,7 +118,7 @@ sweep --out dir 2>error && cp -r dir swept
 report_run >/dev/null && cp -r dir reported
 { plot_run >output 2>plot_error || true; } && cp -r dir plotted
 grep -q 'nothing to draw' plot_error && [ -s plotted/figures/fig_chunk.svg ]
-sed -n 's/^{.*"cell": *"\([^"]*\)".*"round": *\([0-9]*\).*}$/\1 \2/p' dir/samples.jsonl | sort >records_wanted
+records_of dir/samples.jsonl >records_wanted
 [ "$(wc -l <records_wanted)" -ge 3 ]
 
 for command in ${COMMANDS:-sweep resume report plot}; do

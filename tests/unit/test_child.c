@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "sweep/child.h"
+#include "sweep/clock.h"
 
 static struct child run(const char *script, double limit_s, const volatile sig_atomic_t *stop)
 {
@@ -125,12 +126,80 @@ static void test_stop(void **state)
     child_free(&child);
 }
 
+/* Stops this program from outside for `seconds`, as SIGSTOP to its group or a paused machine would. */
+static pid_t stop_self_for(const char *seconds)
+{
+    char command[128];
+    snprintf(command, sizeof command, "sleep 0.2; kill -STOP %d; sleep %s; kill -CONT %d", (int)getpid(), seconds,
+             (int)getpid());
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+/* The program is given 3 s and needs a moment more than the caller stands still, which is longer than that. */
+static void test_time_stopped(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "sleep 4.2; echo done", NULL};
+    struct child child = {.argv = argv, .limit_s = 3};
+    double before = clock_seconds();
+    pid_t other = stop_self_for("3.8");
+    assert_int_equal(child_run(&child), 0);
+    assert_int_equal(waitpid(other, NULL, 0), other);
+    assert_false(child.timed_out);
+    assert_true(child.was_suspended);
+    assert_string_equal(child.output, "done\n");
+    double took = clock_seconds() - before;
+    if (took > 3.8)
+        fail_msg("%g s: what was stood still counts", took);
+    child_free(&child);
+}
+
+/* Nobody but the program is stopped: its times are worth nothing, and its time runs out as ever. */
+static void test_program_stopped(void **state)
+{
+    (void)state;
+    struct child child = run("(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo on", 20, NULL);
+    assert_true(child.was_suspended);
+    assert_int_equal(child.exit_status, 0);
+    assert_string_equal(child.output, "on\n");
+    child_free(&child);
+    child = run("kill -STOP $$", 0.3, NULL);
+    assert_true(child.timed_out);
+    child_free(&child);
+    child = run("sleep 0.1", 20, NULL);
+    assert_false(child.was_suspended);
+    child_free(&child);
+}
+
+/* What this program ignores its programs ignore, what it handles they do not. */
+static void test_signals(void **state)
+{
+    (void)state;
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, note_alarm);
+    struct child child = run("kill -HUP $$; kill -INT $$; echo here; kill -TERM $$; echo not here", 20, NULL);
+    assert_int_equal(child.signo, SIGTERM);
+    assert_string_equal(child.output, "here\n");
+    child_free(&child);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_and_exit),   cmocka_unit_test(test_much_output),
         cmocka_unit_test(test_clean_environment), cmocka_unit_test(test_no_such_program),
         cmocka_unit_test(test_time_limit),        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_time_stopped),      cmocka_unit_test(test_program_stopped),
+        cmocka_unit_test(test_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

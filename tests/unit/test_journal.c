@@ -136,6 +136,46 @@ static void test_nothing_twice(void **state)
     free(dir);
 }
 
+/* When a sweep goes on, what failed may come again and takes the old record's place; what is right or wrong stays. */
+static void test_failures_again(void **state)
+{
+    static const struct {
+        enum sample_status before;
+        bool comes_again;
+    } cases[] = {{SAMPLE_OK, false},
+                 {SAMPLE_FAILED, true},
+                 {SAMPLE_TIMEOUT, true},
+                 {SAMPLE_WRONG, false},
+                 {SAMPLE_MISSING, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "again-%zu", i);
+        char *dir = in_folder(state, name);
+        struct journal *journal;
+        struct sample first = example(0), other = example(1), later = example(0), *samples;
+        first.status = cases[i].before;
+        later.times_ns[0] = 5;
+        assert_int_equal(journal_open(&journal, dir), 0);
+        assert_int_equal(journal_append(journal, &first), 0);
+        assert_int_equal(journal_append(journal, &other), 0);
+        assert_int_equal(journal_append(journal, &later), -EEXIST); /* one sweep measures nothing twice */
+        journal_close(journal);
+
+        assert_int_equal(journal_open(&journal, dir), 0);
+        journal_forget_failures(journal);
+        assert_int_equal(journal_has(journal, NAME, 0), !cases[i].comes_again);
+        assert_true(journal_has(journal, NAME, 1));
+        assert_int_equal(journal_append(journal, &later), cases[i].comes_again ? 0 : -EEXIST);
+        assert_int_equal(journal_append(journal, &later), -EEXIST);
+        journal_close(journal);
+        assert_int_equal(read_back(dir, &samples, 0), 2);
+        assert_same(cases[i].comes_again ? &later : &first, &samples[0]);
+        assert_same(&other, &samples[1]);
+        free(samples);
+        free(dir);
+    }
+}
+
 /* The file of two records, cut at every byte of the second; then a third is appended. */
 static void test_cut_at_every_byte(void **state)
 {
@@ -298,13 +338,10 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),
-        cmocka_unit_test(test_nothing_twice),
-        cmocka_unit_test(test_cut_at_every_byte),
-        cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_older_records),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_nothing_twice),
+        cmocka_unit_test(test_failures_again), cmocka_unit_test(test_cut_at_every_byte),
+        cmocka_unit_test(test_strangers),      cmocka_unit_test(test_older_records),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, temporary_setup, temporary_teardown);
 }
