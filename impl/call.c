@@ -10,8 +10,6 @@
 #include "pool.h"
 #include "sizes.h"
 
-#define COUNT_MAX ((size_t)1 << 48) /* claims may run past the end by workers * chunk: keep room */
-
 /* Claims a worker, where the pool chooses and nothing is known of the tasks. */
 #define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
 #define CLAIMS_GUIDED  256 /* the smallest ones: as claims shrink to them, it is two more a worker than down to 1/32 */
@@ -52,7 +50,7 @@ static size_t chunk_resolve(const struct backend_pool *pool, const struct job *j
 
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
 {
-    if (job->count > COUNT_MAX)
+    if (job->count > JOB_COUNT_MAX)
         return refuse(-EOVERFLOW, "count: %zu tasks; a call takes at most 2^48", job->count);
     int status = check_options(options);
     if (status == 0)

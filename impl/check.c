@@ -11,7 +11,6 @@
 #include "pool.h"
 
 #define MESSAGE_SIZE 232
-#define WORKERS_MAX  1024
 
 static _Thread_local char last_message[MESSAGE_SIZE];
 
@@ -95,8 +94,8 @@ int check_ability(const struct grain_pool *pool, const struct grain_call_options
 int check_pool_options(const struct grain_pool_options *options)
 {
     static const char name[] = "grain_pool_options";
-    if (options->workers < 0 || options->workers > WORKERS_MAX)
-        return refuse(-EINVAL, "%s.workers: %d; it takes 0 to %d", name, options->workers, WORKERS_MAX);
+    if (options->workers < 0 || options->workers > BACKEND_WORKERS_MAX)
+        return refuse(-EINVAL, "%s.workers: %d; it takes 0 to %d", name, options->workers, BACKEND_WORKERS_MAX);
     if ((unsigned)options->wait > GRAIN_WAIT_PARK)
         return refuse(-EINVAL, "%s.wait: %d; it takes an enum grain_wait", name, (int)options->wait);
     if ((unsigned)options->bind > GRAIN_BIND_NONE)

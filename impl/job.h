@@ -45,6 +45,8 @@ struct job_outcome {
     struct grain_error first;
 };
 
+#define JOB_COUNT_MAX ((size_t)1 << 48) /* tasks; claims may run past the end by workers * chunk: keep room */
+
 struct job {
     /* What it takes to run a task: the first 64 bytes, one cache line where a job is aligned to that. */
     enum job_form form;

@@ -21,6 +21,7 @@ struct pool_block {
     _Alignas(64) struct pool_block *next;
     struct pool_block **link; /* what points at this one */
 };
+_Static_assert(sizeof(struct pool_block) == 64, "what lies behind it is as aligned as it is");
 
 /* Life of a pool. `phase` only grows. A call first counts itself in `calls`, then reads `phase`;
  * close and terminate first store `phase`, join then reads `calls`: both sequentially consistent, so

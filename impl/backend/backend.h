@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+#define BACKEND_WORKERS_MAX 1024 /* of a pool */
+
 #define BACKEND_SCHEDULE(name) (1u << GRAIN_SCHEDULE_##name)
 
 enum backend_capability {

@@ -7,7 +7,7 @@
  *
  * The state of a job is one word too, and carries the generation for the same reason:
  *
- *   31..12: generation, low bits | 11..0: 0 running, 1 done, 2 + id: that worker is completing it
+ *   31..12: generation, low bits | 11..0: 0 running, 1 done, 2 + id (STATE_FIRST_WORKER): that worker is completing it
  */
 #ifndef GRAIN_BACKEND_TICKET_H
 #define GRAIN_BACKEND_TICKET_H
@@ -43,12 +43,14 @@ static inline uint32_t ticket_generation(uint64_t ticket)
     return (uint32_t)(ticket >> 32) & TICKET_GENERATION;
 }
 
-#define STATE_RUNNING 0u
-#define STATE_DONE    1u
+#define STATE_RUNNING      0u
+#define STATE_DONE         1u
+#define STATE_FIRST_WORKER 2u
+#define STATE_BITS         12
 
 static inline uint32_t state_make(uint32_t generation, uint32_t state)
 {
-    return generation << 12 | state;
+    return generation << STATE_BITS | state;
 }
 
 static inline struct team_job *ticket_job(struct team *team, uint64_t ticket)

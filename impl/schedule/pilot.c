@@ -5,9 +5,8 @@
  */
 #include "schedule/pilot.h"
 
-#define PILOT_OVER     (UINT64_C(1) << 63)
-#define PILOT_CHUNK_AT 56
-#define PILOT_CLAIMED  ((UINT64_C(1) << PILOT_CHUNK_AT) - 1)
+#define PILOT_OVER    (UINT64_C(1) << 63)
+#define PILOT_CLAIMED PILOT_TASKS_MAX
 
 /* Up to so many claims a worker are made one by one: some 5 us in all, as much as a pilot takes. */
 #define ONE_BY_ONE_CLAIMS 64u

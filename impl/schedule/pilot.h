@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PILOT_CHUNK_AT  56
+#define PILOT_TASKS_MAX ((UINT64_C(1) << PILOT_CHUNK_AT) - 1)
+
 struct pilot {
     _Alignas(64) _Atomic uint64_t word; /* PILOT_OVER | log2 of the chunk << PILOT_CHUNK_AT | tasks claimed */
     uint64_t count, limit;              /* tasks of the job; those that the pilot may have */

@@ -6,12 +6,12 @@
 
 #include "inject.h"
 
-#define LAP (UINT64_C(1) << 63)
+_Static_assert((RING_CELLS & (RING_CELLS - 1)) == 0, "a position becomes a cell by its lower bits");
 
 /* A ring begins with zeroed cells: the first lap's parity is 1. */
 static uint64_t lap_of(uint64_t position)
 {
-    return position / RING_CELLS & 1 ? 0 : LAP;
+    return position / RING_CELLS & 1 ? 0 : RING_LAP;
 }
 
 static struct ring_cell *cell_at(struct ring *ring, uint64_t position)
@@ -41,8 +41,8 @@ uint64_t ring_peek(struct ring *ring, uint64_t *position)
     for (;;) {
         uint64_t word = atomic_load_explicit(&cell_at(ring, head)->ticket, memory_order_acquire);
         *position = head;
-        if ((word & LAP) == lap_of(head))
-            return word & ~LAP;
+        if ((word & RING_LAP) == lap_of(head))
+            return word & ~RING_LAP;
         /* Of another lap: the last one, unless head has moved on since. */
         head = atomic_load_explicit(&ring->head, memory_order_acquire);
         if (head == *position)
@@ -74,7 +74,7 @@ bool ring_has_next(const struct ring *ring)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     uint64_t word = atomic_load_explicit(&ring->cells[head & (RING_CELLS - 1)].ticket, memory_order_relaxed);
-    return (word & LAP) == lap_of(head);
+    return (word & RING_LAP) == lap_of(head);
 }
 
 bool ring_holds(const struct ring *ring, uint64_t ticket)

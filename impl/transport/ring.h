@@ -26,8 +26,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RING_CELLS 256u /* a power of two */
-#define RING_CARGO 7u   /* words */
+#define RING_CELLS 256u                /* a power of two */
+#define RING_CARGO 7u                  /* words */
+#define RING_LAP   (UINT64_C(1) << 63) /* the parity of the lap, in a cell: tickets are smaller */
 
 struct ring_cell {
     _Alignas(64) _Atomic uint64_t ticket; /* bit 63: the parity of the lap */
