@@ -8,7 +8,8 @@
 #ifndef GRAIN_INJECT_H
 #define GRAIN_INJECT_H
 
-/* Taking a ticket; a range; a piece; giving back; reporting a part, completing a job; a single task; inheriting. */
+/* Taking a ticket; a range; a piece; giving back; reporting a part, completing a job; a single task; a replacement that
+ * looks for an announced ticket; inheriting. */
 #define INJECT_POINTS(X)                                                                                               \
     X(ticket_seen)                                                                                                     \
     X(ticket_announced)                                                                                                \
@@ -38,6 +39,10 @@
     X(single_begun)                                                                                                    \
     X(single_run)                                                                                                      \
     X(single_finished)                                                                                                 \
+    X(look_marked)                                                                                                     \
+    X(look_waits)                                                                                                      \
+    X(look_over)                                                                                                       \
+    X(look_adopted)                                                                                                    \
     X(heir_adopts)                                                                                                     \
     X(heir_settled)                                                                                                    \
     X(heir_moved_on)

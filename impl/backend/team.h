@@ -27,7 +27,8 @@
  * from the ring), the piece [begin, end) it runs, and the task it is in. The replacement inherits the slot and
  * calls team_inherit() first:
  *   killed before the swap in the ring    the ticket is still there; nothing to do
- *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted
+ *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted by one replacement, which
+ *                                         waits for whoever else announced it, however long (team_heir.c)
  *   between two pieces                    goes on claiming
  *   after a claim, before the cursor      the units are nobody's: found when all parts are done (their
  *                                         bytes in `units` lack the mark) and run by whoever completes the job
@@ -72,7 +73,10 @@ struct team_part {
     struct steal_range range;             /* under `steal`: the units that are this part's own */
     _Alignas(64) _Atomic uint32_t holder; /* 1 + the slot that holds the ticket; thieves look there whom to ask */
     _Atomic uint32_t is_hungry;           /* its worker waits for somebody to give: not one to wait for */
-    uint64_t resume;                      /* `static`: where its worker stopped in the middle of it; 0: nowhere */
+    /* Replacements, by compare-and-swap: generation << 32 | 1 + the slot whose worker went on with the ticket of this
+     * part (of part 0: of a single task) that a dead one had taken and not recorded: ticket_adopt() in team_heir.c. */
+    _Atomic uint64_t adopter;
+    uint64_t resume; /* `static`: where its worker stopped in the middle of it; 0: nowhere */
     uint64_t handovers, steals;
     struct job_outcome outcome;
 };

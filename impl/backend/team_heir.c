@@ -18,38 +18,133 @@ static bool is_in_a_ring(const struct team *team, uint64_t ticket)
     return false;
 }
 
-/* Whether another worker holds a ticket. One that is just about to take it is waited for: it takes a
- * few instructions, or dies and is settled by its own replacement, which is forked after this one. */
-static bool is_held(const struct team *team, int but, uint64_t ticket)
-{
-    for (int i = 0; i < team->workers; i++) {
-        if (i == but)
-            continue;
-        const _Atomic uint64_t *held = &team->slots[i].ticket;
-        for (unsigned turn = 0; turn < 1000000; turn++) {
-            if (atomic_load_explicit(held, memory_order_acquire) != (ticket | TICKET_TENTATIVE))
-                break;
-            wait_breathe(turn);
-        }
-        if (atomic_load_explicit(held, memory_order_acquire) == ticket)
-            return true;
-    }
-    return false;
-}
-
 bool is_part_done(const struct team_job *job, uint32_t part)
 {
     return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
 }
 
-/* Whether the dead worker had taken the ticket that it had announced. */
-static bool was_taken(struct team *team, int id, uint64_t ticket)
+/* ------------------------------------------------------------------- a ticket that was announced, and no more
+ *
+ * The dead worker had announced a ticket. Whether it had also taken it, nobody has written down: it is so when the
+ * ticket lies in no ring and no other worker has taken it. Who takes tickets, and what its slot says meanwhile:
+ *   any worker     tentative; the swap in the ring; the bare ticket (it has it) or 0 (somebody was quicker); when the
+ *                  part is reported or the single task finished: 0
+ *   a replacement  tentative and looking, as long as it finds out; the bare ticket (adopted) or 0
+ * When the ticket is in no ring any more, its swap has been made. Who made it had announced it before (the swap is a
+ * release, the load of `head` in ring_holds an acquire), so its slot says tentative, or what comes after that. Hence:
+ *   tentative     that worker makes its next step, or dies and is marked as looking by its own replacement. It is
+ *                 waited for without a bound on time: it may be stopped between two instructions for ever so long
+ *   the ticket    that worker has it, or its replacement will go on with it: nothing to do
+ *   looking       is not waited for, so that no two replacements wait for each other: among those the swap in
+ *                 ticket_adopt() decides
+ *   anything else that worker never took it, or is done with it: then the part's bit is set, which is looked at after
+ *                 the slots (the store of 0 is a release, the load of the slot an acquire)
+ *
+ * Never adopted twice: a live taker is seen by the rules above, and of replacements the swap lets one through, even
+ * when one of them looked before the other had announced: a worker may announce a ticket that it saw long ago, lose
+ * the swap in the ring, and die before it takes its word back. That is why no rank decides, such as "the lower slot
+ * goes first": it would need both to know of each other, and the one that has looked before does not.
+ * Never lost: the one that the swap lets through stores the ticket next; killed before that, its replacement finds the
+ * slot's own number in `adopter`.
+ * No deadlock: only tentative slots are waited for, and a tentative slot waits for nobody: its worker makes its next
+ * step when it runs, and its replacement, when it starts, marks itself first.
+ * The job may end meanwhile, when somebody else has the ticket: that ends the wait too. */
+
+/* Turns of a pause each (in the usual case the other one is two instructions from its next step), then naps, each twice
+ * as long as the one before: a look every 16 ms takes less than a thousandth of a CPU. */
+#define LOOK_TURNS    64u
+#define LOOK_NAP_NS   64000u
+#define LOOK_DOUBLING 8u
+
+enum others { OTHERS_HAVE_NOT, OTHERS_MAY_HAVE, OTHERS_HAVE };
+
+/* What the other slots say of a ticket. acquire: pairs with the stores of their workers, which are releases. */
+static enum others others_say(const struct team *team, int but, uint64_t ticket)
 {
-    if (is_in_a_ring(team, ticket) || is_held(team, id, ticket))
-        return false;
-    return ticket_is_single(ticket) ? !single_is_done(team, ticket)
-                                    : !is_part_done(ticket_job(team, ticket), ticket_part_index(ticket));
+    enum others others = OTHERS_HAVE_NOT;
+    for (int i = 0; i < team->workers; i++) {
+        uint64_t word = i == but ? 0 : atomic_load_explicit(&team->slots[i].ticket, memory_order_acquire);
+        if (word == ticket)
+            return OTHERS_HAVE;
+        if (word == (ticket | TICKET_TENTATIVE))
+            others = OTHERS_MAY_HAVE;
+    }
+    return others;
 }
+
+/* The generation is looked at after the bits: see ticket_settle(). */
+static bool ticket_is_over(struct team *team, uint64_t ticket)
+{
+    bool is_done = ticket_is_single(ticket) ? single_is_done(team, ticket)
+                                            : is_part_done(ticket_job(team, ticket), ticket_part_index(ticket));
+    return is_done || !ticket_is_current(team, ticket);
+}
+
+/* Of several replacements that look for the same ticket one gets it. The word carries the generation and is never
+ * cleared: one that comes late, for a job that has ended, may write only over what is older still; it does not touch
+ * the word of the job that came after, because that is another one than it had seen.
+ * acq_rel: no data hangs on the word; its own order of changes is what counts. */
+static bool ticket_adopt(struct team *team, int id, uint64_t ticket)
+{
+    uint32_t part = ticket_is_single(ticket) ? 0 : ticket_part_index(ticket);
+    _Atomic uint64_t *adopter = &team_part(team, ticket_job_index(ticket), part)->adopter;
+    uint64_t mine = (uint64_t)ticket_generation(ticket) << 32 | (1 + (uint64_t)id);
+    uint64_t seen = atomic_load_explicit(adopter, memory_order_acquire);
+    do {
+        if (seen >> 32 == ticket_generation(ticket))
+            return seen == mine;
+        if (!ticket_is_current(team, ticket))
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(adopter, &seen, mine, memory_order_acq_rel, memory_order_acquire));
+    return true;
+}
+
+/* False: the team stops. The bell is read before the phase and moved on after it (team_set_phase; release, acquire):
+ * who misses the new phase does not sleep. */
+static bool look_nap(struct worker *worker, unsigned turn)
+{
+    struct team_slot *slot = worker->slot;
+    uint32_t bell = atomic_load_explicit(&slot->bell, memory_order_acquire);
+    if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP)
+        return false;
+    if (turn < LOOK_TURNS) {
+        wait_breathe(turn);
+        return true;
+    }
+    unsigned doublings = turn - LOOK_TURNS;
+    wait_sleep(&slot->bell, bell, (uint64_t)LOOK_NAP_NS << (doublings < LOOK_DOUBLING ? doublings : LOOK_DOUBLING),
+               worker->team->is_shared);
+    return true;
+}
+
+/* Whether the dead worker had taken the ticket that it had announced, and this one is to go on with it. */
+static bool ticket_look(struct worker *worker, uint64_t ticket)
+{
+    struct team *team = worker->team;
+    /* release, as all stores to this word are: others wait until they see it, and nothing else rests on that. */
+    atomic_store_explicit(&worker->slot->ticket, ticket | TICKET_TENTATIVE | TICKET_LOOKING, memory_order_release);
+    INJECT(look_marked);
+    if (is_in_a_ring(team, ticket))
+        return false;
+    for (unsigned turn = 0;; turn++) {
+        enum others others = others_say(team, worker->id, ticket);
+        if (others == OTHERS_HAVE || ticket_is_over(team, ticket))
+            return false;
+        if (others == OTHERS_HAVE_NOT)
+            break;
+        if (turn == 0) /* a worker that is killed while it waits is none that came to nothing */
+            slot_progress(worker->slot);
+        INJECT(look_waits);
+        if (!look_nap(worker, turn))
+            return false;
+    }
+    INJECT(look_over);
+    bool is_mine = ticket_adopt(team, worker->id, ticket);
+    INJECT(look_adopted);
+    return is_mine;
+}
+
+/* ------------------------------------------------------------------------------------- what the dead one held */
 
 void heir_describe(struct grain_error *error, const struct team_slot *slot)
 {
@@ -86,7 +181,8 @@ static void death_describe(struct grain_error *error, const struct team_slot *sl
              (double)limit_ns * 1e-6, error->pid);
 }
 
-/* A failure is noted in the codes first, in `unfailed` next: killed in between, a worker has told of one nevertheless. */
+/* A failure is noted in the codes first, in `unfailed` next: killed in between, a worker has told of one
+ * nevertheless. */
 static bool is_told(const struct job *job, uint64_t at, uint64_t after)
 {
     for (uint64_t i = at; job->codes && i < after; i++)
@@ -95,9 +191,9 @@ static bool is_told(const struct job *job, uint64_t at, uint64_t after)
     return false;
 }
 
-/* Whether the tasks [at, after), which the dead one had begun, are to be run again: as often as the call says (`retries`),
- * unless they took too long or had failed by themselves. Then each of them is begun alone. An heir that dies before it
- * has begun has used a try up nevertheless: better one too few than one too many. */
+/* Whether the tasks [at, after), which the dead one had begun, are to be run again: as often as the call says
+ * (`retries`), unless they took too long or had failed by themselves. Then each of them is begun alone. An heir that
+ * dies before it has begun has used a try up nevertheless: better one too few than one too many. */
 static bool retry_prepare(struct team_slot *slot, const struct job *job, uint64_t at, uint64_t after)
 {
     bool is_again = at < atomic_load_explicit(&slot->retry_end, memory_order_relaxed);
@@ -133,8 +229,8 @@ static void tasks_fail(struct team_slot *slot, const struct job *job, struct job
     slot->ctx.unfailed = after;
 }
 
-/* The task it died in fails (in chunk form: the chunk it was called with) or is run again; the rest of its piece is run.
- * Should this one die too, the next goes on from the cursor, which moves on only when what lies before
+/* The task it died in fails (in chunk form: the chunk it was called with) or is run again; the rest of its piece is
+ * run. Should this one die too, the next goes on from the cursor, which moves on only when what lies before
  * it is settled; at worst one failure is counted twice in report->failed, never in the codes. */
 static void piece_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
@@ -207,8 +303,8 @@ void team_inherit(struct worker *worker)
     bool is_over = true;
     uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_acquire);
     if (ticket & TICKET_TENTATIVE) {
-        ticket &= ~TICKET_TENTATIVE;
-        if (!ticket_is_current(team, ticket) || !was_taken(team, worker->id, ticket))
+        ticket &= ~(TICKET_TENTATIVE | TICKET_LOOKING);
+        if (!ticket_look(worker, ticket))
             ticket = 0;
     }
     if (ticket && ticket_is_current(team, ticket)) {

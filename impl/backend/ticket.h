@@ -3,7 +3,8 @@
  * A ticket is one word: which job, which part of it, and the job's generation, so that a ticket of a job
  * that has ended never passes for one of the job that took its place.
  *
- *   bit 63: tentative (in a slot only) | 62..32: generation | 31..16: job | 15..0: part, or TICKET_SINGLE
+ *   bit 63: tentative (in a slot only) | 62..32: generation | 31: looking (in a slot only) | 30..16: job |
+ *   15..0: part, or TICKET_SINGLE
  *
  * The state of a job is one word too, and carries the generation for the same reason:
  *
@@ -15,6 +16,7 @@
 #include "backend/team.h"
 
 #define TICKET_TENTATIVE  (UINT64_C(1) << 63)
+#define TICKET_LOOKING    (UINT64_C(1) << 31) /* a replacement finds out whether its predecessor had taken it */
 #define TICKET_GENERATION UINT32_C(0x7fffffff)
 #define TICKET_SINGLE     UINT32_C(0xffff) /* the job is one task and has no parts */
 

@@ -11,11 +11,13 @@ endforeach()
 add_test(NAME faults/crashes_long COMMAND faults_crashes long)
 set_tests_properties(faults/crashes_long PROPERTIES TIMEOUT 400 LABELS "faults;long")
 
-add_executable(faults_inject faults/inject.c faults/faults.c)
-target_compile_definitions(faults_inject PRIVATE GRAIN_INJECT)
-target_link_libraries(faults_inject PRIVATE grain_flags grain_inject PkgConfig::CMOCKA)
-add_test(NAME faults/inject COMMAND faults_inject)
-set_tests_properties(faults/inject PROPERTIES TIMEOUT 300 LABELS faults)
+foreach(program inject once) # against the library with its points switched on
+  add_executable(faults_${program} faults/${program}.c faults/faults.c)
+  target_compile_definitions(faults_${program} PRIVATE GRAIN_INJECT)
+  target_link_libraries(faults_${program} PRIVATE grain_flags grain_inject PkgConfig::CMOCKA)
+  add_test(NAME faults/${program} COMMAND faults_${program})
+  set_tests_properties(faults/${program} PROPERTIES TIMEOUT 300 LABELS faults)
+endforeach()
 
 # The team's sources once more, with every atomic access a point of the model's driver; mutants.sh breaks copies of
 # them. Not under sanitizers: they do not follow stacks that are put back as bytes.

@@ -157,11 +157,17 @@ static bool is_heirs(const char *point)
     return strncmp(point, "heir", 4) == 0;
 }
 
+/* Reached only after a kill between two certain points: once.c. */
+static bool is_looking(const char *point)
+{
+    return strncmp(point, "look", 4) == 0;
+}
+
 static void a_kill_at_any_point_loses_nothing_and_runs_nothing_twice(void **state)
 {
     (void)state;
     for (size_t i = 0; i < POINTS; i++) {
-        if (is_heirs(points[i]))
+        if (is_heirs(points[i]) || is_looking(points[i]))
             continue; /* reached only after another kill: below */
         unsigned kills;
         if (is_about_giving(points[i])) {

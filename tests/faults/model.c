@@ -7,8 +7,8 @@
  * the code names, every moment at which the heir may start; and from every state a run must be able to end
  * without a further kill. States that differ only in what a hash of 64 bits does not show pass for one.
  * Bounded: two workers, a handful of tasks, kills and steals in a run, a clock that stands still, a caller
- * whose steps are coarse; a bounded waiting loop (is_held) is left by its bound only when nothing else can
- * happen any more: its worker is never starved by a stopped one. No run comes round a ring.
+ * whose steps are coarse. A loop that waits for another worker waits for as long as that one takes: no loop is left by
+ * a bound on time; a timed sleep ends by its timeout only when nothing else can happen. No run comes round a ring.
  *
  * model [usual|quick|deep]. Exit code 1 when a scenario fails, after the steps that lead there.
  */
@@ -49,6 +49,7 @@ static const struct model_scenario quick[] = {
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .max_chunks = 1},
     {STATIC, .count = 4, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
     {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 1, .max_chunks = 1, .is_open = true},
+    {STATIC, .count = 1, .chunk = 1, .jobs = 1, .kills = 2},
     {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
@@ -66,6 +67,8 @@ static const struct model_scenario usual[] = {
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .is_open = true},
     {SINGLES, .singles = 1, .workers = 1, .jobs = 1, .kills = 2},
     {SINGLES, .singles = 1, .jobs = 1, .kills = 1},
+    {SINGLES, .singles = 1, .jobs = 1, .kills = 2},
+    {STATIC, .count = 1, .chunk = 1, .jobs = 1, .kills = 2},
     {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 2, .is_open = true},
     {SINGLES, .singles = 1, .workers = 1, .jobs = 2, .kills = 1, .is_open = true},
     {SINGLES, .singles = 2, .workers = 1, .jobs = 2, .kills = 1, .is_open = true},
@@ -91,6 +94,7 @@ static const struct model_scenario deep[] = {
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 2},
     {STEAL, .count = 7, .chunk = 1, .jobs = 1, .kills = 0, .steals = 3},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2, .is_open = true},
+    {STATIC, .count = 1, .chunk = 1, .jobs = 1, .kills = 3},
     {STATIC, .count = 2, .chunk = 2, .jobs = 1, .kills = 2},
     {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 2},

@@ -47,8 +47,9 @@ struct model_worker {
     int lives;
     const char *function, *what; /* the access it makes next */
     bool is_alone;               /* that access concerns nobody else while this worker lives */
-    bool is_waiting;             /* in a loop that reads until something changes, and nothing has */
-    bool is_hurried;             /* nothing will change any more: leaves the loop by its own bound */
+    bool is_looping, has_news;   /* in a loop that reads until something changes; something has since its last breath */
+    bool is_waiting;             /* in such a loop, and nothing has */
+    bool has_timeout;            /* and goes on by itself some time, not before all others have stopped */
     const volatile void *asleep_on;
 };
 

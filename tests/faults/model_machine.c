@@ -17,14 +17,12 @@
 
 #define STACK_BELOW   256  /* what point() itself uses */
 #define STACK_CLEARED 2048 /* left-overs below a stack are no part of a state: they are wiped */
-#define BREATHS_MAX   20000000ul
 
 const char *model_fault;
 
 static const struct model_scenario *scenario;
 static struct model_worker *now; /* who runs; NULL: the driver */
 static jmp_buf driver;
-static unsigned long breaths;
 
 /* A worker that has not made a step yet. */
 static struct birth {
@@ -33,14 +31,6 @@ static struct birth {
 } births[MODEL_WORKERS];
 
 /* -------------------------------------------------------------------------------------------- points */
-
-static bool is_hopeless(void)
-{
-    if (breaths < BREATHS_MAX)
-        return false;
-    model_fault = "a worker waits for what never comes";
-    return true;
-}
 
 __attribute__((noinline)) static void point(const char *function, const char *what, bool is_alone)
 {
@@ -101,7 +91,7 @@ static bool is_settled(const volatile void *object)
 
 void model_load(const char *function, const char *what, const volatile void *object)
 {
-    if (!now || now->is_hurried || !model_is_kept(object) || is_settled(object) || is_cargo(object))
+    if (!now || !model_is_kept(object) || is_settled(object) || is_cargo(object))
         return;
     point(function, what, is_own(object));
 }
@@ -110,7 +100,7 @@ void model_write(const char *function, const char *what, const volatile void *ob
 {
     if (!now)
         return;
-    now->is_hurried = false;
+    now->is_looping = false;
     if (!model_is_kept(object))
         model_fault = "a worker writes where no state looks";
     point(function, what, is_own(object));
@@ -121,7 +111,7 @@ void model_write(const char *function, const char *what, const volatile void *ob
 void inject_at(const char *name)
 {
     world.steals += now && strcmp(name, "range_stolen") == 0;
-    if (now && !now->is_hurried)
+    if (now)
         point("point", name, true);
 }
 
@@ -130,20 +120,18 @@ void model_task(const char *what)
     point("task", what, false);
 }
 
-/* The first breath of a loop costs no step: the read that follows it is one. From the second on the loop
- * has seen everything, and goes on when something has changed. */
+/* A loop that only reads goes on when something has changed since its last breath: never by a bound of its own. A
+ * breath after which it has to read again costs no step: the reads are steps. */
 void model_breathe(unsigned turn)
 {
-    if (!now || turn == 0)
+    (void)turn;
+    if (!now)
         return;
-    if (now->is_hurried) {
-        breaths++;
-        if (is_hopeless())
-            point("breathe", "for ever", false);
-        return;
-    }
-    now->is_waiting = true;
-    point("breathe", "waits", false);
+    now->is_waiting = now->is_looping && !now->has_news;
+    now->is_looping = true;
+    now->has_news = false;
+    if (now->is_waiting)
+        point("breathe", "waits", false);
 }
 
 int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared)
@@ -157,7 +145,7 @@ int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, b
     if (timeout_ns == UINT64_MAX)
         now->asleep_on = word;
     else
-        now->is_waiting = true;
+        now->is_waiting = now->has_timeout = true;
     point("wait_sleep", "sleeps", false);
     return timeout_ns == UINT64_MAX ? 0 : -ETIMEDOUT;
 }
@@ -230,9 +218,7 @@ static void death(int id)
 static void run(int id)
 {
     struct model_worker *worker = &world.workers[id];
-    worker->is_hurried = worker->is_waiting;
-    worker->is_waiting = false;
-    breaths = 0;
+    worker->is_waiting = worker->has_timeout = false;
     memset(worker->low - STACK_CLEARED, 0, STACK_CLEARED);
     now = worker;
     if (_setjmp(driver) == 0)
@@ -369,16 +355,21 @@ int model_steps(struct model_step *steps)
         steps[count++] = (struct model_step){MODEL_CALL, MODEL_CALLER};
         able++;
     }
-    for (int i = 0; i < MODEL_WORKERS && able == 0; i++) /* nothing will change: whoever waits, waits in vain */
-        if (world.workers[i].status == MODEL_READY && world.workers[i].is_waiting)
+    for (int i = 0; i < MODEL_WORKERS && able == 0; i++) /* nothing will change until somebody has slept long enough */
+        if (world.workers[i].status == MODEL_READY && world.workers[i].has_timeout)
             steps[count++] = (struct model_step){MODEL_RUN, (uint8_t)i};
     return count;
 }
 
+static bool is_listening(const struct model_worker *worker)
+{
+    return worker->is_waiting || worker->is_looping;
+}
+
 bool model_step(struct model_step step)
 {
-    bool waits = world.workers[0].is_waiting || world.workers[1].is_waiting;
-    uint64_t before = waits ? model_hash_shared() : 0;
+    bool is_heard = is_listening(&world.workers[0]) || is_listening(&world.workers[1]);
+    uint64_t before = is_heard ? model_hash_shared() : 0;
     if (step.act == MODEL_RUN)
         run(step.worker);
     else if (step.act == MODEL_KILL)
@@ -387,9 +378,12 @@ bool model_step(struct model_step step)
         birth(step.worker);
     else
         call();
-    if (waits && model_hash_shared() != before)
-        for (int i = 0; i < MODEL_WORKERS; i++)
-            if (i != step.worker)
-                world.workers[i].is_waiting = false;
+    if (is_heard && model_hash_shared() != before)
+        for (int i = 0; i < MODEL_WORKERS; i++) {
+            if (i == step.worker)
+                continue;
+            world.workers[i].is_waiting = false;
+            world.workers[i].has_news = world.workers[i].is_looping;
+        }
     return model_fault == NULL;
 }

@@ -47,7 +47,7 @@ mutant() { # NAME FILE EDIT...: EDIT is a command that reads the file's text and
   cp -r "$work/team" "$work/mutant"
   build_team "$work/impl" "$work/mutant" "$file"
   "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
-  timeout 60 "$work/model" quick >"$work/out" 2>&1 || status=$?
+  timeout 100 "$work/model" quick >"$work/out" 2>&1 || status=$?
   if [ "$status" -eq 1 ] && grep -q FAILED "$work/out"; then
     echo "$name: found: $(sed -n 's/.* kills, \(.*\):$/\1/p' "$work/out" | head -n 1)"
   else
@@ -133,5 +133,12 @@ mutant "an heir that trusts the next single's state" backend/team_single.c sed '
 mutant "a single's failure counted twice" backend/team_single.c sed '/should the dead one have failed it/d'
 mutant "a spent worker that reports its part" backend/team_run.c sed 's/return !is_cut;/return true;/'
 mutant "a spent worker that forgets its ticket" backend/team_run.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
+mutant "an heir that does not wait for who may have the ticket" backend/team_heir.c \
+  sed 's/others = OTHERS_MAY_HAVE/others = OTHERS_HAVE_NOT/'
+mutant "two heirs that adopt one ticket" backend/team_heir.c sed 's/return seen == mine;/return true;/'
+mutant "an heir that was adopting and forgets it" backend/team_heir.c sed 's/return seen == mine;/return false;/'
+mutant "an heir that looks unmarked" backend/team_heir.c \
+  sed 's/ticket | TICKET_TENTATIVE | TICKET_LOOKING/ticket | TICKET_TENTATIVE/'
+mutant "an heir that adopts what lies in a ring" backend/team_heir.c sed '/is_in_a_ring(team, ticket))/,+1d'
 mutant "an heir that forgets the ticket it keeps" backend/team_heir.c sed '/^ *if (is_over)$/d'
 [ "$failed" -eq 0 ]
