@@ -163,6 +163,8 @@ static void batch_end(struct batch *batch, int status)
     struct async *async = batch->async;
     struct grain_pool *pool = async->pool;
     bool is_imitation = !(pool->core.backend->capabilities & BACKEND_RUNS_TASKS);
+    if (status && !batch->is_calls)
+        job_abandon(&batch->job, status);
     batch->status = status;
     batch->status_unrun = status || is_imitation ? status : -ENOTRECOVERABLE;
     batch->is_lost = status == -ECANCELED || status == -ENOTRECOVERABLE;

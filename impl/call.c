@@ -87,6 +87,8 @@ static int job_dispatch(struct grain_pool *pool, struct job *job)
 int pool_dispatch(struct grain_pool *pool, struct job *job)
 {
     int status = job_dispatch(pool, job);
+    if (status)
+        job_abandon(job, status);
     if (job->handovers)
         atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
     if (job->steals)
@@ -117,6 +119,7 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     struct grain_report *report = options->report;
     status = job_prepare(pool, job, options);
     if (status == 0) {
+        job->has_report = report != NULL;
         if (report && report->codes) {
             job->codes = report->codes;
             memset(job->codes, 0, job->count * sizeof *job->codes);
@@ -224,6 +227,7 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
     if (status)
         return status;
     status = job_prepare(pool, job, options);
+    job->has_report = options->report != NULL;
     if (status == 0 && options->report && options->report->codes) {
         job->codes = options->report->codes;
         memset(job->codes, 0, job->count * sizeof *job->codes);

@@ -68,12 +68,15 @@ static void report_fill(struct grain_future *future)
     /* seq_cst: as in settle_from_call */
     if (!report || atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
         return;
-    bool has_failed = future->status == GRAIN_TASK_FAILED;
-    report->failed = !has_failed ? 0 : batch->is_calls ? 1 : batch->job.outcome.failed;
-    if (has_failed)
-        report->first = future->extra->error;
+    struct job_outcome call = {.failed = future->status != 0, .first = {.code = future->status}};
+    if (future->status == GRAIN_TASK_FAILED)
+        call.first = future->extra->error;
+    const struct job_outcome *outcome = batch->is_calls ? &call : &batch->job.outcome;
+    report->failed = outcome->failed;
+    if (outcome->failed)
+        report->first = outcome->first;
     if (batch->is_calls && report->codes)
-        report->codes[0] = has_failed ? future->extra->error.code : 0;
+        report->codes[0] = outcome->failed ? outcome->first.code : 0;
 }
 
 static bool has_callback(const struct grain_future *future)
@@ -246,6 +249,7 @@ static bool take_held_back(struct grain_future *future)
                job_call_claim(call_of(future), CALL_TAKEN_BACK);
     if (atomic_load_explicit(&batch->phase, memory_order_relaxed) >= BATCH_RUNNING)
         return false;
+    job_abandon(&batch->job, -ECANCELED);
     batch->job.count = 0;
     batch->status = -ECANCELED;
     return true;

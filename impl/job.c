@@ -37,6 +37,7 @@ void job_clear(struct job *job)
     job->outcome.failed = 0;
     job->handovers = 0;
     job->steals = 0;
+    job->is_accounted = false;
 }
 
 void job_describe(struct job *job, const struct job *from)
@@ -94,6 +95,24 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
     failure_note(job, outcome, error);
     if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING)
         call_end(call_at(job, error->index), CALL_FAILED);
+}
+
+void job_drop(const struct job *job, struct job_outcome *outcome, size_t begin, size_t end, int code)
+{
+    if (begin >= end)
+        return;
+    if (outcome->failed == 0 || begin < outcome->first.index)
+        outcome->first = (struct grain_error){.code = code, .index = begin};
+    outcome->failed += end - begin;
+    for (size_t i = begin; i < end && job->codes; i++)
+        job->codes[i] = code;
+}
+
+void job_abandon(struct job *job, int code)
+{
+    if (!job->is_accounted)
+        job_drop(job, &job->outcome, 0, job->count, code);
+    job->is_accounted = true;
 }
 
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from)

@@ -69,10 +69,12 @@ struct job {
     int *codes;                /* count entries, zeroed before the job starts, or NULL */
     uint64_t task_timeout_ns;  /* 0: none */
     int retries;               /* how often a task is run again when its worker died */
+    bool has_report;           /* the caller asks what became of each task, also where the call does not end well */
 
     /* Written by the backend before run or wait returns. */
     struct job_outcome outcome;
     uint64_t handovers, steals;
+    bool is_accounted; /* the call failed, and outcome and codes speak of every task nevertheless */
 };
 
 /* A job with everything 0 but the failure of its outcome, which nobody reads while none has failed: clearing all of its
@@ -198,6 +200,13 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
  * it: who is killed in here leaves nothing, or nothing to be done again. Fills error->index in. */
 void job_fail_rest(const struct job *job, const struct grain_context *ctx, struct job_outcome *outcome, size_t begin,
                    size_t end, struct grain_error *error);
+
+/* Fails tasks that did not run, or not to their end, because the pool ended: with -ECANCELED, -ENOTRECOVERABLE or whatever
+ * ended the call. */
+void job_drop(const struct job *job, struct job_outcome *outcome, size_t begin, size_t end, int code);
+
+/* The same with all of a job that failed before any of it was run; not where its tasks are accounted for. */
+void job_abandon(struct job *job, int code);
 
 /* Adds what one share has to tell to the whole. */
 void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from);

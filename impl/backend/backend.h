@@ -78,7 +78,9 @@ struct grain_backend {
 
     /* Runs a job to its end; NULL means submit + wait. Any caller thread, several at once: a backend
      * that cannot must serialise. Returns 0 when every task has ended (failed ones included: they are
-     * in job->outcome), -ECANCELED after cancel, -ENOMEM, -ENOTRECOVERABLE. */
+     * in job->outcome), -ECANCELED after cancel, -ENOMEM, -ENOTRECOVERABLE. Where it fails and some tasks were run,
+     * it tells of those that were not, or not to their end (job_drop), and sets job->is_accounted; else all count as
+     * not run. */
     int (*run)(struct backend_pool *pool, struct job *job);
 
     /* Starts a job and returns a ticket for wait; may be NULL where run is not. Any caller thread,

@@ -143,6 +143,13 @@ static void call_bytes_add(struct fork_state *state, size_t bytes)
         ;
 }
 
+/* Whether a call that ended early has something to hand over, or to tell. After a terminate nobody waits for the workers'
+ * end who did not ask what became of the tasks. */
+static bool is_to_account(const struct job *job, int status)
+{
+    return status == -ENOTRECOVERABLE || (status == -ECANCELED && job->has_report);
+}
+
 static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job *job, int workers)
 {
     struct team_job *place = cargo->place;
@@ -155,8 +162,14 @@ static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job 
     while (cargo->loaded < job->count)
         team_loaded(&state->front, place, cargo_load_more(cargo));
     status = team_wait(&state->front, place);
-    if (status == 0)
+    bool is_accounted = is_to_account(job, status);
+    if (is_accounted) {
+        supervisor_await_workers(&state->supervisor);
+        status = team_account(&state->front, place, status);
+    }
+    if (status == 0 || is_accounted)
         cargo_unload(cargo, job);
+    job->is_accounted = is_accounted;
     return status;
 }
 
@@ -167,6 +180,10 @@ static int single_run_in(struct fork_state *state, struct cargo *cargo, struct j
         return status;
     team_submit_single(&state->front, cargo->place);
     status = team_wait_single(&state->front, cargo->place);
+    if (is_to_account(job, status)) {
+        supervisor_await_workers(&state->supervisor);
+        status = team_wait_single(&state->front, cargo->place);
+    }
     if (status == 0)
         cargo_unload_single(cargo, job);
     return status;
@@ -184,7 +201,7 @@ static int call_run(struct backend_pool *pool, struct fork_state *state, struct 
     bool is_single = job_is_single(job);
     int status = is_single ? single_run_in(state, &cargo, job) : job_run_in(state, &cargo, job, pool->workers);
     if (status == -ENOTRECOVERABLE || status == -ECANCELED)
-        return status; /* workers may still be in it: its memory goes with the pool */
+        return status; /* workers may still be in it, or its tickets in rings: its memory goes with the pool */
     if (cargo.bytes && !is_single)
         __atomic_sub_fetch(&state->bytes_now, cargo.bytes, __ATOMIC_RELAXED);
     cargo_drop(&cargo);

@@ -94,15 +94,24 @@ static long units_of(size_t count, size_t chunk)
     return (long)((count + chunk - 1) / chunk);
 }
 
+/* Why tasks are left out: 0 while they are not. relaxed: some are left out a little later. */
+static int job_status(struct openmp_state *state)
+{
+    int status = atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ? -ECANCELED : 0;
+    return atomic_load_explicit(&state->is_lost, memory_order_relaxed) ? -ENOTRECOVERABLE : status;
+}
+
 /* One claim: the tasks from begin on, as many as a chunk or as are left. */
 static void unit_run(struct openmp_state *state, const struct job *job, size_t begin, size_t chunk)
 {
-    if (atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ||
-        atomic_load_explicit(&state->is_lost, memory_order_relaxed))
-        return;
     struct openmp_worker *worker = &state->workers[omp_get_thread_num()];
-    worker->claims++;
-    job_run(job, begin, job->count - begin > chunk ? begin + chunk : job->count, &worker->ctx);
+    size_t end = job->count - begin > chunk ? begin + chunk : job->count;
+    int status = job_status(state);
+    worker->claims += status == 0;
+    if (status)
+        job_drop(job, &worker->outcome, begin, end, status);
+    else
+        job_run(job, begin, end, &worker->ctx);
 }
 
 /* One thread's part in the pilot of a job; then what is left for all of them. */
@@ -197,11 +206,8 @@ static int job_do(struct openmp_state *state, struct job *job)
     if (chunk == 0)
         chunk = is_chosen ? 1 : (job->count + parts - 1) / parts;
     long units = units_of(job->count, chunk);
-    for (size_t i = 0; i < parts; i++) {
-        struct openmp_worker *worker = &state->workers[i];
-        worker->outcome.failed = 0;
-        worker->claims = 0;
-    }
+    for (size_t i = 0; i < parts; i++)
+        state->workers[i].outcome.failed = state->workers[i].claims = 0;
     if (job->form == JOB_CALLS) {
         region_tasks(state, job, units, chunk);
     } else if (job->schedule == GRAIN_SCHEDULE_TASKLOOP) {
@@ -211,14 +217,13 @@ static int job_do(struct openmp_state *state, struct job *job)
         pilot_start(&pilot, job->count, parts);
         region_loop(state, job, chunk, is_chosen && pilot_is_worth(job->count, parts) ? &pilot : NULL);
     }
-    for (size_t i = 0; i < parts; i++) {
-        struct openmp_worker *worker = &state->workers[i];
+    const struct openmp_worker *worker = state->workers;
+    for (size_t i = 0; i < parts; i++, worker++) {
         job_outcome_merge(&job->outcome, &worker->outcome);
         job->handovers += job->schedule == GRAIN_SCHEDULE_STATIC ? worker->claims > 0 : worker->claims;
     }
-    if (atomic_load_explicit(&state->is_lost, memory_order_relaxed))
-        return -ENOTRECOVERABLE;
-    return atomic_load_explicit(&state->is_cancelled, memory_order_relaxed) ? -ECANCELED : 0;
+    job->is_accounted = true;
+    return job_status(state);
 }
 
 /* --------------------------------------------------------------------------------------- the driver */
@@ -319,8 +324,7 @@ static int openmp_run(struct backend_pool *pool, struct job *job)
 /* Between two tasks of a chunk; once cancelled, for ever: `attention` stays. */
 static size_t rest_drop(struct grain_context *ctx, size_t next, size_t end)
 {
-    (void)ctx;
-    (void)end;
+    job_drop(ctx->job, ctx->outcome, next, end, -ECANCELED);
     return next;
 }
 
@@ -353,11 +357,10 @@ static int openmp_open(struct backend_pool *pool)
     state->workers = aligned_alloc(64, count * sizeof *state->workers);
     int status = state->workers ? 0 : -ENOMEM;
     for (size_t i = 0; status == 0 && i < count; i++) {
-        state->workers[i] = (struct openmp_worker){.ctx = {.worker = (int)i}};
-        state->workers[i].ctx.outcome = &state->workers[i].outcome;
-        state->workers[i].ctx.stop = (const uint32_t *)&state->is_cancelled;
-        state->workers[i].ctx.stop_at = 1;
-        state->workers[i].ctx.heed = rest_drop;
+        struct openmp_worker *worker = &state->workers[i];
+        *worker = (struct openmp_worker){.ctx = {.worker = (int)i, .outcome = &worker->outcome, .stop_at = 1}};
+        worker->ctx.stop = (const uint32_t *)&state->is_cancelled;
+        worker->ctx.heed = rest_drop;
     }
     sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)

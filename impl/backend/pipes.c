@@ -27,7 +27,7 @@ struct pipes_call {
     struct claim_shared claims;
     int parts;  /* lanes that take part */
     int busy;   /* lanes whose worker has something to run */
-    int status; /* -ENOMEM: nothing more is handed out */
+    int status; /* not 0: nothing more is handed out, and what was not is dropped */
 };
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -159,13 +159,20 @@ static void request_make(struct pipes_call *call, struct pipes_lane *lane)
     request_send(call, lane);
 }
 
+/* What the lane has was not run, or nothing is known of it. */
+static void lane_drop(struct pipes_call *call, struct pipes_lane *lane)
+{
+    job_drop(call->job, &call->job->outcome, lane->begin, lane->end, call->status);
+    lane->begin = lane->end;
+}
+
 /* Gives an idle lane what it still has, or else its next claim; without either it stays idle. */
 static void lane_next(struct pipes_call *call, struct pipes_lane *lane)
 {
     if (call->status == 0 && lane->begin == lane->end && claim_next(&lane->share, &lane->begin, &lane->end))
         call->job->handovers++;
     if (call->status || lane->begin == lane->end) {
-        lane->begin = lane->end;
+        lane_drop(call, lane);
         call->busy--;
         return;
     }
@@ -182,8 +189,11 @@ static void reply_take(struct pipes_call *call, struct pipes_lane *lane)
     struct pipes_reply reply;
     struct job_outcome outcome;
     memcpy(&reply, pipe_in_part(in, &at, sizeof reply), sizeof reply);
-    if (reply.status)
+    if (reply.status) {
         call->status = (int)reply.status;
+        lane_drop(call, lane);
+        return;
+    }
     outcome.failed = reply.failed;
     if (reply.failed) {
         memcpy(&outcome.first, pipe_in_part(in, &at, sizeof outcome.first), sizeof outcome.first);
@@ -192,7 +202,7 @@ static void reply_take(struct pipes_call *call, struct pipes_lane *lane)
         job_outcome_merge(&job->outcome, &outcome);
     }
     const void *results = pipe_in_part(in, &at, count * job->result_size);
-    if (results && reply.status == 0 && job->form != JOB_CALLS)
+    if (results && job->form != JOB_CALLS)
         memcpy((char *)job->results + lane->begin * job->result_size, results, count * job->result_size);
     lane->begin = lane->end;
 }
@@ -232,15 +242,15 @@ static void birth_take(struct pipes_call *call, struct pipes_lane *lane)
     lane_next(call, lane);
 }
 
-/* Reads until one message is whole or nothing is left. */
-static void lane_read(struct pipes_call *call, struct pipes_lane *lane)
+/* Reads until one message is whole or nothing is left: then false. */
+static bool lane_read(struct pipes_call *call, struct pipes_lane *lane)
 {
     const struct pipe_head *head = &lane->in.head;
     int got;
     while ((got = pipe_in_read(&lane->in, lane->reply.read)) == 0)
         ;
     if (got == -EAGAIN)
-        return;
+        return false;
     if (got != 1)
         call->status = got;
     if (head->kind == PIPES_BORN && got == 1) {
@@ -249,9 +259,10 @@ static void lane_read(struct pipes_call *call, struct pipes_lane *lane)
         if (got == 1)
             reply_take(call, lane);
         else
-            lane->begin = lane->end;
+            lane_drop(call, lane);
         lane_next(call, lane);
     }
+    return got == 1;
 }
 
 /* ------------------------------------------------------------------------------------------ waiting */
@@ -283,6 +294,22 @@ static int replies_await(struct pipes_call *call)
     return is_vain(pipes);
 }
 
+/* The call ends before all was run: what came back already is taken, the rest is dropped. */
+static int call_abandon(struct pipes_call *call)
+{
+    uint64_t begin, end;
+    for (int i = 0; i < call->parts; i++) {
+        struct pipes_lane *lane = &call->pipes->lanes[i];
+        while (lane->begin < lane->end && lane_read(call, lane))
+            ;
+        lane_drop(call, lane);
+        while (claim_rest(&lane->share, &begin, &end))
+            job_drop(call->job, &call->job->outcome, begin, end, call->status);
+    }
+    call->job->is_accounted = true;
+    return call->status;
+}
+
 /* Until every task has ended. Returns early only when the pool has: workers may still be in the lanes' chunks then. */
 static int call_go(struct pipes_call *call)
 {
@@ -295,8 +322,10 @@ static int call_go(struct pipes_call *call)
     }
     while (call->busy > 0) {
         int status = replies_await(call);
-        if (status)
-            return status;
+        if (status) {
+            call->status = status;
+            break;
+        }
         for (int i = 0; i < call->parts; i++) {
             struct pipes_lane *lane = &pipes->lanes[i];
             if (pipes->polls[call->parts + i].revents)
@@ -305,7 +334,7 @@ static int call_go(struct pipes_call *call)
                 lane_read(call, lane);
         }
     }
-    return call->status;
+    return call->status ? call_abandon(call) : 0;
 }
 
 int pipes_run(struct pipes *pipes, struct job *job)

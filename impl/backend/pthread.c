@@ -30,7 +30,6 @@ struct pthread_state {
     const struct backend_pool *pool;
     int started;
     _Atomic uint32_t initialized; /* futex: of the first workers, those whose initializer has ended */
-    _Atomic uint32_t is_lost;     /* an initializer failed: no task is run any more */
 };
 
 /* The first ones tell the opener. release: pairs with initializers_await. */
@@ -51,7 +50,7 @@ static void *worker_main(void *argument)
     int status = backend_initialize(pool->pool, worker->id, 0, BACKEND_TRIES, &state);
     if (status) {
         /* before the phase: pairs with is_lost() */
-        atomic_store_explicit(&pool->is_lost, 1, memory_order_relaxed);
+        atomic_store_explicit(&pool->team->is_lost, 1, memory_order_relaxed);
         team_set_phase(pool->team, TEAM_STOP);
     }
     if (!worker->is_heir)
@@ -85,7 +84,7 @@ static int initializers_await(struct pthread_state *state)
     uint32_t seen;
     while ((seen = atomic_load_explicit(&state->initialized, memory_order_acquire)) < (uint32_t)state->started)
         wait_sleep(&state->initialized, seen, UINT64_MAX, false);
-    return atomic_load_explicit(&state->is_lost, memory_order_relaxed) ? -ENOTRECOVERABLE : 0;
+    return atomic_load_explicit(&state->team->is_lost, memory_order_relaxed) ? -ENOTRECOVERABLE : 0;
 }
 
 static int workers_start(struct pthread_state *state, int count)
@@ -157,7 +156,7 @@ static int pthread_open(struct backend_pool *pool)
 static bool is_lost(struct pthread_state *state)
 {
     return atomic_load_explicit(&state->team->phase, memory_order_acquire) >= TEAM_STOP &&
-           atomic_load_explicit(&state->is_lost, memory_order_relaxed);
+           atomic_load_explicit(&state->team->is_lost, memory_order_relaxed);
 }
 
 static int pthread_run(struct backend_pool *pool, struct job *job)
@@ -182,6 +181,7 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
         job->outcome.first = place->job.outcome.first;
     job->handovers = place->job.handovers;
     job->steals = place->job.steals;
+    job->is_accounted = status && !is_single;
     team_job_return(&state->front, place);
     return status == -ECANCELED && is_lost(state) ? -ENOTRECOVERABLE : status;
 }

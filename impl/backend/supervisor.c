@@ -153,8 +153,8 @@ static _Noreturn void give_up(struct boss *boss, int status)
 {
     workers_signal(boss, SIGKILL);
     for (int i = 0; i < boss->count; i++)
-        if (boss->workers[i].pid > 0)
-            waitpid(boss->workers[i].pid, NULL, 0);
+        if (boss->workers[i].pid > 0 && waitpid(boss->workers[i].pid, NULL, 0) > 0)
+            boss->crew->pids[i] = 0;
     team_set_phase(boss->crew->team, TEAM_BROKEN);
     _exit(status);
 }

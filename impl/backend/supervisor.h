@@ -78,6 +78,10 @@ void supervisor_notify(const struct supervisor *supervisor);
 void supervisor_await(const struct supervisor *supervisor);
 void supervisor_drop(struct supervisor *supervisor);
 
+/* Caller, when the team is stopped or broken: waits until no worker is left that could change what lies in shared memory,
+ * but not for ever: SIGKILL does not reach one that the kernel holds. */
+void supervisor_await_workers(const struct supervisor *supervisor);
+
 /* Caller: around a call whose tasks may take limit_ns each: meanwhile the supervisor watches them. */
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns);
 void supervisor_unlimit(struct supervisor *supervisor);

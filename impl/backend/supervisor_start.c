@@ -19,6 +19,10 @@
 #include "transport/descriptor.h"
 #include "transport/wait.h"
 
+/* Until workers that were killed are gone: how often it is looked, and how long. */
+#define LOOK_NS 200000
+#define END_NS  1000000000u
+
 struct start {
     struct supervisor *supervisor;
     struct supervisor_birth birth;
@@ -154,6 +158,30 @@ void supervisor_await(const struct supervisor *supervisor)
 {
     while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+/* Until it has ended, or the time has come. Its number may be another process's by now: that costs a wait, no more. */
+static void process_await(pid_t pid, uint64_t until_ns)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    uint64_t now;
+    while ((fd < 0 ? kill(pid, 0) == 0 : poll(&end, 1, 0) == 0) && (now = wait_now_ns()) < until_ns)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The supervisor ends after its workers; when it was killed the kernel kills them. */
+void supervisor_await_workers(const struct supervisor *supervisor)
+{
+    const struct crew *crew = supervisor->crew;
+    uint64_t until = wait_now_ns() + crew->pool->grace_ns + END_NS;
+    while (supervisor_is_alive(supervisor) && wait_now_ns() < until)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    for (int i = 0; i < crew->team->workers; i++)
+        if (crew->pids[i] > 0)
+            process_await(crew->pids[i], until);
 }
 
 void supervisor_drop(struct supervisor *supervisor)

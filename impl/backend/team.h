@@ -142,6 +142,7 @@ struct team {
     _Atomic uint64_t memory_bytes; /* caller: how much of it has pages; published with each ticket */
 
     _Alignas(64) _Atomic uint32_t phase;
+    _Atomic uint32_t is_lost;              /* threads: an initializer failed; said before TEAM_STOP is */
     _Atomic uint32_t sleepers;             /* workers: how many sleep or are about to; may stay too high */
     _Atomic uint32_t thieves;              /* the same for thieves that sleep on `feed` */
     _Alignas(64) _Atomic uint32_t feed;    /* futex: moved on when something was given back, or pushed */
@@ -197,6 +198,10 @@ void team_fit(struct job *job);
 void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
 void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
 int team_wait(struct team_front *front, struct team_job *job);
+
+/* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not ended with
+ * that code, and merges the outcomes. `code`, or 0: all have ended. */
+int team_account(struct team_front *front, struct team_job *job, int code);
 
 /* Caller: the same for a job of a single task; see team_single.c. */
 void team_submit_single(struct team_front *front, struct team_job *job);

@@ -48,4 +48,7 @@ int team_job_status(struct team_front *front, struct team_job *job);
  * a CPU for the caller. 0 or as team_wait_is_vain(). */
 int team_await(struct team_front *front, struct team_job *job, int streams);
 
+/* Merges what the parts have to tell into job->job. */
+void team_outcome(struct team_front *front, struct team_job *job);
+
 #endif

@@ -4,6 +4,7 @@
  * as the last one to report, complete the job. Under `steal` the pieces come from team_steal.c. The order of the
  * stores is the kill rule of team.h.
  */
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -110,7 +111,24 @@ bool worker_is_stopped(struct worker *worker, struct team_job *job)
     return true;
 }
 
+void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint64_t end)
+{
+    /* relaxed: said before the phase was */
+    bool is_lost = atomic_load_explicit(&worker->team->is_lost, memory_order_relaxed);
+    if (!worker->team->is_shared)
+        job_drop(&job->job, worker->slot->ctx.outcome, begin, end, is_lost ? -ENOTRECOVERABLE : -ECANCELED);
+}
+
 /* --------------------------------------------------------------- static, dynamic, guided: schedule/claim */
+
+/* The claim that was just made, and what is left: the others find nothing any more. */
+static void claims_drop(struct worker *worker, struct team_job *job, struct claim_share *share, uint64_t begin,
+                        uint64_t end)
+{
+    do
+        part_drop(worker, job, begin, end);
+    while (claim_rest(share, &begin, &end));
+}
 
 /* False: the worker is spent, and claims are left. */
 static bool claims_run(struct worker *worker, struct team_job *job, uint64_t ticket)
@@ -125,8 +143,11 @@ static bool claims_run(struct worker *worker, struct team_job *job, uint64_t tic
     if (part->resume)
         share.next = part->resume;
     bool is_cut;
-    while (!(is_cut = worker_is_spent(worker) && claim_is_left(&share)) && claim_next(&share, &begin, &end) &&
-           !worker_is_stopped(worker, job)) {
+    while (!(is_cut = worker_is_spent(worker) && claim_is_left(&share)) && claim_next(&share, &begin, &end)) {
+        if (worker_is_stopped(worker, job)) {
+            claims_drop(worker, job, &share, begin, end);
+            break;
+        }
         claims++;
         /* A replacement goes over its predecessor's static share again. */
         if (is_static && job->units && unit_is_settled(job, plain->chunk ? begin / plain->chunk : index))

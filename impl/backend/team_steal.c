@@ -16,6 +16,8 @@
  * just taking some. It leaves for good when nothing can be divided any more, when the team stops, and when
  * some ring has a ticket: what is queued comes first. So nobody waits for a thief at the end of a job.
  */
+#include <unistd.h>
+
 #include "backend/team_front.h"
 #include "backend/team_worker.h"
 #include "inject.h"
@@ -44,8 +46,15 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
     /* Cleared before the phase is read: a stop that comes later asks again. seq_cst: pairs with team_set_phase. */
     __atomic_exchange_n(&ctx->attention, 0, __ATOMIC_SEQ_CST);
     if (atomic_load_explicit(&worker->team->phase, memory_order_seq_cst) >= TEAM_STOP) {
+        /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run. */
+        if (worker->team->is_shared) {
+            job_set_index(ctx, next);
+            if (next < end)
+                _exit(0);
+        }
         atomic_store_explicit(&job->dropped, 1, memory_order_relaxed);
         atomic_store_explicit(&slot->end, next, memory_order_relaxed);
+        part_drop(worker, job, next, end);
         return next;
     }
     if (!worker->may_give)
@@ -186,6 +195,15 @@ static uint32_t pace_of(const struct worker *worker)
     return units < worker->chunks_left ? units : (uint32_t)worker->chunks_left;
 }
 
+/* The piece that was just taken, and the rest of the part's own range. */
+static void range_drop(struct worker *worker, struct team_job *job, struct steal_piece *piece)
+{
+    uint64_t count = job->job.count, chunk = job->job.chunk;
+    do
+        part_drop(worker, job, piece->begin * chunk, piece->end * chunk < count ? piece->end * chunk : count);
+    while (steal_take_front(&part_at(worker, worker->part)->range, UINT32_MAX, piece));
+}
+
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_part *part = ticket_part(worker->team, ticket);
@@ -196,8 +214,10 @@ bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
     do {
         while (!worker_is_spent(worker) && steal_take_front(&part->range, pace_of(worker), &piece)) {
             INJECT(range_taken);
-            if (worker_is_stopped(worker, job))
+            if (worker_is_stopped(worker, job)) {
+                range_drop(worker, job, &piece);
                 return true;
+            }
             uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
             uint64_t ran = piece_run(worker, job, ticket_part_index(ticket), begin, end) - begin, now = wait_now_ns();
             steal_pace_learn(&worker->pace, (uint32_t)((ran + chunk - 1) / chunk), now - before);

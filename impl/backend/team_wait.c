@@ -75,12 +75,9 @@ int team_await(struct team_front *front, struct team_job *job, int streams)
     return caller_spin(front->team, job, done, streams) ? 0 : caller_sleep(front, job, done);
 }
 
-int team_wait(struct team_front *front, struct team_job *job)
+void team_outcome(struct team_front *front, struct team_job *job)
 {
     struct team *team = front->team;
-    int status = team_await(front, job, (int)job->parts);
-    if (status)
-        return status;
     job->job.outcome = (struct job_outcome){0};
     job->job.handovers = 0;
     job->job.steals = 0;
@@ -90,5 +87,13 @@ int team_wait(struct team_front *front, struct team_job *job)
         job->job.handovers += part->handovers;
         job->job.steals += part->steals;
     }
+}
+
+int team_wait(struct team_front *front, struct team_job *job)
+{
+    int status = team_await(front, job, (int)job->parts);
+    if (status)
+        return status;
+    team_outcome(front, job);
     return team_job_status(front, job);
 }

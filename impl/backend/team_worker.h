@@ -65,6 +65,10 @@ static inline void slot_progress(struct team_slot *slot)
     atomic_store_explicit(&slot->progress, progress + 1, memory_order_relaxed);
 }
 
+/* Threads: tells of tasks that are left out because of that. Processes leave no word: their caller accounts for what they
+ * did not run, team_account.c. */
+void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint64_t end);
+
 /* What a waiting worker looks for besides a new ticket: true ends the wait. */
 typedef bool (*worker_news)(struct worker *worker);
 

@@ -47,3 +47,13 @@ bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end)
     *end = next + size;
     return true;
 }
+
+bool claim_rest(struct claim_share *share, uint64_t *begin, uint64_t *end)
+{
+    if (share->schedule == GRAIN_SCHEDULE_STATIC)
+        return claim_next(share, begin, end);
+    /* relaxed: as in claim_next. Each worker adds count twice at most, which is no more than 2^48 */
+    *begin = atomic_fetch_add_explicit(&share->shared->next, share->count, memory_order_relaxed);
+    *end = share->count;
+    return *begin < *end;
+}

@@ -234,6 +234,37 @@ static void a_kill_of_an_heir_runs_nothing_twice(void **state)
     }
 }
 
+/* Replacements that never settle anything end the pool after a bounded number; what has ended is told right. */
+static void replacements_that_never_get_anywhere_end_the_pool(void **state)
+{
+    (void)state;
+    static const char *const fatal[] = {"heir_adopts", "heir_settled", "piece_begun", "single_begun", "heir_moved_on"};
+    for (size_t i = 0; i < 2 * sizeof fatal / sizeof fatal[0]; i++) {
+        const char *point = fatal[i / 2];
+        bool is_single = strcmp(point, "single_begun") == 0, is_borne = strcmp(point, "heir_moved_on") == 0;
+        *plan = (struct plan){.action = ACT_KILL, .every = 1, .host = getpid()};
+        struct grain_pool *pool = fork_pool(2);
+        unsigned char *visits;
+        assert_int_equal(grain_alloc(pool, COUNT, (void **)&visits), 0);
+        struct grain_report report = {.codes = codes};
+        struct grain_call_options options = {.schedule = schedules[i % SCHEDULES], .chunk = i % 2 ? 9 : 1, .report = &report};
+        size_t count = is_single ? 1 : COUNT, failed = 0;
+        strcpy(plan->point, point);
+        int status = is_single ? grain_apply(pool, visit, NULL, 0, visits, 1, &options)
+                               : grain_map(pool, dies_at_times, (struct grain_in){NULL, COUNT, 0},
+                                           (struct grain_out){visits, 1}, &options);
+        plan->point[0] = '\0';
+        assert_int_equal(status, is_borne ? GRAIN_TASK_FAILED : -ENOTRECOVERABLE);
+        for (size_t k = 0; k < count; k++) {
+            assert_in_range(visits[k], codes[k] ? 0 : 1, 1);
+            failed += codes[k] != 0;
+        }
+        assert_int_equal(report.failed, failed);
+        assert_true(plan->acts > 2 && (is_borne || plan->acts < 30));
+        grain_pool_free(pool);
+    }
+}
+
 static void a_pause_at_any_point_changes_nothing(void **state)
 {
     (void)state;
@@ -256,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_kill_at_any_point_loses_nothing_and_runs_nothing_twice),
         cmocka_unit_test(a_kill_among_workers_that_are_replaced_as_planned_loses_nothing),
         cmocka_unit_test(a_kill_of_an_heir_runs_nothing_twice),
+        cmocka_unit_test(replacements_that_never_get_anywhere_end_the_pool),
         cmocka_unit_test(a_pause_at_any_point_changes_nothing),
     };
     return cmocka_run_group_tests(tests, shared_plan, NULL);
