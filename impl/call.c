@@ -96,6 +96,16 @@ int pool_dispatch(struct grain_pool *pool, struct job *job)
     return status;
 }
 
+/* Before anything is run: every code says 0, or what the call came to when it failed at once. */
+static void report_begin(const struct grain_report *report, struct job *job)
+{
+    job->has_report = report != NULL;
+    if (!report || !report->codes)
+        return;
+    job->codes = report->codes;
+    memset(job->codes, 0, job->count * sizeof *job->codes);
+}
+
 static void report_fill(struct grain_report *report, const struct job *job)
 {
     if (!report)
@@ -103,6 +113,17 @@ static void report_fill(struct grain_report *report, const struct job *job)
     report->failed = job->outcome.failed;
     if (job->outcome.failed)
         report->first = job->outcome.first;
+}
+
+/* A call that comes after close or terminate: its report says so too, where its arguments are such that there is one. */
+static int call_late(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, int status)
+{
+    if ((status != -ESHUTDOWN && status != -ECANCELED) || !options->report || job_prepare(pool, job, options))
+        return status;
+    report_begin(options->report, job);
+    job_abandon(job, status);
+    report_fill(options->report, job);
+    return status;
 }
 
 static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, size_t size)
@@ -115,15 +136,11 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
         return refuse(-EINVAL, "task: NULL");
     status = pool_enter(pool);
     if (status)
-        return status;
+        return call_late(pool, job, options, status);
     struct grain_report *report = options->report;
     status = job_prepare(pool, job, options);
     if (status == 0) {
-        job->has_report = report != NULL;
-        if (report && report->codes) {
-            job->codes = report->codes;
-            memset(job->codes, 0, job->count * sizeof *job->codes);
-        }
+        report_begin(report, job);
         if (job->count > 0)
             status = pool_dispatch(pool, job);
         report_fill(report, job);
@@ -225,15 +242,12 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
         return refuse(-EINVAL, "task: NULL");
     status = pool_enter(pool);
     if (status)
-        return status;
+        return call_late(pool, job, options, status);
     status = job_prepare(pool, job, options);
-    job->has_report = options->report != NULL;
-    if (status == 0 && options->report && options->report->codes) {
-        job->codes = options->report->codes;
-        memset(job->codes, 0, job->count * sizeof *job->codes);
-    }
-    if (status == 0)
+    if (status == 0) {
+        report_begin(options->report, job);
         status = async_job(pool, job, options, future);
+    }
     if (status)
         pool_leave(pool);
     return status;
@@ -272,7 +286,12 @@ int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const v
     status = pool_look(pool);
     if (status == 0)
         status = apply_check(pool, &apply, options);
-    return status ? status : async_apply(pool, &apply, options, future);
+    if (status)
+        return status;
+    status = async_apply(pool, &apply, options, future);
+    struct job job;
+    job_of_apply(&job, task, arg, arg_size, result, result_size);
+    return status ? call_late(pool, &job, options, status) : 0;
 }
 
 int grain_map_async_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,

@@ -80,11 +80,15 @@ struct grain_error {
     char message[232];
 };
 
-/* Filled by a call that ran tasks, also when it returns GRAIN_TASK_FAILED.
- * codes: the caller's array of count entries, or NULL; every entry is written, 0 for success. */
+/* Filled by every call whose arguments are right, also when it returns GRAIN_TASK_FAILED, -ECANCELED, -ENOTRECOVERABLE,
+ * -ENOMEM or -ESHUTDOWN.
+ * codes: the caller's array of count entries, or NULL. Every entry is written: 0 for a task that ended well, whose result
+ * is there; its own code, -EOWNERDEAD or -ETIMEDOUT for one that failed; and for one that did not run, or not to its end,
+ * what the call returns: -ECANCELED after terminate, -ENOTRECOVERABLE when the workers are gone, and so on. (fork: a task
+ * whose worker was killed just after it had returned counts among these; over pipes all tasks of its chunk do.) */
 struct grain_report {
     int *codes;
-    size_t failed;            /* how many tasks failed */
+    size_t failed;            /* how many tasks have a code other than 0 */
     struct grain_error first; /* the failure with the lowest index; valid when failed > 0 */
 };
 
@@ -276,7 +280,8 @@ GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_
 GRAIN_API int grain_pool_close(struct grain_pool *pool);
 
 /* Stops now: calls that wait return -ECANCELED, pending futures are ready with it. Processes get SIGTERM, then after
- * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself, the rest is dropped. Idempotent.
+ * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself, the rest is dropped. A call with a report
+ * returns when what runs has ended, on fork too, so that the report says of each task what became of it. Idempotent.
  * thread: any.
  * return: 0; -EINVAL pool is NULL; -EPERM in a forked child.
  * source: multiprocessing.Pool.terminate(), after which a pending get() waits for ever. */
@@ -311,7 +316,7 @@ GRAIN_API int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats 
  *         NULL with a size, a bad option; -EOVERFLOW a size over PTRDIFF_MAX; -ENOTSUP the backend lacks the schedule
  *         or another option; -ENOMEM, the pool stays usable; -ESHUTDOWN after close; -ECANCELED after terminate, also
  *         when it came while this waited; -EDEADLK in a worker of the pool; -EPERM in a forked child; -ENOTRECOVERABLE
- *         the workers are gone.
+ *         the workers are gone: results of tasks that had ended are there, the report says which.
  * source: multiprocessing.Pool.apply(). */
 GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
                           size_t result_size, const struct grain_call_options *options);

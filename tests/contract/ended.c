@@ -277,6 +277,39 @@ static void what_was_taken_back_has_codes_too(void **state)
     grain_pool_free(caller.pool);
 }
 
+static void late_checked(struct caller *caller, int status, int expected)
+{
+    assert_int_equal(status, expected);
+    assert_int_equal(caller->report.failed, COUNT);
+    assert_int_equal(caller->report.first.code, expected);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(caller->codes[i], expected);
+        caller->codes[i] = UNSET;
+    }
+    caller->report.failed = 0;
+}
+
+static void a_call_that_comes_too_late_has_codes_too(void **state)
+{
+    (void)state;
+    static struct caller caller;
+    struct grain_future *future;
+    struct grain_in in = {NULL, COUNT, 0};
+    struct grain_out out = {NULL, 0};
+    caller_open(&caller, MAP, 1, GRAIN_SCHEDULE_DEFAULT);
+    for (int round = 0; round < 2; round++) {
+        int expected = round ? -ECANCELED : -ESHUTDOWN;
+        assert_int_equal(round ? grain_pool_terminate(caller.pool) : grain_pool_close(caller.pool), 0);
+        late_checked(&caller, grain_map(caller.pool, task, in, out, &caller.options), expected);
+        late_checked(&caller, grain_map_async(caller.pool, task, in, out, &caller.options, &future), expected);
+        assert_int_equal(grain_apply_async(caller.pool, task, NULL, 0, NULL, 0, &caller.options, &future), expected);
+        assert_int_equal(caller.report.failed, 1);
+        assert_int_equal(caller.codes[0], expected);
+        caller.codes[0] = UNSET;
+    }
+    grain_pool_free(caller.pool);
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -284,6 +317,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_terminate_leaves_a_code_for_every_task),
         cmocka_unit_test(what_was_queued_has_codes_too),
         cmocka_unit_test(what_was_taken_back_has_codes_too),
+        cmocka_unit_test(a_call_that_comes_too_late_has_codes_too),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }
