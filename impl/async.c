@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #include "pool.h"
+#include "signals.h"
 
 #define SECOND 1000000000u
 
@@ -199,15 +199,13 @@ static void *dispatcher_main(void *argument)
     }
 }
 
-/* Threads of the pool take no signals: the host's handlers run on the host's threads. */
-int async_thread_start(pthread_t *thread, void *(*main)(void *), void *argument)
+/* Without workers it runs the tasks. */
+static int dispatcher_start(struct grain_pool *pool, pthread_t *thread)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = -pthread_create(thread, NULL, main, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
+    sigset_t mask = pool->core.signals;
+    if (pool->core.backend->capabilities & BACKEND_IS_PARALLEL)
+        signals_service_mask(&mask);
+    return signals_thread(thread, &mask, dispatcher_main, pool);
 }
 
 int async_wake(struct grain_pool *pool)
@@ -222,7 +220,7 @@ int async_wake(struct grain_pool *pool)
     }
     if (async->dispatcher_count == most)
         return 0;
-    int status = async_thread_start(&async->dispatchers[async->dispatcher_count], dispatcher_main, pool);
+    int status = dispatcher_start(pool, &async->dispatchers[async->dispatcher_count]);
     if (status == 0)
         async->dispatcher_count++;
     return async->dispatcher_count > 0 ? 0 : status; /* those that are there will do */

@@ -164,9 +164,6 @@ bool future_settle_early(struct grain_future *future);
 /* Waits for a condition until a time of job_clock_ns(), with async.lock held. */
 void async_wait_until(pthread_cond_t *cond, struct async *async, uint64_t until_ns);
 
-/* Starts a thread of the pool. 0 or -errno. */
-int async_thread_start(pthread_t *thread, void *(*main)(void *), void *argument);
-
 /* Sees that some dispatcher takes what is queued: wakes one, or starts one more where all are busy, up to one more than
  * workers. With async.lock held. 0, or -EAGAIN when there is none at all. */
 int async_wake(struct grain_pool *pool);

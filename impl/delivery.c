@@ -4,11 +4,11 @@
  * batches with callbacks that still run it looks for calls that have ended, a millisecond apart.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "pool.h"
+#include "signals.h"
 
 #define LOOK_NS 1000000
 
@@ -128,7 +128,7 @@ int delivery_start(struct async *async)
 {
     if (async->has_delivery)
         return 0;
-    int status = async_thread_start(&async->delivery, delivery_main, async);
+    int status = signals_thread(&async->delivery, &async->pool->core.signals, delivery_main, async);
     async->has_delivery = status == 0;
     return status;
 }

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "pool.h"
+#include "signals.h"
 #include "sizes.h"
 
 #define DEFAULT_GRACE (100 * 1000000ull)
@@ -89,6 +90,7 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     ids_set(core);
     pool->async->pool_id = core->id;
     core->workers = options->workers;
+    signals_own_mask(&core->signals);
     core->wait = options->wait;
     core->bind = options->bind;
     core->transport = options->transport;
@@ -232,7 +234,7 @@ static void free_afterwards(struct grain_pool *pool)
 {
     pthread_t thread;
     grain_pool_terminate(pool);
-    if (async_thread_start(&thread, free_main, pool) == 0)
+    if (signals_thread(&thread, &pool->core.signals, free_main, pool) == 0) /* finalizers may run there */
         pthread_detach(thread);
 }
 

@@ -7,6 +7,8 @@
 #ifndef GRAIN_BACKEND_H
 #define GRAIN_BACKEND_H
 
+#include <signal.h>
+
 #include "job.h"
 
 #ifdef __cplusplus
@@ -50,7 +52,8 @@ struct backend_pool {
     int cpu_count;             /* how many CPUs the workers may use */
     struct machine_mask *mask; /* workers may run on these alone; NULL: wherever the opener may, or they are bound */
     enum grain_transport transport; /* PIPE only with BACKEND_HAS_PIPES */
-    size_t memory_limit;            /* bytes, 0: none */
+    sigset_t signals;    /* the opener's mask, without the signals of faults: for threads that run user code */
+    size_t memory_limit; /* bytes, 0: none */
     uint64_t grace_ns;
     unsigned schedules; /* the backend's, unless open says that this pool has others */
     enum grain_schedule default_schedule;

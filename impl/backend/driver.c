@@ -7,17 +7,19 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "signals.h"
 
 struct driver {
     struct driver *next; /* in the list of waiting ones */
     void (*work)(void *);
     void *user;
+    sigset_t mask; /* for work */
     bool is_working;
-    pthread_mutex_t lock; /* guards work, user, is_working */
+    pthread_mutex_t lock; /* guards work, user, mask, is_working */
     pthread_cond_t changed;
 };
 
@@ -33,7 +35,10 @@ static void *driver_main(void *argument)
         while (!driver->is_working)
             pthread_cond_wait(&driver->changed, &driver->lock);
         pthread_mutex_unlock(&driver->lock);
+        sigset_t before;
+        pthread_sigmask(SIG_SETMASK, &driver->mask, &before);
         driver->work(driver->user);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         pthread_mutex_lock(&driver->lock);
         driver->is_working = false;
         pthread_cond_broadcast(&driver->changed);
@@ -62,12 +67,10 @@ static int driver_make(struct driver **out)
         return -ENOMEM;
     pthread_mutex_init(&driver->lock, NULL);
     pthread_cond_init(&driver->changed, NULL);
-    sigset_t all, before;
+    sigset_t mask;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = -pthread_create(&thread, NULL, driver_main, driver);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    signals_service_mask(&mask);
+    int status = signals_thread(&thread, &mask, driver_main, driver);
     if (status) {
         pthread_cond_destroy(&driver->changed);
         pthread_mutex_destroy(&driver->lock);
@@ -79,7 +82,7 @@ static int driver_make(struct driver **out)
     return 0;
 }
 
-int driver_start(struct driver **out, void (*work)(void *), void *user)
+int driver_start(struct driver **out, const sigset_t *mask, void (*work)(void *), void *user)
 {
     struct driver *driver = driver_take();
     int status = driver ? 0 : driver_make(&driver);
@@ -88,6 +91,7 @@ int driver_start(struct driver **out, void (*work)(void *), void *user)
     pthread_mutex_lock(&driver->lock);
     driver->work = work;
     driver->user = user;
+    driver->mask = *mask;
     driver->is_working = true;
     pthread_cond_broadcast(&driver->changed);
     pthread_mutex_unlock(&driver->lock);

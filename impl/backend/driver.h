@@ -9,11 +9,13 @@
 #ifndef GRAIN_BACKEND_DRIVER_H
 #define GRAIN_BACKEND_DRIVER_H
 
+#include <signal.h>
+
 struct driver;
 
-/* Runs work(user) on a driver: a waiting one, or a new one. Signals are blocked there. 0, -ENOMEM,
- * -EAGAIN. */
-int driver_start(struct driver **driver, void (*work)(void *), void *user);
+/* Runs work(user) on a driver with this signal mask: a waiting one, or a new one. While it waits it blocks all signals.
+ * 0, -ENOMEM, -EAGAIN. */
+int driver_start(struct driver **driver, const sigset_t *mask, void (*work)(void *), void *user);
 
 /* Waits until work has returned; the driver then waits for another start. */
 void driver_join(struct driver *driver);

@@ -9,6 +9,7 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -72,7 +73,7 @@ static void worker_initialize(struct openmp_state *state, int id)
         atomic_store_explicit(&state->is_lost, 1, memory_order_relaxed); /* the region's end publishes it */
 }
 
-/* Once a thread, pool and number: binds it, and makes it a worker. */
+/* Once a thread, pool and number: binds it, gives it the signals of this pool's opener, and makes it a worker. */
 static void thread_place(struct openmp_state *state)
 {
     int id = omp_get_thread_num();
@@ -86,6 +87,7 @@ static void thread_place(struct openmp_state *state)
         machine_confine_self(state->pool->mask);
     else
         sched_setaffinity(0, sizeof state->mask, &state->mask);
+    pthread_sigmask(SIG_SETMASK, &state->pool->signals, NULL);
     worker_initialize(state, id);
 }
 
@@ -364,7 +366,7 @@ static int openmp_open(struct backend_pool *pool)
     }
     sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)
-        status = driver_start(&state->driver, serve, state);
+        status = driver_start(&state->driver, &pool->signals, serve, state);
     if (status)
         state_drop(state);
     return status;

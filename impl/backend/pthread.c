@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * Workers that are POSIX threads: a team in ordinary memory. Tasks see the caller's memory as it is, so
- * nothing is copied. Threads block every signal: the host's handlers run on the host's threads. Where workers are
- * replaced after so many chunks, a thread beside each of them starts the next one.
+ * nothing is copied, and signals find the mask that the opener had. Where workers are replaced after so many chunks, a
+ * thread beside each of them, which blocks all signals, starts the next one.
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/builtin.h"
 #include "backend/team_front.h"
 #include "machine/machine.h"
+#include "signals.h"
 #include "transport/wait.h"
 
 struct pthread_worker {
@@ -70,10 +70,15 @@ static void *keeper_main(void *argument)
     struct pthread_worker *worker = argument;
     do {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, worker_main, worker) == 0)
+        const sigset_t *mask = &worker->pool->pool->signals;
+        sigset_t before;
+        if (signals_thread(&thread, mask, worker_main, worker) == 0) {
             pthread_join(thread, NULL);
-        else
+        } else {
+            pthread_sigmask(SIG_SETMASK, mask, &before);
             worker_main(worker);
+            pthread_sigmask(SIG_SETMASK, &before, NULL);
+        }
     } while (worker->is_spent);
     return NULL;
 }
@@ -89,18 +94,18 @@ static int initializers_await(struct pthread_state *state)
 
 static int workers_start(struct pthread_state *state, int count)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool has_keepers = state->team->max_chunks > 0;
+    sigset_t mask = state->pool->signals;
+    if (has_keepers)
+        signals_service_mask(&mask);
     int status = 0;
     for (int i = 0; i < count && status == 0; i++) {
         struct pthread_worker *worker = &state->workers[i];
         *worker = (struct pthread_worker){.pool = state, .id = i};
-        status = -pthread_create(&worker->thread, NULL, state->team->max_chunks ? keeper_main : worker_main, worker);
+        status = signals_thread(&worker->thread, &mask, has_keepers ? keeper_main : worker_main, worker);
         if (status == 0)
             state->started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status == 0 && state->pool->initializer)
         status = initializers_await(state);
     return status;
