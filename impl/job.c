@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "job.h"
 
 static _Thread_local const void *current_pool;
@@ -291,6 +292,8 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
                 fail_late(ctx, i, late);
             if (code && ctx->unfailed <= i)
                 task_fail(ctx, i, code, NULL);
+            if (ctx->pid && child_has_output()) /* in a forked worker: out before the caller can know of the end */
+                child_flush();
             call_end(call, ctx->unfailed <= i ? CALL_DONE : CALL_FAILED);
         }
         if (__builtin_expect(job_is_asked(ctx) != 0, 0))

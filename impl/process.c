@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "job.h"
+#include "signals.h"
 #include "sizes.h"
 
 #define LOOK_NS 2000000u /* without a pidfd: how often join looks */
@@ -39,8 +41,9 @@ static int status_of(int code)
     return code == 0 ? 0 : (code & 0xff) ? code & 0xff : 0xff;
 }
 
-static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg_size)
+static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg_size, const sigset_t *mask)
 {
+    signals_process(mask);
     struct job job;
     job_clear(&job);
     job.task = task;
@@ -48,14 +51,9 @@ static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg
     job.item_size = arg_size;
     job.count = 1;
     struct grain_context ctx = {.outcome = &job.outcome, .pid = getpid()};
-    if (job_enter(NULL)) { /* the child of a worker is no worker: it takes signals */
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-    }
+    job_enter(NULL); /* the child of a worker is no worker */
     job_run(&job, 0, 1, &ctx);
-    fflush(stdout);
-    fflush(stderr);
+    child_flush();
     _exit(status_of(job.outcome.failed ? job.outcome.first.code : 0));
 }
 
@@ -76,14 +74,20 @@ int grain_process_start_sized(struct grain_process **out, const struct grain_pro
     struct grain_process *process = calloc(1, sizeof *process);
     if (!process)
         return -ENOMEM;
-    /* What waits in these two would be printed by both. */
+    /* So that what was printed before the start comes before what the child prints. */
     fflush(stdout);
     fflush(stderr);
-    process->pid = fork();
+    /* No handler of the host may run in the child: blocked until it has reset them. */
+    sigset_t blocked, own, before;
+    signals_service_mask(&blocked);
+    signals_own_mask(&own);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    process->pid = child_fork();
     if (process->pid == 0)
-        child_main(task, arg, arg_size);
-    if (process->pid < 0) {
-        status = -errno;
+        child_main(task, arg, arg_size, &own);
+    status = process->pid < 0 ? -errno : 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status) {
         free(process);
         return status;
     }

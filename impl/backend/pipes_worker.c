@@ -145,6 +145,7 @@ static void birth_tell(struct pipes_worker *worker)
 static bool request_await(struct pipes_worker *worker, int *status)
 {
     while (!is_stopping(worker->team, TEAM_QUIT)) {
+        child_depend_again();
         int got = pipe_in_read(&worker->in, worker->ends.read);
         if (got == 0)
             continue;
@@ -176,6 +177,7 @@ static bool request_run(struct pipes_worker *worker, int status)
         atomic_signal_fence(memory_order_seq_cst);
         if (job_run(&worker->job, span.begin, span.end, &slot->ctx) < span.end)
             return false;
+        child_flush(); /* before the caller is told */
     }
     reply_send(worker, sequence, &span, status);
     atomic_store_explicit(&slot->ticket, 0, memory_order_relaxed);

@@ -10,12 +10,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/pipes.h"
+#include "child.h"
+#include "signals.h"
 #include "transport/wait.h"
 
 #define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
@@ -28,7 +29,6 @@ struct boss {
     int count; /* of workers */
     int command_fd, caller_fd, child_fd;
     pid_t caller, self;
-    const sigset_t *mask;
     int alive;
     bool is_ending;
     uint64_t ending_since_ns;
@@ -37,17 +37,6 @@ struct boss {
     uint64_t progress; /* of all slots when the last of these ended */
     uint64_t watch_ns; /* after which time running tasks' limits are to be looked at; UINT64_MAX: none has one */
 };
-
-/* Handlers point into code that must not run here; the terminal's signals are the caller's business. */
-static void signals_reset(const sigset_t *mask)
-{
-    static const int terminal[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP};
-    for (int signo = 1; signo < NSIG; signo++)
-        signal(signo, SIG_DFL);
-    for (size_t i = 0; i < sizeof terminal / sizeof terminal[0]; i++)
-        signal(terminal[i], SIG_IGN);
-    sigprocmask(SIG_SETMASK, mask, NULL);
-}
 
 /* ------------------------------------------------------------------------------------------- workers */
 
@@ -86,6 +75,8 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
     void *state;
     if (backend_initialize(crew->pool, id, getpid(), 1, &state))
         return CREW_REFUSED;
+    child_depend_again(); /* it may have changed credentials */
+    child_flush();
     stage_set(crew, id, CREW_READY);
     if (crew->pool->initializer)
         ready_tell(crew);
@@ -105,16 +96,17 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
 static _Noreturn void worker_main(const struct boss *boss, int id, bool is_replacement)
 {
     struct crew *crew = boss->crew;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != boss->self)
-        _exit(1); /* the supervisor died before the line above */
-    sigprocmask(SIG_SETMASK, boss->mask, NULL);
+    child_depend(boss->self);
+    child_purge(); /* the host's pthread_atfork() handlers may print in the supervisor */
+    child_lines();
+    signals_worker(&crew->pool->signals, &crew->team->phase, TEAM_STOP);
     close(boss->command_fd);
     close(boss->child_fd);
     if (boss->caller_fd >= 0)
         close(boss->caller_fd);
     job_enter(crew->pool);
     enum crew_stage stage = worker_live(crew, id, is_replacement);
+    child_flush();
     stage_set(crew, id, stage);
     _exit(stage == CREW_REFUSED);
 }
@@ -316,14 +308,10 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
                         .caller_fd = caller_fd,
                         .caller = birth->caller,
                         .self = getpid(),
-                        .mask = birth->mask,
                         .watch_ns = UINT64_MAX};
-    sigset_t children = *birth->mask;
-    sigaddset(&children, SIGCHLD);
-    signals_reset(&children);
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    boss.child_fd = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+    sigset_t awaited;
+    signals_supervisor(&crew->pool->signals, &awaited);
+    boss.child_fd = signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
 
     int status = workers_start(&boss);
     if (status) {

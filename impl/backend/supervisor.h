@@ -99,7 +99,6 @@ struct supervisor_birth {
     struct supervisor_worker *workers; /* zeroed; the child's copy is its own */
     int command_fd, caller_fd;         /* its end of the socket; a pidfd, or -1 */
     pid_t caller;
-    const sigset_t *mask; /* the opener's, for the workers */
 };
 
 /* The supervisor's life; does not return. Called in the child by supervisor_start. */

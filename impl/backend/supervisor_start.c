@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The caller's side of the supervisor: forked from a short-lived helper thread with all signals blocked,
+ * The caller's side of the supervisor: forked from a short-lived helper thread that blocks signals,
  * so that no handler of the host runs in the child and the caller's own thread keeps nothing of it. What
  * the supervisor then does: supervisor.c.
  */
@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "backend/supervisor.h"
+#include "child.h"
+#include "signals.h"
 #include "transport/descriptor.h"
 #include "transport/wait.h"
 
@@ -33,7 +35,7 @@ static void *start_main(void *argument)
 {
     struct start *start = argument;
     struct supervisor *supervisor = start->supervisor;
-    pid_t pid = fork();
+    pid_t pid = child_fork();
     if (pid == 0) {
         close(supervisor->command_fd);
         supervisor_main(&start->birth);
@@ -45,18 +47,14 @@ static void *start_main(void *argument)
 
 static int start_in_thread(struct start *start)
 {
-    sigset_t all, mask;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &mask);
-    start->birth.mask = &mask;
+    sigset_t mask;
+    signals_service_mask(&mask);
     pthread_t thread;
-    int status = -pthread_create(&thread, NULL, start_main, start);
-    if (status == 0) {
-        pthread_join(thread, NULL);
-        status = start->status;
-    }
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    return status;
+    int status = signals_thread(&thread, &mask, start_main, start);
+    if (status)
+        return status;
+    pthread_join(thread, NULL);
+    return start->status;
 }
 
 /* The caller's end and the supervisor's. */
@@ -77,8 +75,8 @@ static int ends_open(int ends[2])
 
 int supervisor_start(struct supervisor *supervisor, struct crew *crew)
 {
-    /* Text that waits in these two would be printed by every child that ends through exit(). All other
-     * streams are left alone: flushing one that another thread reads from blocks for ever. */
+    /* So that what was printed before the open comes before what tasks print. All other streams are left alone: flushing
+     * one that another thread reads from blocks for ever. */
     fflush(stdout);
     fflush(stderr);
     int ends[2];

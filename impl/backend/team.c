@@ -180,8 +180,10 @@ static void worker_sleep(struct worker *worker, uint32_t pushed)
     atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_relaxed);
     atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
-    if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team))
+    if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team)) {
+        child_depend_again();
         wait_sleep(&worker->slot->bell, bell, UINT64_MAX, team->is_shared);
+    }
     worker->state = SLOT_AWAKE;
     worker->was_roused =
         atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;

@@ -189,10 +189,11 @@ static bool word_finish(struct team_job *job, uint32_t generation, uint32_t part
 /* Sets the bit of a part; true when it was the last one of the job. acq_rel: the last setter sees what
  * all parts wrote. Once the bit is set the job may end and its descriptor change hands: whatever is
  * needed of it is read before. */
-static bool part_finish(struct team_job *job, uint64_t ticket)
+static bool part_finish(const struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t parts = job->parts;
     uint32_t part = ticket_part_index(ticket), word = part / 64;
+    worker_flush(worker);
     uint64_t bit = UINT64_C(1) << (part % 64);
     uint64_t bits = atomic_fetch_or_explicit(&job->done[word], bit, memory_order_acq_rel) | bit;
     INJECT(part_bit_set);
@@ -240,6 +241,7 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
     INJECT(job_mine);
     if (atomic_load_explicit(&job->deaths, memory_order_acquire))
         orphans_run(worker, job, ticket);
+    worker_flush(worker); /* of orphans */
     finished_say(job, state_make(generation, STATE_DONE));
     INJECT(job_finished);
     job_wake(worker, job);
@@ -287,7 +289,7 @@ static bool part_work(struct worker *worker, uint64_t ticket)
     memory_map(worker);
     bool is_over =
         job->job.schedule == GRAIN_SCHEDULE_STEAL ? steal_run(worker, job, ticket) : claims_run(worker, job, ticket);
-    if (is_over && part_finish(job, ticket)) {
+    if (is_over && part_finish(worker, job, ticket)) {
         INJECT(part_reported);
         job_complete(worker, job, ticket);
     }

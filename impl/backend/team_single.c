@@ -166,6 +166,7 @@ static void single_do(struct worker *worker, struct team_job *job, uint64_t tick
         job_run(task, 0, 1, &slot->ctx);
         INJECT(single_run);
         worker_spend(worker, 1);
+        worker_flush(worker);
     }
     single_finish(worker, job, ticket);
 }

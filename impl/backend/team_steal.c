@@ -161,8 +161,10 @@ static void thief_sleep(struct worker *worker, uint32_t pushed)
     uint32_t feed = atomic_load_explicit(&team->feed, memory_order_acquire);
     atomic_fetch_add_explicit(&team->thieves, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
-    if (!is_range_left(worker) && thief_ask(worker) && !worker_is_called(worker, pushed))
+    if (!is_range_left(worker) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
+        child_depend_again();
         wait_sleep(&team->feed, feed, THIEF_SLEEP_NS, team->is_shared);
+    }
     atomic_fetch_sub_explicit(&team->thieves, 1, memory_order_relaxed);
 }
 

@@ -9,6 +9,7 @@
 
 #include "backend/team.h"
 #include "backend/ticket.h"
+#include "child.h"
 
 /* Words of a single task's cargo; from the last one on a small argument. */
 enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
@@ -56,6 +57,13 @@ static inline void worker_spend(struct worker *worker, uint64_t chunks)
 
 /* Whether work is to be dropped; then says so in the job. */
 bool worker_is_stopped(struct worker *worker, struct team_job *job);
+
+/* What finished tasks have printed is out before anybody is told that they are done, whatever becomes of this process. */
+static inline void worker_flush(const struct worker *worker)
+{
+    if (worker->team->is_shared && child_has_output())
+        child_flush();
+}
 
 /* The worker is ready, or recovery has settled something: a death after this does not count as one that comes to nothing.
  * relaxed: the supervisor looks when this worker is dead. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every process that grain forks has in common: how it begins, what becomes of its output, how it ends.
+ *
+ *   begin    text that waited in stdout and stderr is dropped: the one that forked still has it, and prints it
+ *   output   a worker's stdout is written line by line, and both streams before it reports work as done
+ *   exit()   a handler that was registered last, so called first, writes these two streams and ends the process at once:
+ *            no handler of the host runs, no other stream is written or put back to where the host reads on
+ *   parent   a worker is killed when its supervisor ends, and asks for that anew before it sleeps
+ *
+ * Streams that tasks open themselves are theirs to close.
+ */
+#ifndef GRAIN_CHILD_H
+#define GRAIN_CHILD_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <sys/types.h>
+
+/* As fork(), for a child that begins and ends as said above. -1 with errno. */
+pid_t child_fork(void);
+
+/* In a worker: from now on stdout, and stderr where it has a buffer, are written line by line. Lines of several workers
+ * do not tear each other, and of what a task has printed a crash loses no more than a line that is not finished. */
+void child_lines(void);
+
+/* In a child: drops what waits in stdout and stderr; writes it. */
+void child_purge(void);
+void child_flush(void);
+
+/* No lock: a hint that is exact where no other thread prints. */
+static inline bool child_has_output(void)
+{
+    return __fpending(stdout) > 0 || __fpending(stderr) > 0;
+}
+
+/* In a worker, before its first task: kills it when `parent` ends; at once if that has happened. Then the same again: a
+ * change of credentials takes it back. Nothing where no parent was named. */
+void child_depend(pid_t parent);
+void child_depend_again(void);
+
+#endif
