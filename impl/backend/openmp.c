@@ -146,9 +146,7 @@ static void region_loop(struct openmp_state *state, const struct job *job, size_
     {
         thread_place(state);
         const void *outer = job_enter(state->pool);
-        struct pilot_rest rest = {0, chunk};
-        if (pilot)
-            rest = pilot_fly(state, job, pilot);
+        struct pilot_rest rest = pilot ? pilot_fly(state, job, pilot) : (struct pilot_rest){0, chunk};
         long units = units_of(job->count - (size_t)rest.begin, (size_t)rest.chunk);
 #pragma omp for schedule(runtime)
         for (long unit = 0; unit < units; unit++)

@@ -49,8 +49,10 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
         /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run. */
         if (worker->team->is_shared) {
             job_set_index(ctx, next);
-            if (next < end)
+            if (next < end) {
+                worker_flush(worker);
                 _exit(0);
+            }
         }
         atomic_store_explicit(&job->dropped, 1, memory_order_relaxed);
         atomic_store_explicit(&slot->end, next, memory_order_relaxed);
