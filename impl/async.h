@@ -190,8 +190,9 @@ void batch_release(struct batch *batch);
 /* Gives its calls back to the pool. With async.lock held. */
 void batch_memory_put(struct batch *batch);
 
-/* Frees what was kept. With async.lock held. */
+/* Frees what was kept. With async.lock held; without it, one by one. */
 void batch_spares_drop(struct async *async);
+void batch_spares_trim(struct async *async);
 
 /* Hands a settled future with callbacks to the delivery thread. With async.lock held. */
 void delivery_push(struct async *async, struct grain_future *future);

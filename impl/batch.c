@@ -108,6 +108,24 @@ void batch_spares_drop(struct async *async)
     async->spare_bytes = 0;
 }
 
+static struct batch *spare_take(struct async *async)
+{
+    pthread_mutex_lock(&async->lock);
+    struct batch *batch = async->spare;
+    if (batch) {
+        batch_unlist(batch);
+        async->spare_bytes -= batch->bytes + futures_bytes(batch->room);
+    }
+    pthread_mutex_unlock(&async->lock);
+    return batch;
+}
+
+void batch_spares_trim(struct async *async)
+{
+    for (struct batch *batch; (batch = spare_take(async));)
+        batch_drop(batch);
+}
+
 void *batch_tail(struct batch *batch)
 {
     return (char *)batch + round_up(sizeof *batch) + futures_bytes(batch->room);

@@ -155,7 +155,10 @@ struct grain_pool_options {
     int workers;         /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
     enum grain_bind bind;
-    size_t memory_limit; /* most bytes of shared memory (fork); 0: no limit of grain's own */
+    /* Most bytes of shared memory (fork), and of address space that is reserved for it; 0: no limit of grain's own, but at
+     * most an eighth of what RLIMIT_AS leaves when the pool is opened. RLIMIT_FSIZE stops no pool that is opened under it;
+     * one that was opened before cannot grow any more: -ENOMEM. */
+    size_t memory_limit;
     uint64_t grace_ns;   /* terminate: from SIGTERM to SIGKILL (fork); 0: 100 ms */
     bool allow_nested;   /* allow opening this pool inside another pool's worker */
     grain_init_fn initializer;
@@ -598,6 +601,17 @@ GRAIN_API int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
  * owns: memory must come from this pool, and no call may be using it.
  * thread: any but this pool's workers. */
 GRAIN_API void grain_release(struct grain_pool *pool, void *memory);
+
+/* Gives memory back to the system that the pool keeps for its next calls. What is in use stays as it is, and the next calls
+ * take fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 16 MiB of shared
+ * memory (fork) beyond what is in use then, or, if that is more, beyond what the second largest of the last 32 calls
+ * needed; and at most 32 MiB for queued calls. So a large call that stands alone gives its memory back when it ends, and
+ * large calls in a row find it there.
+ * thread: any but this pool's workers; calls may be under way.
+ * return: 0; -EINVAL pool is NULL; -ESHUTDOWN after close; -ECANCELED after terminate; -EDEADLK in a worker of the pool;
+ *         -EPERM in a forked child.
+ * source: malloc_trim(3). */
+GRAIN_API int grain_pool_trim(struct grain_pool *pool);
 
 /* ------------------------------------------------------------------------------------- inside a task */
 

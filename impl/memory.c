@@ -3,6 +3,7 @@
  * Memory that every worker of a pool sees: the backend's own where it has such, else blocks that go with the pool.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,4 +73,20 @@ void pool_memory_put(struct grain_pool *pool, void *memory)
     else if (!pool->joined)
         backend->alloc(&pool->core, 0, &memory);
     pthread_mutex_unlock(&pool->lock);
+}
+
+/* The pool cannot be joined meanwhile: it was entered. */
+int grain_pool_trim(struct grain_pool *pool)
+{
+    int status = pool_enter(pool);
+    if (status)
+        return status;
+    const struct grain_backend *backend = pool->core.backend;
+    void *unused = NULL;
+    batch_spares_trim(pool->async);
+    if (backend->alloc)
+        backend->alloc(&pool->core, 0, &unused);
+    malloc_trim(0); /* spare batches, and on threads all of their memory, came from malloc */
+    pool_leave(pool);
+    return 0;
 }

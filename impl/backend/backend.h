@@ -106,7 +106,7 @@ struct grain_backend {
     void (*close)(struct backend_pool *pool);
 
     /* Memory that workers see without a copy: size > 0 gives memory, 64-byte aligned, in *memory;
-     * size 0 releases *memory. NULL: ordinary memory is good enough (workers are threads). Any caller
+     * size 0 releases *memory; of a NULL *memory it gives back to the system all that is unused. NULL: ordinary memory is good enough (workers are threads). Any caller
      * thread. Returns 0 or -ENOMEM. */
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
 };

@@ -32,6 +32,9 @@ static void copy_small(void *to, const void *from, size_t size)
  * close; fewer than two blocks are copied at once. */
 #define BLOCK_BYTES ((size_t)128 << 10)
 
+/* More bytes of units than these do not stay with the descriptor: clearing them again costs far less than their tasks. */
+#define UNITS_KEEP ((size_t)1 << 20)
+
 static int take(struct cargo *cargo, size_t size, size_t alignment, void **memory)
 {
     size_t rounded = (size + 63) / 64 * 64; /* what changes and what does not lie in different lines */
@@ -125,7 +128,7 @@ static int units_place(struct cargo *cargo, int workers)
         int status = arena_alloc(cargo->arena, units, &memory);
         if (status)
             return status;
-        arena_release(cargo->arena, (void *)place->units);
+        cargo_trim(cargo->arena, place, 0);
         place->units = memory;
         place->units_room = units;
         place->unit_mark = UINT8_MAX;
@@ -257,9 +260,22 @@ void cargo_unload_single(const struct cargo *cargo, struct job *job)
         job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
 }
 
+/* The pointer stays: a worker that has just reported may still look at the old bytes. */
+void cargo_trim(struct arena *arena, struct team_job *place, size_t most)
+{
+    if (place->units_room <= most)
+        return;
+    arena_release(arena, (void *)place->units);
+    place->units_room = 0;
+}
+
 void cargo_drop(struct cargo *cargo)
 {
+    bool has_more = cargo->place->units_room > UNITS_KEEP;
     for (int i = 0; i < cargo->count; i++)
         arena_release(cargo->arena, cargo->blocks[i]);
+    cargo_trim(cargo->arena, cargo->place, UNITS_KEEP);
+    if (cargo->count || has_more)
+        arena_settle(cargo->arena, true);
     cargo->count = 0;
 }

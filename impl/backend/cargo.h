@@ -40,4 +40,7 @@ void cargo_unload_single(const struct cargo *cargo, struct job *job);
 /* Gives the blocks back. */
 void cargo_drop(struct cargo *cargo);
 
+/* Gives back the claim units' bytes of a descriptor that the caller has, where they are more than `most`. */
+void cargo_trim(struct arena *arena, struct team_job *place, size_t most);
+
 #endif

@@ -51,7 +51,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     crew->stages = (_Atomic uint32_t *)((int *)crew->pids + count);
     team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
     team_place(team, pool);
-    team->memory = state->arena.base;
+    team->memory = state->arena.range.base;
     team->max_chunks = pool->max_tasks_per_worker;
     state->crew = crew;
     return status;
@@ -157,7 +157,7 @@ static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job 
     if (status)
         return status;
     call_bytes_add(state, cargo->bytes);
-    atomic_store_explicit(&state->crew->team->memory_bytes, arena_backed(&state->arena), memory_order_relaxed);
+    atomic_store_explicit(&state->crew->team->memory_bytes, arena_solid(&state->arena), memory_order_relaxed);
     team_submit(&state->front, place, cargo->loaded);
     while (cargo->loaded < job->count)
         team_loaded(&state->front, place, cargo_load_more(cargo));
@@ -221,14 +221,32 @@ static int fork_run(struct backend_pool *pool, struct job *job)
     return status;
 }
 
+/* The memory that descriptors keep from job to job, of those that no call has. A caller that looks for one meanwhile waits
+ * a moment, as it does when there are too many calls. */
+static void places_trim(struct fork_state *state)
+{
+    struct team_front *front = &state->front;
+    /* acquire: pairs with team_job_return; release: with team_job_take */
+    uint64_t places = atomic_exchange_explicit(&front->free_jobs, 0, memory_order_acquire);
+    for (int i = 0; i < TEAM_JOBS; i++)
+        if (places >> i & 1)
+            cargo_trim(&state->arena, &front->team->jobs[i], 0);
+    atomic_fetch_or_explicit(&front->free_jobs, places, memory_order_release);
+}
+
 static int fork_alloc(struct backend_pool *pool, size_t size, void **memory)
 {
     struct fork_state *state = pool->state;
-    if (size == 0) {
+    if (size > 0)
+        return arena_alloc(&state->arena, size, memory);
+    if (*memory) {
         arena_release(&state->arena, *memory);
-        return 0;
+        arena_settle(&state->arena, false);
+    } else {
+        places_trim(state);
+        arena_trim(&state->arena);
     }
-    return arena_alloc(&state->arena, size, memory);
+    return 0;
 }
 
 const struct grain_backend backend_fork = {

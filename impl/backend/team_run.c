@@ -264,14 +264,15 @@ void worker_begin(struct worker *worker, uint64_t ticket)
     worker->slot->ctx.outcome = &part->outcome;
 }
 
-/* Pages that came since this worker looked last: mapped at once, up to an amount for which that surely pays. */
+/* Pages that came since this worker looked last: mapped at once, up to an amount for which that surely pays. Fewer than
+ * before: some were given back, and those that come there again are new ones. */
 static void memory_map(struct worker *worker)
 {
     struct team *team = worker->team;
     uint64_t bytes = atomic_load_explicit(&team->memory_bytes, memory_order_relaxed);
-    if (!team->memory || bytes <= worker->mapped)
+    if (!team->memory || bytes == worker->mapped)
         return;
-    if (bytes - worker->mapped <= MAP_AHEAD_MAX)
+    if (bytes > worker->mapped && bytes - worker->mapped <= MAP_AHEAD_MAX)
         arena_map_ahead(team->memory, worker->mapped, bytes);
     worker->mapped = bytes;
 }

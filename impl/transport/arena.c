@@ -1,129 +1,126 @@
 /* SPDX-License-Identifier: MIT
  *
- * First fit over a list of blocks in the order of their addresses; neighbours that are free are joined.
+ * See arena.h. Which bytes are whose: blocks.c. What the kernel is asked for: reserve.c. Here: which granules have pages.
  */
 #include "transport/arena.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "transport/descriptor.h"
+#define ALIGNMENT ((size_t)64)
 
-#define ALIGNMENT     ((size_t)64)
-#define RESERVE_FIRST ((size_t)1 << 40)
-#define RESERVE_LEAST ((size_t)1 << 24)
-#define GROW_STEP     ((size_t)1 << 18)
-
-struct arena_block {
-    struct arena_block *next;
-    size_t offset, size;
-    bool is_used;
-};
-
-/* valgrind and RLIMIT_AS refuse large ranges: take the largest that is given. */
-static int range_reserve(struct arena *arena)
-{
-    for (size_t size = RESERVE_FIRST; size >= RESERVE_LEAST; size /= 2) {
-        void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, arena->fd, 0);
-        if (base != MAP_FAILED) {
-            madvise(base, size, MADV_DONTDUMP);
-            arena->base = base;
-            arena->reserved = size;
-            return 0;
-        }
-    }
-    return -ENOMEM;
-}
+/* ----------------------------------------------------------------------------------- open and close */
 
 int arena_open(struct arena *arena, size_t limit)
 {
-    *arena = (struct arena){.fd = memfd_create("grain", MFD_CLOEXEC)};
-    int status = descriptor_lift(&arena->fd);
+    memset(arena, 0, sizeof *arena);
+    int status = reserve_open(&arena->range, limit);
     if (status)
         return status;
-    status = range_reserve(arena);
-    if (status) {
-        close(arena->fd);
-        return status;
+    size_t granules = arena->range.size / ARENA_GRANULE + 1;
+    arena->granules = calloc(granules / 64 + 1, sizeof *arena->granules);
+    if (!arena->granules) {
+        reserve_close(&arena->range);
+        return -ENOMEM;
     }
-    arena->limit = limit && limit < arena->reserved ? limit : arena->reserved;
+    arena->limit = limit && limit < arena->range.size ? limit : arena->range.size;
+    blocks_init(&arena->blocks, arena->limit);
     pthread_mutex_init(&arena->lock, NULL);
+    pthread_cond_init(&arena->returned, NULL);
     return 0;
 }
 
 void arena_close(struct arena *arena)
 {
-    struct arena_block *next;
-    for (struct arena_block *block = arena->blocks; block; block = next) {
-        next = block->next;
-        free(block);
-    }
-    munmap(arena->base, arena->reserved);
-    close(arena->fd);
+    blocks_drop(&arena->blocks);
+    free(arena->granules);
+    reserve_close(&arena->range);
+    pthread_cond_destroy(&arena->returned);
     pthread_mutex_destroy(&arena->lock);
 }
 
-/* Backs the range up to `end` bytes. */
-static int arena_back(struct arena *arena, size_t end)
+/* ---------------------------------------------------------------------------------------- granules */
+
+static size_t granule_end(const struct arena *arena, size_t granule)
 {
-    if (end <= arena->backed)
-        return 0;
-    if (end > arena->limit)
-        return -ENOMEM;
-    size_t target = (end + GROW_STEP - 1) / GROW_STEP * GROW_STEP;
-    if (target > arena->limit)
-        target = arena->limit;
-    int status;
-    do
-        status = fallocate(arena->fd, 0, (off_t)arena->backed, (off_t)(target - arena->backed));
-    while (status && errno == EINTR);
-    if (status)
-        return -ENOMEM;
-    arena->backed = target;
-    return 0;
+    size_t end = (granule + 1) * ARENA_GRANULE;
+    return end < arena->range.size ? end : arena->range.size;
 }
 
-/* Cuts `size` bytes from a free block; what is left stays behind it as a free block. */
-static int block_cut(struct arena_block *block, size_t size)
+static bool granule_is_backed(const struct arena *arena, size_t granule)
 {
-    if (block->size > size) {
-        struct arena_block *rest = malloc(sizeof *rest);
-        if (!rest)
-            return -ENOMEM;
-        *rest = (struct arena_block){.next = block->next, .offset = block->offset + size, .size = block->size - size};
-        block->next = rest;
-        block->size = size;
-    }
-    block->is_used = true;
-    return 0;
+    return arena->granules[granule / 64] >> granule % 64 & 1;
 }
 
-/* A new block behind the last, or the last one grown when it is free. */
-static int block_append(struct arena *arena, struct arena_block *last, size_t size, struct arena_block **out)
+static void granule_set(struct arena *arena, size_t granule, bool is_backed)
 {
-    size_t offset = last && !last->is_used ? last->offset : arena->used;
-    if (size > arena->limit - offset)
-        return -ENOMEM;
-    int status = arena_back(arena, offset + size);
-    if (status)
-        return status;
-    struct arena_block *block = last && !last->is_used ? last : malloc(sizeof *block);
-    if (!block)
-        return -ENOMEM;
-    if (block != last) {
-        if (last)
-            last->next = block;
-        else
-            arena->blocks = block;
+    if (granule_is_backed(arena, granule) == is_backed)
+        return;
+    size_t size = granule_end(arena, granule) - granule * ARENA_GRANULE;
+    arena->granules[granule / 64] ^= UINT64_C(1) << granule % 64;
+    arena->backed += is_backed ? size : -size;
+}
+
+/* Marks the granules that [from, to) lies in. */
+static void granules_set(struct arena *arena, size_t from, size_t to, bool is_backed)
+{
+    for (size_t granule = from / ARENA_GRANULE; granule * ARENA_GRANULE < to; granule++)
+        granule_set(arena, granule, is_backed);
+    /* relaxed: a hint */
+    size_t solid = atomic_load_explicit(&arena->solid, memory_order_relaxed);
+    if (!is_backed && from < solid)
+        solid = from / ARENA_GRANULE * ARENA_GRANULE;
+    if (is_backed)
+        while (solid < arena->range.size && granule_is_backed(arena, solid / ARENA_GRANULE))
+            solid = granule_end(arena, solid / ARENA_GRANULE);
+    atomic_store_explicit(&arena->solid, solid, memory_order_relaxed);
+    if (is_backed && to > arena->highest)
+        arena->highest = to;
+}
+
+/* The first run of granules without pages in [*from, to); false: there is none. */
+static bool gap_find(const struct arena *arena, size_t *from, size_t *to)
+{
+    size_t granule = *from / ARENA_GRANULE, last = (*to - 1) / ARENA_GRANULE;
+    while (granule <= last && granule_is_backed(arena, granule))
+        granule++;
+    if (granule > last)
+        return false;
+    *from = granule * ARENA_GRANULE;
+    while (granule < last && !granule_is_backed(arena, granule + 1))
+        granule++;
+    *to = granule_end(arena, granule);
+    return true;
+}
+
+/* Gives every granule of [offset, offset + size) its pages. With the lock held, which is let go meanwhile. */
+static int range_back(struct arena *arena, size_t offset, size_t size)
+{
+    for (;;) {
+        size_t from = offset, to = offset + size;
+        if (!gap_find(arena, &from, &to))
+            return 0;
+        uint64_t trims = arena->trims;
+        pthread_mutex_unlock(&arena->lock);
+        int status = reserve_back(&arena->range, from, to);
+        pthread_mutex_lock(&arena->lock);
+        if (status)
+            return status;
+        if (arena->trims == trims)
+            granules_set(arena, from, to, true);
     }
-    *block = (struct arena_block){.offset = offset, .size = size, .is_used = true};
-    arena->used = offset + size;
-    *out = block;
-    return 0;
+}
+
+/* ------------------------------------------------------------------------------------ giving out, taking */
+
+static void peak_note(struct arena *arena)
+{
+    if (arena->blocks.used_bytes > arena->peak)
+        arena->peak = arena->blocks.used_bytes;
 }
 
 int arena_alloc(struct arena *arena, size_t size, void **memory)
@@ -132,60 +129,168 @@ int arena_alloc(struct arena *arena, size_t size, void **memory)
         return -ENOMEM;
     size = size ? (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
     pthread_mutex_lock(&arena->lock);
-    struct arena_block *block = arena->blocks, *last = NULL;
-    while (block && (block->is_used || block->size < size)) {
-        last = block;
-        block = block->next;
+    struct block *block = blocks_take(&arena->blocks, size);
+    while (!block && arena->claimed > 0) { /* what is missing may be what is being given back */
+        pthread_cond_wait(&arena->returned, &arena->lock);
+        block = blocks_take(&arena->blocks, size);
     }
-    int status = block ? block_cut(block, size) : block_append(arena, last, size, &block);
+    int status = block ? range_back(arena, block->offset, size) : -ENOMEM;
+    if (status == 0) {
+        *memory = arena->range.base + block->offset;
+        peak_note(arena);
+    } else if (block) {
+        blocks_put(&arena->blocks, block, false);
+    }
     pthread_mutex_unlock(&arena->lock);
-    if (status == 0)
-        *memory = arena->base + block->offset;
     return status;
-}
-
-static void block_join_next(struct arena_block *block)
-{
-    struct arena_block *next = block->next;
-    if (!next || next->is_used)
-        return;
-    block->size += next->size;
-    block->next = next->next;
-    free(next);
 }
 
 void arena_release(struct arena *arena, void *memory)
 {
     if (!arena_contains(arena, memory, 0))
         return;
-    size_t offset = (size_t)((char *)memory - arena->base);
     pthread_mutex_lock(&arena->lock);
-    struct arena_block *block = arena->blocks, *before = NULL;
-    while (block && block->offset < offset) {
-        before = block;
-        block = block->next;
+    struct block *block = blocks_find(&arena->blocks, (size_t)((char *)memory - arena->range.base));
+    if (block)
+        blocks_put(&arena->blocks, block, false);
+    pthread_mutex_unlock(&arena->lock);
+}
+
+/* ------------------------------------------------------------------------------------------ giving back */
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Takes the pages of [from, to), which lie in a claimed block. With the lock held, which is let go meanwhile. */
+static bool range_punch(struct arena *arena, size_t from, size_t to)
+{
+    if (from >= to)
+        return true;
+    granules_set(arena, from, to, false); /* before: from now on nobody may rest on them */
+    pthread_mutex_unlock(&arena->lock);
+    int status = reserve_punch(&arena->range, from, to);
+    pthread_mutex_lock(&arena->lock);
+    return status == 0;
+}
+
+/* From which granule on the block's own ones, up to `end`, have `bytes` bytes of pages; the first, when all have fewer. */
+static size_t excess_find(const struct arena *arena, size_t first, size_t end, size_t bytes)
+{
+    size_t found = 0;
+    while (end > first && found < bytes)
+        if (granule_is_backed(arena, --end))
+            found += ARENA_GRANULE;
+    return end;
+}
+
+static void block_return(struct arena *arena, struct block *block, bool is_hollow)
+{
+    blocks_put(&arena->blocks, block, is_hollow);
+    arena->claimed--;
+    pthread_cond_broadcast(&arena->returned);
+}
+
+/* Takes whole granules off the end of the largest free block, until `bytes` bytes are gone. False: nothing is left. */
+static bool excess_give(struct arena *arena, size_t bytes)
+{
+    struct block *block = blocks_claim(&arena->blocks, ARENA_GRANULE);
+    if (!block)
+        return false;
+    arena->claimed++;
+    size_t first = (block->offset + ARENA_GRANULE - 1) / ARENA_GRANULE;
+    size_t end = (block->offset + block->size) / ARENA_GRANULE;
+    size_t from = excess_find(arena, first, end, bytes);
+    bool is_done = from >= end || range_punch(arena, from * ARENA_GRANULE, end * ARENA_GRANULE);
+    block_return(arena, block, from <= first);
+    return is_done;
+}
+
+/* What the second largest of the last calls needed. */
+static size_t need_of_calls(const struct arena *arena)
+{
+    size_t largest = 0, second = 0;
+    for (int i = 0; i < ARENA_CALLS; i++) {
+        size_t need = arena->needs[i];
+        size_t less = need < largest ? need : largest;
+        second = less > second ? less : second;
+        largest = need > largest ? need : largest;
     }
-    if (block && block->offset == offset && block->is_used) {
-        block->is_used = false;
-        block_join_next(block);
-        if (before && !before->is_used)
-            block_join_next(before);
+    return second;
+}
+
+void arena_settle(struct arena *arena, bool is_call)
+{
+    pthread_mutex_lock(&arena->lock);
+    if (is_call) {
+        arena->needs[arena->calls++ % ARENA_CALLS] = arena->peak;
+        arena->peak = arena->blocks.used_bytes;
+    }
+    if (arena->backed > arena->blocks.used_bytes + ARENA_KEEP) {
+        size_t need = need_of_calls(arena), used = arena->blocks.used_bytes;
+        size_t mark = (need > used ? need : used) + ARENA_KEEP;
+        while (arena->backed > mark && excess_give(arena, arena->backed - mark))
+            ;
     }
     pthread_mutex_unlock(&arena->lock);
 }
+
+/* The pages of [from, to) in granules that are partly in use. They count as without pages then, and are backed again, as
+ * far as they are not, when one of their bytes is given out the next time. With the lock held throughout. */
+static void edge_punch(struct arena *arena, size_t from, size_t to)
+{
+    if (from >= to)
+        return;
+    arena->trims++;
+    granules_set(arena, from, to, false);
+    reserve_punch(&arena->range, from, to);
+}
+
+/* All pages of a claimed block. */
+static bool block_punch(struct arena *arena, size_t from, size_t to)
+{
+    size_t first = (from + ARENA_GRANULE - 1) / ARENA_GRANULE * ARENA_GRANULE,
+           last = to / ARENA_GRANULE * ARENA_GRANULE;
+    if (first >= last) {
+        edge_punch(arena, from, to);
+        return true;
+    }
+    edge_punch(arena, from, first);
+    edge_punch(arena, last, to);
+    return range_punch(arena, first, last);
+}
+
+void arena_trim(struct arena *arena)
+{
+    size_t page = page_size();
+    struct block *block;
+    pthread_mutex_lock(&arena->lock);
+    memset(arena->needs, 0, sizeof arena->needs);
+    blocks_warm(&arena->blocks);
+    while ((block = blocks_claim(&arena->blocks, page))) {
+        arena->claimed++;
+        size_t from = (block->offset + page - 1) / page * page, to = (block->offset + block->size) / page * page;
+        bool is_done = block_punch(arena, from, to);
+        block_return(arena, block, true);
+        if (!is_done)
+            break;
+    }
+    edge_punch(arena, (arena->blocks.end + page - 1) / page * page, arena->highest);
+    pthread_mutex_unlock(&arena->lock);
+}
+
+/* ------------------------------------------------------------------------------------------------ asking */
 
 bool arena_contains(const struct arena *arena, const void *memory, size_t size)
 {
-    uintptr_t from = (uintptr_t)arena->base, at = (uintptr_t)memory;
-    return memory && at >= from && at - from < arena->reserved && size <= arena->reserved - (at - from);
+    uintptr_t from = (uintptr_t)arena->range.base, at = (uintptr_t)memory;
+    return memory && at >= from && at - from < arena->range.size && size <= arena->range.size - (at - from);
 }
 
-size_t arena_backed(struct arena *arena)
+size_t arena_solid(struct arena *arena)
 {
-    pthread_mutex_lock(&arena->lock);
-    size_t backed = arena->backed;
-    pthread_mutex_unlock(&arena->lock);
-    return backed;
+    return atomic_load_explicit(&arena->solid, memory_order_relaxed); /* a hint */
 }
 
 #ifndef MADV_POPULATE_WRITE

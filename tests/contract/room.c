@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What limits of the process on memory and on files do to a pool: -ENOMEM at most, a pool that stays usable, and a program
+ * that keeps most of what there is.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contract.h"
+
+#define MIB ((size_t)1 << 20)
+
+static int adds_one(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    *(unsigned char *)result = (unsigned char)(*(const unsigned char *)arg + 1);
+    return 0;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* Runs a check in a process of its own, for limits stay: 0, or the number of what went wrong. */
+static void child_succeeds(int (*check)(void))
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(check());
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signo)
+{
+    (void)signo;
+    signals++;
+}
+
+static int map_of(struct grain_pool *pool, size_t count)
+{
+    unsigned char *in = malloc(count), *out = calloc(1, count);
+    if (!in || !out)
+        return -ENODATA;
+    memset(in, 1, count);
+    int status = grain_map(pool, adds_one, (struct grain_in){in, count, 1}, (struct grain_out){out, 1},
+                           &(struct grain_call_options){.chunk = 4096});
+    if (status == 0 && (out[0] != 2 || out[count - 1] != 2))
+        status = -EBADMSG;
+    free(in);
+    free(out);
+    return status;
+}
+
+static int file_size_check(void)
+{
+    struct grain_pool *before, *after;
+    struct grain_pool_options options = options_with(2);
+    signal(SIGXFSZ, count_signal);
+    if (grain_pool_open(&before, &options) || map_of(before, 1000))
+        return 1;
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){100000, RLIM_INFINITY});
+    if (grain_pool_open(&after, &options))
+        return 2;
+    if (map_of(after, 8 * MIB) || map_of(after, 16))
+        return 3;
+    int status = map_of(before, 8 * MIB); /* its file may not grow any more */
+    if (status && status != -ENOMEM)
+        return 4;
+    if (map_of(before, 1000))
+        return 5;
+    grain_pool_free(before);
+    grain_pool_free(after);
+    return signals ? 6 : 0;
+}
+
+static void a_limit_on_files_stops_no_call_and_no_program(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    child_succeeds(file_size_check);
+}
+
+static size_t address_bytes(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%zu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int address_space_check(void)
+{
+    struct grain_pool *pool;
+    struct grain_pool_options options = options_with(2);
+    setrlimit(RLIMIT_AS, &(struct rlimit){address_bytes() + 512 * MIB, RLIM_INFINITY});
+    if (grain_pool_open(&pool, &options) || map_of(pool, MIB))
+        return 1;
+    for (size_t size = MIB; size <= 64 * MIB; size *= 2) {
+        int status = map_of(pool, size);
+        if (status && status != -ENOMEM)
+            return 2;
+    }
+    if (is_fork() && !cannot("no copy") &&
+        map_of(pool, 64 * MIB) != -ENOMEM) /* an eighth, of which the pool has some */
+        return 3;
+    if (map_of(pool, MIB))
+        return 4;
+    void *rest = malloc(256 * MIB); /* most of what was left is the program's */
+    if (!rest)
+        return 5;
+    free(rest);
+    grain_pool_free(pool);
+    return 0;
+}
+
+static void a_small_address_space_is_shared_with_the_program(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+#ifdef SANITIZED
+    skip(); /* a sanitizer's own memory does not fit */
+#endif
+    child_succeeds(address_space_check);
+}
+
+static void a_limited_pool_reserves_what_it_may_use(void **state)
+{
+    (void)state;
+    struct grain_pool *pool;
+    struct grain_pool_options options = options_with(2);
+    options.memory_limit = 8 * MIB;
+    options.bind = GRAIN_BIND_NONE;
+    assert_int_equal(grain_pool_open(&pool, &options), 0);
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        size_t from, to;
+        if (strstr(line, "memfd:grain") && sscanf(line, "%zx-%zx", &from, &to) == 2)
+            assert_true(to - from <= 8 * MIB);
+    }
+    fclose(maps);
+    grain_pool_free(pool);
+}
+
+int main(int argc, char **argv)
+{
+    contract_start(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limit_on_files_stops_no_call_and_no_program),
+        cmocka_unit_test(a_small_address_space_is_shared_with_the_program),
+        cmocka_unit_test(a_limited_pool_reserves_what_it_may_use),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
