@@ -138,6 +138,7 @@ static int batch_run(struct batch *batch)
     struct job *job = &batch->job;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_TERMINATED)
         return -ECANCELED;
+    job->is_queued = true;
     if (batch->is_calls) {
         job->count = batch->count;
         job->chunk = 1;

@@ -126,6 +126,12 @@ static int call_late(struct grain_pool *pool, struct job *job, const struct grai
     return status;
 }
 
+/* Also when an exception passes, or pthread_exit ends the caller's thread: where tasks run on it, as on serial. */
+static void entered_leave(struct grain_pool **pool)
+{
+    pool_leave(*pool);
+}
+
 static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, size_t size)
 {
     struct grain_call_options room;
@@ -137,17 +143,17 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     status = pool_enter(pool);
     if (status)
         return call_late(pool, job, options, status);
+    struct grain_pool *entered __attribute__((cleanup(entered_leave))) = pool;
     struct grain_report *report = options->report;
-    status = job_prepare(pool, job, options);
+    status = job_prepare(entered, job, options);
     if (status == 0) {
         report_begin(report, job);
         if (job->count > 0)
-            status = pool_dispatch(pool, job);
+            status = pool_dispatch(entered, job);
         report_fill(report, job);
         if (status == 0 && job->outcome.failed)
             status = GRAIN_TASK_FAILED;
     }
-    pool_leave(pool);
     return status;
 }
 

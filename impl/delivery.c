@@ -65,8 +65,9 @@ static bool running_look(struct async *async)
     return has_callbacks;
 }
 
-static void callback_call(const struct grain_future *future)
+static void callback_call(void *argument)
 {
+    const struct grain_future *future = argument;
     const struct future_extra *extra = future->extra;
     const struct batch *batch = future->batch;
     if (future->status == 0) {
@@ -85,7 +86,7 @@ static void deliver(struct async *async, struct grain_future *future)
     /* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted */
     atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
     if (!atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
-        callback_call(future);
+        job_guard(callback_call, future); /* one that ends its thread has returned */
     delivering = NULL;
     pthread_mutex_lock(&async->lock);
     atomic_store_explicit(&future->state, FUTURE_READY, memory_order_release);

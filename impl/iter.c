@@ -74,6 +74,12 @@ static size_t window_of(const struct grain_pool *pool, const struct grain_call_o
     return chunk > WINDOW_MAX / (2 * workers) ? WINDOW_MAX : 2 * workers * chunk;
 }
 
+/* Also when the source throws, or ends the thread, which is the caller's: this file is compiled with -fexceptions. */
+static void iter_drop(struct grain_iter **iter)
+{
+    grain_iter_free(*iter);
+}
+
 static int iter_check(const struct grain_pool *pool, grain_task_fn task, grain_next_fn next,
                       const struct grain_call_options *options)
 {
@@ -111,7 +117,8 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
                         result_size, window);
     if (status)
         return status;
-    struct grain_iter *iter = calloc(1, sizeof *iter + window * sizeof iter->slots[0]);
+    struct grain_iter *iter __attribute__((cleanup(iter_drop))) =
+        calloc(1, sizeof *iter + window * sizeof iter->slots[0]);
     /* The item and, behind it, the params, which need not outlive this call. */
     size_t alignment = job_alignment(options->params, params), item_alignment = job_alignment(NULL, item_size);
     alignment = alignment > item_alignment ? alignment : item_alignment;
@@ -119,7 +126,6 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
     char *item = aligned_alloc(alignment, job_align(item_room + params + 1, alignment));
     char *results = aligned_alloc(JOB_ALIGN_FIRM, job_align(bytes + 1, JOB_ALIGN_FIRM));
     if (!iter || !item || !results) {
-        free(iter);
         free(item);
         free(results);
         return -ENOMEM;
@@ -143,6 +149,7 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
         iter->options.params = memcpy(item + item_room, options->params, params);
     fill(iter);
     *out = iter;
+    iter = NULL;
     return 0;
 }
 

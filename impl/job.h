@@ -70,6 +70,7 @@ struct job {
     uint64_t task_timeout_ns;  /* 0: none */
     int retries;               /* how often a task is run again when its worker died */
     bool has_report;           /* the caller asks what became of each task, also where the call does not end well */
+    bool is_queued;            /* nobody waits for it on the spot: no thread of the caller's runs it */
 
     /* Written by the backend before run or wait returns. */
     struct job_outcome outcome;
@@ -117,6 +118,25 @@ struct grain_context {
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
  * job->codes. Returns one past the last task that was run: `end`, unless heed said less. */
 size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
+
+/* The same for threads that must go on: a task that ends its thread fails (guard.c). A drop is not told. */
+void job_run_guarded(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
+
+/* Runs body(argument). True: it tried to end its thread, and has been left instead; false: it returned. */
+bool job_guard(void (*body)(void *), void *argument);
+
+/* What the failure of a task that ended its thread says. */
+#define JOB_LEFT_TEXT "the task ended its thread (pthread_exit, or a cancellation)"
+
+/* In a function that never returns, of a forked child: the frames above it are copies of the host's, and no exception may
+ * be caught there, nor clean up. An unwinder finds the end of the stack. */
+#if defined(__x86_64__)
+#define JOB_STACK_ENDS() __asm__ volatile(".cfi_undefined rip")
+#elif defined(__aarch64__)
+#define JOB_STACK_ENDS() __asm__ volatile(".cfi_undefined x30")
+#else
+#define JOB_STACK_ENDS() ((void)0)
+#endif
 
 /* For others than the worker, any thread or process that sees the context. relaxed: the index is a hint, and who asks
  * looks again until there is an answer. */

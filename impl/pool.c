@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The life of a pool: open, close, terminate, join, free; and who may come in. What it is for: call.c.
+ * The life of a pool: open, close, terminate, join, free; and who may come in. What it is for: call.c. Compiled with
+ * -fexceptions, as call.c is: initializers and finalizers of `serial` and `null` run on the caller's thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -109,14 +110,26 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
     int status = cpus_named(backend_bind(core, options->cpus), options->cpus, core->backend);
-    if (status == 0) {
-        status = core->backend->open(core);
-        if (status)
-            backend_unbind(core);
+    return status ? status : core->backend->open(core);
+}
+
+/* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a finalizer
+ * or an initializer may throw, or end the thread, and on serial and null that is the caller's. */
+static void pool_drop(struct grain_pool **out)
+{
+    struct grain_pool *pool = *out;
+    if (!pool)
+        return;
+    for (struct pool_block *next, *block = pool->blocks; block; block = next) {
+        next = block->next;
+        free(block);
     }
-    if (status)
-        free(core->state);
-    return status;
+    backend_unbind(&pool->core);
+    free(pool->core.state);
+    async_release(pool->async);
+    pthread_cond_destroy(&pool->idle);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
 }
 
 int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_options *given, size_t size)
@@ -138,25 +151,23 @@ int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_optio
     if (status)
         return status;
 
-    struct grain_pool *pool = calloc(1, sizeof *pool);
-    if (!pool)
+    struct grain_pool *fresh = calloc(1, sizeof *fresh);
+    if (!fresh)
         return -ENOMEM;
-    pool->core.backend = backend;
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->idle, NULL);
-    status = async_open(&pool->async, pool);
-    if (status == 0) {
-        status = pool_start(pool, options);
-        if (status)
-            async_release(pool->async);
-    }
+    status = async_open(&fresh->async, fresh);
     if (status) {
-        pthread_cond_destroy(&pool->idle);
-        pthread_mutex_destroy(&pool->lock);
-        free(pool);
+        free(fresh);
         return status;
     }
+    fresh->core.backend = backend;
+    pthread_mutex_init(&fresh->lock, NULL);
+    pthread_cond_init(&fresh->idle, NULL);
+    struct grain_pool *pool __attribute__((cleanup(pool_drop))) = fresh;
+    status = pool_start(pool, options);
+    if (status)
+        return status;
     *out = pool;
+    pool = NULL;
     return 0;
 }
 
@@ -192,6 +203,16 @@ int grain_pool_terminate(struct grain_pool *pool)
     return 0;
 }
 
+static void join_finish(struct grain_pool **out)
+{
+    struct grain_pool *pool = *out;
+    pthread_mutex_lock(&pool->lock);
+    pool->core.backend->close(&pool->core);
+    pool->joined = true;
+    pthread_cond_broadcast(&pool->idle);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 int grain_pool_join(struct grain_pool *pool)
 {
     if (!pool)
@@ -213,13 +234,9 @@ int grain_pool_join(struct grain_pool *pool)
     /* Without the lock: a dispatcher that has left its last call may be waiting for it, a finalizer may ask for the
      * stats, and while one takes long somebody may terminate. */
     async_stop(pool);
-    if (pool->core.backend->quit)
-        pool->core.backend->quit(&pool->core);
-    pthread_mutex_lock(&pool->lock);
-    pool->core.backend->close(&pool->core);
-    pool->joined = true;
-    pthread_cond_broadcast(&pool->idle);
-    pthread_mutex_unlock(&pool->lock);
+    struct grain_pool *joining __attribute__((cleanup(join_finish))) = pool;
+    if (joining->core.backend->quit)
+        joining->core.backend->quit(&joining->core);
     return 0;
 }
 
@@ -246,18 +263,9 @@ void grain_pool_free(struct grain_pool *pool)
         free_afterwards(pool);
         return;
     }
-    grain_pool_terminate(pool);
-    grain_pool_join(pool);
-    for (struct pool_block *next, *block = pool->blocks; block; block = next) {
-        next = block->next;
-        free(block);
-    }
-    async_release(pool->async);
-    pthread_cond_destroy(&pool->idle);
-    pthread_mutex_destroy(&pool->lock);
-    backend_unbind(&pool->core);
-    free(pool->core.state);
-    free(pool);
+    struct grain_pool *dropped __attribute__((cleanup(pool_drop))) = pool;
+    grain_pool_terminate(dropped);
+    grain_pool_join(dropped);
 }
 
 /* -------------------------------------------------------------------------------------- counters */

@@ -41,20 +41,37 @@ static int status_of(int code)
     return code == 0 ? 0 : (code & 0xff) ? code & 0xff : 0xff;
 }
 
-static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg_size, const sigset_t *mask)
-{
-    signals_process(mask);
+/* What it runs, and how that came out. */
+struct errand {
     struct job job;
-    job_clear(&job);
-    job.task = task;
-    job.items = arg;
-    job.item_size = arg_size;
-    job.count = 1;
-    struct grain_context ctx = {.outcome = &job.outcome, .pid = getpid()};
+    struct grain_context ctx;
+};
+
+static void errand_run(void *argument)
+{
+    struct errand *errand = argument;
+    job_run(&errand->job, 0, 1, &errand->ctx);
+}
+
+/* A task that ends the only thread ends the process, with 0; what the host pushed to clean up is none of this one's. */
+__attribute__((noinline)) static _Noreturn void child_main(grain_task_fn task, const void *arg, size_t arg_size,
+                                                           const sigset_t *mask)
+{
+    JOB_STACK_ENDS();
+    signals_process(mask);
+    struct errand errand;
+    struct job *job = &errand.job;
+    job_clear(job);
+    job->task = task;
+    job->items = arg;
+    job->item_size = arg_size;
+    job->count = 1;
+    errand.ctx = (struct grain_context){.outcome = &job->outcome, .pid = getpid()};
     job_enter(NULL); /* the child of a worker is no worker */
-    job_run(&job, 0, 1, &ctx);
+    if (job_guard(errand_run, &errand))
+        exit(0);
     child_flush();
-    _exit(status_of(job.outcome.failed ? job.outcome.first.code : 0));
+    _exit(status_of(job->outcome.failed ? job->outcome.first.code : 0));
 }
 
 int grain_process_start_sized(struct grain_process **out, const struct grain_process_options *options,

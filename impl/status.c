@@ -13,6 +13,7 @@ static const struct {
 } texts[] = {
     {0, "success"},
     {GRAIN_TASK_FAILED, "a task failed"},
+    {-E2BIG, "an option is set that this version of the library does not know"},
     {-EAGAIN, "no thread or process could be started; or it has not ended yet"},
     {-EBUSY, "the call runs, or has ended"},
     {-ECANCELED, "the pool was terminated, or the call taken back"},
@@ -23,7 +24,6 @@ static const struct {
     {-ENFILE, "the system has no descriptor left"},
     {-ENOMEM, "there is no memory left, or the pool's limit is reached"},
     {-ENOTRECOVERABLE, "the pool has lost its workers"},
-    {-E2BIG, "an option is set that this version of the library does not know"},
     {-ENOTSUP, "this backend cannot do that; grain_last_message() says what"},
     {-EOVERFLOW, "count times size is too large"},
     {-EOWNERDEAD, "the worker died while it ran this task"},

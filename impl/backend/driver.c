@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "signals.h"
+#include "transport/wait.h"
 
 struct driver {
     struct driver *next; /* in the list of waiting ones */
@@ -109,4 +110,23 @@ void driver_join(struct driver *driver)
     driver->next = waiting;
     waiting = driver;
     pthread_mutex_unlock(&list_lock);
+}
+
+void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)
+{
+    uint64_t until = 0;
+    for (unsigned turn = 0; may_spin || wait == GRAIN_WAIT_SPIN; turn++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != seen)
+            return;
+        if ((turn & 63) == 63 && wait != GRAIN_WAIT_SPIN) {
+            uint64_t now = wait_now_ns();
+            if (until == 0)
+                until = now + WAIT_SPIN_NS;
+            else if (now > until)
+                break;
+        }
+        wait_breathe(turn);
+    }
+    while (atomic_load_explicit(word, memory_order_acquire) == seen)
+        wait_sleep(word, seen, UINT64_MAX, false);
 }

@@ -10,6 +10,10 @@
 #define GRAIN_BACKEND_DRIVER_H
 
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "grain.h"
 
 struct driver;
 
@@ -19,5 +23,9 @@ int driver_start(struct driver **driver, const sigset_t *mask, void (*work)(void
 
 /* Waits until work has returned; the driver then waits for another start. */
 void driver_join(struct driver *driver);
+
+/* Waits until *word differs from `seen`: spinning first where a CPU is free for it. The word is moved on before the wake,
+ * so no wake-up is lost. */
+void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin);
 
 #endif

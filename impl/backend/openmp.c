@@ -32,6 +32,7 @@ struct openmp_worker {
     struct job_outcome outcome;
     uint64_t claims;
     bool is_initialized;
+    const struct backend_pool *pool;
 };
 
 struct openmp_state {
@@ -55,11 +56,25 @@ struct openmp_state {
 static _Thread_local uint64_t placed_for;
 static _Thread_local int placed_as; /* and as which of its workers */
 
+/* The user's code must not end a thread of the runtime's: job_guard(). */
+static void finalizer_call(void *argument)
+{
+    struct openmp_worker *worker = argument;
+    backend_finalize(worker->pool, worker->ctx.worker, 0, &worker->ctx.state);
+}
+
+static void initializer_call(void *argument)
+{
+    struct openmp_worker *worker = argument;
+    int status = backend_initialize(worker->pool, worker->ctx.worker, 0, 1, &worker->ctx.state);
+    worker->is_initialized = status == 0;
+}
+
 static void worker_finalize(struct openmp_state *state, int id)
 {
     struct openmp_worker *worker = &state->workers[id];
     if (worker->is_initialized)
-        backend_finalize(state->pool, id, 0, &worker->ctx.state);
+        job_guard(finalizer_call, worker);
     worker->is_initialized = false;
 }
 
@@ -68,7 +83,8 @@ static void worker_initialize(struct openmp_state *state, int id)
 {
     struct openmp_worker *worker = &state->workers[id];
     worker_finalize(state, id);
-    worker->is_initialized = backend_initialize(state->pool, id, 0, BACKEND_TRIES, &worker->ctx.state) == 0;
+    for (int i = 0; i < BACKEND_TRIES && !worker->is_initialized; i++)
+        job_guard(initializer_call, worker);
     if (!worker->is_initialized)
         atomic_store_explicit(&state->is_lost, 1, memory_order_relaxed); /* the region's end publishes it */
 }
@@ -113,7 +129,7 @@ static void unit_run(struct openmp_state *state, const struct job *job, size_t b
     if (status)
         job_drop(job, &worker->outcome, begin, end, status);
     else
-        job_run(job, begin, end, &worker->ctx);
+        job_run_guarded(job, begin, end, &worker->ctx);
 }
 
 /* One thread's part in the pilot of a job; then what is left for all of them. */
@@ -241,28 +257,6 @@ static struct request *request_pop(struct openmp_state *state)
     return request;
 }
 
-/* Waits until *word differs from `seen`: spinning first where a CPU is free for it. The word is moved on
- * before the wake, so no wake-up is lost. */
-static void word_await(struct openmp_state *state, _Atomic uint32_t *word, uint32_t seen, bool may_spin)
-{
-    enum grain_wait wait = state->pool->wait;
-    uint64_t until = 0;
-    for (unsigned turn = 0; may_spin || wait == GRAIN_WAIT_SPIN; turn++) {
-        if (atomic_load_explicit(word, memory_order_acquire) != seen)
-            return;
-        if ((turn & 63) == 63 && wait != GRAIN_WAIT_SPIN) {
-            uint64_t now = wait_now_ns();
-            if (until == 0)
-                until = now + WAIT_SPIN_NS;
-            else if (now > until)
-                break;
-        }
-        wait_breathe(turn);
-    }
-    while (atomic_load_explicit(word, memory_order_acquire) == seen)
-        wait_sleep(word, seen, UINT64_MAX, false);
-}
-
 /* The end: every worker's finalizer in its own thread, as far as the runtime still has it. */
 static void workers_finalize(struct openmp_state *state)
 {
@@ -295,7 +289,7 @@ static void serve(void *argument)
             workers_finalize(state);
             return;
         } else {
-            word_await(state, &state->bell, bell, may_spin);
+            driver_await(&state->bell, bell, state->pool->wait, may_spin);
         }
     }
 }
@@ -317,7 +311,7 @@ static int openmp_run(struct backend_pool *pool, struct job *job)
     bell_ring(state);
     bool may_spin = pool->wait != GRAIN_WAIT_PARK && (job->count == 1 || pool->workers < state->usable_cpus) &&
                     state->usable_cpus > 1;
-    word_await(state, &request.is_done, 0, may_spin);
+    driver_await(&request.is_done, 0, pool->wait, may_spin);
     return request.status;
 }
 
@@ -358,7 +352,8 @@ static int openmp_open(struct backend_pool *pool)
     int status = state->workers ? 0 : -ENOMEM;
     for (size_t i = 0; status == 0 && i < count; i++) {
         struct openmp_worker *worker = &state->workers[i];
-        *worker = (struct openmp_worker){.ctx = {.worker = (int)i, .outcome = &worker->outcome, .stop_at = 1}};
+        *worker =
+            (struct openmp_worker){.ctx = {.worker = (int)i, .outcome = &worker->outcome, .stop_at = 1}, .pool = pool};
         worker->ctx.stop = (const uint32_t *)&state->is_cancelled;
         worker->ctx.heed = rest_drop;
     }

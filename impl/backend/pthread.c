@@ -2,7 +2,8 @@
  *
  * Workers that are POSIX threads: a team in ordinary memory. Tasks see the caller's memory as it is, so
  * nothing is copied, and signals find the mask that the opener had. Where workers are replaced after so many chunks, a
- * thread beside each of them, which blocks all signals, starts the next one.
+ * thread beside each of them, which blocks all signals, starts the next one. A thread that a task has
+ * ended (pthread_exit) starts another one in its place, which settles what it held as after a death.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,8 +20,13 @@ struct pthread_worker {
     struct pthread_state *pool;
     pthread_t thread;
     int id;
-    bool is_heir; /* not the first of its slot */
-    bool is_spent;
+    int tries; /* that its initializer has left */
+    enum { LIFE_BEGINS, LIFE_WORKS, LIFE_ENDS } stage;
+    bool has_told;   /* the opener that its first initializer has ended */
+    bool is_heir;    /* not the first of its slot */
+    bool is_spent;   /* another thread is to go on */
+    bool has_before; /* takes the place of a thread that a task has ended, and waits for its end first */
+    pthread_t before;
 };
 
 struct pthread_state {
@@ -30,6 +36,7 @@ struct pthread_state {
     const struct backend_pool *pool;
     int started;
     _Atomic uint32_t initialized; /* futex: of the first workers, those whose initializer has ended */
+    uint64_t replaced;            /* threads that the user's code has ended */
 };
 
 /* The first ones tell the opener. release: pairs with initializers_await. */
@@ -39,28 +46,86 @@ static void initialized_say(struct pthread_state *state)
     wait_wake(&state->initialized, 1, false);
 }
 
+/* Its initializer, as often as it may still be tried: one that ends its thread has used a try up. */
+static int worker_initialize(struct pthread_worker *worker, void **state)
+{
+    int status = -ENOTRECOVERABLE;
+    while (status && worker->tries > 0) {
+        worker->tries--;
+        status = backend_initialize(worker->pool->pool, worker->id, 0, 1, state);
+    }
+    return status;
+}
+
 /* A worker that could not be initialized works on, to drop what is queued, what its predecessor held and what comes:
  * nobody else may do so for it, and callers wait for that. */
-static void *worker_main(void *argument)
+static void worker_live(void *argument)
 {
     struct pthread_worker *worker = argument;
     struct pthread_state *pool = worker->pool;
-    void *state;
-    const void *outer = job_enter(pool->pool);
-    int status = backend_initialize(pool->pool, worker->id, 0, BACKEND_TRIES, &state);
+    void *state = NULL;
+    job_enter(pool->pool);
+    int status = worker_initialize(worker, &state);
     if (status) {
         /* before the phase: pairs with is_lost() */
         atomic_store_explicit(&pool->team->is_lost, 1, memory_order_relaxed);
         team_set_phase(pool->team, TEAM_STOP);
     }
-    if (!worker->is_heir)
+    if (!worker->has_told)
         initialized_say(pool);
+    worker->has_told = true;
+    worker->stage = LIFE_WORKS;
     worker->is_spent = team_work(pool->team, worker->id, 0, state, worker->is_heir);
     state = pool->team->slots[worker->id].ctx.state; /* a task may have put another one there */
     worker->is_heir = true;
+    worker->stage = LIFE_ENDS;
     if (status == 0)
         backend_finalize(pool->pool, worker->id, 0, &state);
-    job_leave(outer);
+}
+
+/* False: the user's code has ended the thread before its time. */
+static bool worker_life(struct pthread_worker *worker)
+{
+    if (worker->stage != LIFE_BEGINS)
+        worker->tries = BACKEND_TRIES;
+    worker->stage = LIFE_BEGINS;
+    bool has_left = job_guard(worker_live, worker);
+    job_leave(NULL);
+    if (!has_left || worker->stage == LIFE_ENDS)
+        return true;
+    worker->is_heir = worker->is_heir || worker->stage == LIFE_WORKS;
+    worker->is_spent = true;
+    __atomic_fetch_add(&worker->pool->replaced, 1, __ATOMIC_RELAXED); /* for the stats */
+    return false;
+}
+
+static void *worker_main(void *argument);
+
+/* Starts the thread that goes on instead of this one. The task that ended this one is told of there: so whoever waits for
+ * that call, and then joins the pool, finds the new thread in worker->thread. */
+static int successor_start(struct pthread_worker *worker)
+{
+    pthread_t thread;
+    worker->before = pthread_self();
+    worker->has_before = true;
+    int status = signals_thread(&thread, &worker->pool->pool->signals, worker_main, worker);
+    if (status)
+        worker->has_before = false;
+    return status;
+}
+
+/* Where there is no other thread to be had, this one goes on. */
+static void *worker_main(void *argument)
+{
+    struct pthread_worker *worker = argument;
+    if (worker->has_before) {
+        pthread_join(worker->before, NULL);
+        worker->has_before = false;
+        worker->thread = pthread_self();
+    }
+    bool has_keeper = worker->pool->team->max_chunks > 0;
+    while (!worker_life(worker) && !has_keeper && successor_start(worker) != 0)
+        ;
     return NULL;
 }
 
@@ -101,7 +166,7 @@ static int workers_start(struct pthread_state *state, int count)
     int status = 0;
     for (int i = 0; i < count && status == 0; i++) {
         struct pthread_worker *worker = &state->workers[i];
-        *worker = (struct pthread_worker){.pool = state, .id = i};
+        *worker = (struct pthread_worker){.pool = state, .id = i, .tries = BACKEND_TRIES};
         status = signals_thread(&worker->thread, &mask, has_keepers ? keeper_main : worker_main, worker);
         if (status == 0)
             state->started++;
@@ -149,6 +214,7 @@ static int pthread_open(struct backend_pool *pool)
         return status;
     }
     pool->singles = (const volatile uint64_t *)&state->front.singles;
+    pool->replaced = &state->replaced;
     status = workers_start(state, pool->workers);
     if (status) {
         pthread_quit(pool);

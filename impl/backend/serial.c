@@ -5,7 +5,8 @@
  *
  * The caller's thread is the caller's: a C++ exception may pass through here, and pthread_exit may end it. Both unwind, so
  * this file is compiled with -fexceptions, and what a call holds is given back by `cleanup` attributes: the turn, and the
- * thread's mark as a worker.
+ * thread's mark as a worker. What is queued runs on a thread of grain's, which must go on: there a task that ends its thread
+ * fails.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -30,10 +31,9 @@ static int serial_open(struct backend_pool *pool)
 {
     struct serial_state *state = pool->state;
     pool->workers = 1;
-    pthread_mutex_init(&state->turn, NULL);
     int status = backend_initialize(pool, 0, 0, BACKEND_TRIES, &state->worker_state);
-    if (status)
-        pthread_mutex_destroy(&state->turn);
+    if (status == 0)
+        pthread_mutex_init(&state->turn, NULL);
     return status;
 }
 
@@ -56,8 +56,13 @@ static int serial_run(struct backend_pool *pool, struct job *job)
     pool->caller = stay.outer;
     if (__atomic_load_n(&state->is_cancelled, __ATOMIC_RELAXED))
         return -ECANCELED;
-    for (size_t begin = 0; begin < job->count; begin += step)
-        job_run(job, begin, job->count - begin > step ? begin + step : job->count, &ctx);
+    for (size_t begin = 0; begin < job->count; begin += step) {
+        size_t end = job->count - begin > step ? begin + step : job->count;
+        if (job->is_queued)
+            job_run_guarded(job, begin, end, &ctx);
+        else
+            job_run(job, begin, end, &ctx);
+    }
     return 0;
 }
 

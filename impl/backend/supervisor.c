@@ -93,8 +93,23 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
     return end;
 }
 
-static _Noreturn void worker_main(const struct boss *boss, int id, bool is_replacement)
+struct life {
+    struct crew *crew;
+    int id;
+    bool is_replacement;
+    enum crew_stage stage;
+};
+
+static void life_run(void *argument)
 {
+    struct life *life = argument;
+    life->stage = worker_live(life->crew, life->id, life->is_replacement);
+}
+
+/* A task that ends the only thread ends the process, with 0; what the host pushed to clean up is none of this one's. */
+__attribute__((noinline)) static _Noreturn void worker_main(const struct boss *boss, int id, bool is_replacement)
+{
+    JOB_STACK_ENDS();
     struct crew *crew = boss->crew;
     child_depend(boss->self);
     child_purge(); /* the host's pthread_atfork() handlers may print in the supervisor */
@@ -105,10 +120,12 @@ static _Noreturn void worker_main(const struct boss *boss, int id, bool is_repla
     if (boss->caller_fd >= 0)
         close(boss->caller_fd);
     job_enter(crew->pool);
-    enum crew_stage stage = worker_live(crew, id, is_replacement);
+    struct life life = {.crew = crew, .id = id, .is_replacement = is_replacement};
+    if (job_guard(life_run, &life))
+        exit(0);
     child_flush();
-    stage_set(crew, id, stage);
-    _exit(stage == CREW_REFUSED);
+    stage_set(crew, id, life.stage);
+    _exit(life.stage == CREW_REFUSED);
 }
 
 static uint64_t progress_of_slot(const struct boss *boss, int id)

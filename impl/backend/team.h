@@ -76,7 +76,7 @@ struct team_part {
     /* Replacements, by compare-and-swap: generation << 32 | 1 + the slot whose worker went on with the ticket of this
      * part (of part 0: of a single task) that a dead one had taken and not recorded: ticket_adopt() in team_heir.c. */
     _Atomic uint64_t adopter;
-    uint64_t resume; /* `static`: where its worker stopped in the middle of it; 0: nowhere */
+    uint64_t resume; /* `static`: where its worker stopped in the middle, and of threads the next claim; 0: nowhere */
     uint64_t handovers, steals;
     struct job_outcome outcome;
 };

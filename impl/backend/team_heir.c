@@ -150,7 +150,9 @@ void heir_describe(struct grain_error *error, const struct team_slot *slot)
 {
     *error = (struct grain_error){
         .code = -EOWNERDEAD, .pid = slot->dead_pid, .signo = slot->dead_signo, .exit_status = slot->dead_status};
-    if (error->signo)
+    if (!slot->dead_pid) /* a thread: only its own task can have ended it */
+        snprintf(error->message, sizeof error->message, "%s", JOB_LEFT_TEXT);
+    else if (error->signo)
         snprintf(error->message, sizeof error->message, "the worker (process %d) was killed by signal %d", error->pid,
                  error->signo);
     else
@@ -200,8 +202,8 @@ static bool retry_prepare(struct team_slot *slot, const struct job *job, uint64_
     bool is_same = at == atomic_load_explicit(&slot->tried, memory_order_relaxed);
     int used = !is_again ? 0 : is_same ? atomic_load_explicit(&slot->tries, memory_order_relaxed) : 1;
     struct job_call *call = job->form == JOB_CALLS ? (struct job_call *)(uintptr_t)job->items + at : NULL;
-    if (used >= job->retries || was_overdue(slot) || slot->ctx.unfailed > at || is_told(job, at, after) ||
-        (call && job_call_state(call) != CALL_RUNNING))
+    if (used >= job->retries || !slot->dead_pid || was_overdue(slot) || slot->ctx.unfailed > at ||
+        is_told(job, at, after) || (call && job_call_state(call) != CALL_RUNNING))
         return false;
     atomic_store_explicit(&slot->tries, used + 1, memory_order_relaxed);
     atomic_store_explicit(&slot->tried, at, memory_order_relaxed);

@@ -152,6 +152,8 @@ static bool claims_run(struct worker *worker, struct team_job *job, uint64_t tic
         /* A replacement goes over its predecessor's static share again. */
         if (is_static && job->units && unit_is_settled(job, plain->chunk ? begin / plain->chunk : index))
             continue;
+        if (is_static && !job->units) /* a thread that a task ends: its replacement goes on from here */
+            part->resume = share.next;
         INJECT(claim_made);
         piece_run(worker, job, index, begin, end);
     }

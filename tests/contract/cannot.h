@@ -21,6 +21,7 @@ static const struct limit {
     {"fork-pipe", "no copy", "everything travels through the pipes: that is what it is for"},
     {"fork-pipe", "spin", "a reader of a pipe sleeps in the kernel"},
     {"fork-pipe", "limits", "the supervisor does not see what a worker reads from its pipe"},
+    {"fork-pipe", "cursor", "what a worker has read from its pipe, a chunk at most, and told of it, is lost with it"},
     {"fork-pipe", "replaces", "nobody counts the chunks that a worker reads"},
     {"serial", "stop in a chunk", "a call runs in the caller's thread: there is nothing to wait for"},
     {"null", "stop in a chunk", "a call takes no time"},

@@ -228,6 +228,38 @@ static void callers_of_a_pool_of_one_take_turns(void **state)
     grain_pool_free(pool);
 }
 
+static int ends_its_thread(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    (void)ctx;
+    pthread_exit(NULL);
+}
+
+static void *maps_and_is_gone(void *pool)
+{
+    grain_map(pool, ends_its_thread, (struct grain_in){NULL, 3, 0}, (struct grain_out){NULL, 0}, NULL);
+    return pool; /* not reached */
+}
+
+/* On serial the task's thread is the caller's own: it ends, and gives its turn and its place in the pool back. */
+static void a_caller_that_ends_in_a_task_leaves_the_pool_usable(void **state)
+{
+    (void)state;
+    if (strcmp(backend, "serial") != 0)
+        skip();
+    struct grain_pool *pool = pool_with(1);
+    pthread_t caller;
+    void *value = pool;
+    assert_int_equal(pthread_create(&caller, NULL, maps_and_is_gone, pool), 0);
+    pthread_join(caller, &value);
+    assert_ptr_not_equal(value, pool);
+    assert_int_equal(apply_twice(pool, 4), 8);
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0); /* no call is left */
+    grain_pool_free(pool);
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -236,6 +268,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_pool_inside_a_worker_cannot_wait_for_the_outer_one),
         cmocka_unit_test(a_serial_call_in_a_worker_is_still_in_that_worker),
         cmocka_unit_test(callers_of_a_pool_of_one_take_turns),
+        cmocka_unit_test(a_caller_that_ends_in_a_task_leaves_the_pool_usable),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }

@@ -253,9 +253,9 @@ static void a_wrong_argument_is_named(void **state)
 static void every_code_has_words_of_its_own(void **state)
 {
     (void)state;
-    static const int codes[] = {0,        GRAIN_TASK_FAILED, -EAGAIN,     -EBUSY,  -ECANCELED, -ECHILD,
-                                -EDEADLK, -EINVAL,           -EMFILE,     -ENFILE, -ENOMEM,    -ENOTRECOVERABLE,
-                                -ENOTSUP, -EOVERFLOW,        -EOWNERDEAD, -EPERM,  -ESHUTDOWN, -ETIMEDOUT};
+    static const int codes[] = {
+        -E2BIG,  0,       GRAIN_TASK_FAILED, -EAGAIN,  -EBUSY,     -ECANCELED,  -ECHILD, -EDEADLK,   -EINVAL,   -EMFILE,
+        -ENFILE, -ENOMEM, -ENOTRECOVERABLE,  -ENOTSUP, -EOVERFLOW, -EOWNERDEAD, -EPERM,  -ESHUTDOWN, -ETIMEDOUT};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         const char *text = grain_strerror(codes[i]);
         assert_string_not_equal(text, "unknown status");
