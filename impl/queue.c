@@ -19,9 +19,9 @@ static size_t room_of(const struct apply *apply, const void *params, size_t *sla
     size_t room = 0;
     *slack = 0;
     for (int i = 0; i < 3; i++) {
-        size_t alignment = job_alignment(data[i], sizes[i]);
-        room += job_align(sizes[i], alignment);
-        *slack += alignment;
+        /* Of calls that follow each other through an array the next lies as its size allows, however this one lies. */
+        room += job_align(sizes[i], job_alignment((const void *)(uintptr_t)sizes[i], sizes[i]));
+        *slack += 2 * job_alignment(data[i], sizes[i]);
     }
     return room;
 }
