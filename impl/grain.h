@@ -224,7 +224,8 @@ GRAIN_API int grain_cpu_count(void);
 GRAIN_API const char *grain_strerror(int status);
 
 /* What the last function of this thread that refused an argument or an option had to say: which one, what it was, what it
- * takes. For -EINVAL, -ENOTSUP, -EOVERFLOW, and -EDEADLK of grain_pool_open(); other codes say it all.
+ * takes. For -EINVAL, -E2BIG, -ENOTSUP, -EOVERFLOW, and of grain_pool_open() -EDEADLK, -EAGAIN, -EMFILE and -ENFILE; other codes
+ * say it all.
  * owns: the thread's, until its next call that is refused.
  * thread: any; each has its own.
  * return: never NULL; "" when nothing was refused yet. */
@@ -269,10 +270,12 @@ GRAIN_API int grain_schedule_parse(const char *name, enum grain_schedule *schedu
 /* Opens a pool and starts its workers. options NULL: all defaults. stdout and stderr are flushed first (fork).
  * owns: the caller frees *pool with grain_pool_free(); *pool is NULL after a failure.
  * thread: any. A fork pool copies the process as it is: locks that other threads hold are inherited held, so open fork
- *         pools early.
+ *         pools early. OpenMP's runtime starts its threads in the first call that uses them, and ends the program where it
+ *         cannot (RLIMIT_NPROC, the limit of a control group). So open starts and ends as many threads beforehand; if
+ *         others have taken them when that call comes, the program still ends.
  * return: 0; -EINVAL pool is NULL, a bad option or no such backend; -EDEADLK in the worker of a pool, without
- *         allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those already started are stopped); -EMFILE or
- *         -ENFILE no descriptor is left (fork); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the
+ *         allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those already started are stopped), for want
+ *         of processes or threads; -EMFILE or -ENFILE no descriptor is left (fork); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the
  *         initializer kept failing (the calls of the pool say so where it turns out later). */
 GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_options *options);
 

@@ -85,6 +85,20 @@ static int cpus_named(int status, const char *list, const struct grain_backend *
     return status;
 }
 
+/* What ran out when the workers were started. */
+static int shortage_named(int status, const struct backend_pool *core)
+{
+    if (status == -EAGAIN)
+        return refuse(status, "%d workers on %s: no more processes or threads (RLIMIT_NPROC, a control group's limit)",
+                      core->workers, core->backend->name);
+    if (status == -EPERM) /* which says something else of a pool */
+        return refuse(-EAGAIN, "%d workers on %s: this process may not start any", core->workers, core->backend->name);
+    if (status == -EMFILE || status == -ENFILE)
+        return refuse(status, "%d workers on %s: no more descriptors (%s)", core->workers, core->backend->name,
+                      status == -EMFILE ? "RLIMIT_NOFILE" : "fs.file-max");
+    return status;
+}
+
 static int pool_start(struct grain_pool *pool, const struct grain_pool_options *options)
 {
     struct backend_pool *core = &pool->core;
@@ -110,7 +124,7 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
     int status = cpus_named(backend_bind(core, options->cpus), options->cpus, core->backend);
-    return status ? status : core->backend->open(core);
+    return status ? status : shortage_named(core->backend->open(core), core);
 }
 
 /* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a finalizer

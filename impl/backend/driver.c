@@ -20,6 +20,7 @@ struct driver {
     void *user;
     sigset_t mask; /* for work */
     bool is_working;
+    int kept;             /* threads that the runtime keeps for it; driver_join orders who writes before who reads */
     pthread_mutex_t lock; /* guards work, user, mask, is_working */
     pthread_cond_t changed;
 };
@@ -46,6 +47,44 @@ static void *driver_main(void *argument)
     }
     return NULL;
 }
+
+/* --------------------------------------------------------------------------------- threads to come */
+
+static void *wait_main(void *lock)
+{
+    pthread_mutex_lock(lock);
+    pthread_mutex_unlock(lock);
+    return NULL;
+}
+
+/* Whether so many threads can be there at once: all wait for a lock until the last was started. */
+static int threads_prove(int count)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t *threads = count > 0 ? calloc((size_t)count, sizeof *threads) : NULL;
+    if (!threads)
+        return count > 0 ? -ENOMEM : 0;
+    sigset_t mask;
+    signals_service_mask(&mask);
+    int started = 0, status = 0;
+    pthread_mutex_lock(&lock);
+    while (started < count && status == 0) {
+        status = signals_thread(&threads[started], &mask, wait_main, &lock);
+        started += status == 0;
+    }
+    pthread_mutex_unlock(&lock);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    free(threads);
+    return status;
+}
+
+void driver_keeps(struct driver *driver, int threads)
+{
+    driver->kept = threads;
+}
+
+/* ---------------------------------------------------------------------------------------- drivers */
 
 static struct driver *driver_take(void)
 {
@@ -83,12 +122,25 @@ static int driver_make(struct driver **out)
     return 0;
 }
 
-int driver_start(struct driver **out, const sigset_t *mask, void (*work)(void *), void *user)
+static void driver_give_back(struct driver *driver)
+{
+    pthread_mutex_lock(&list_lock);
+    driver->next = waiting;
+    waiting = driver;
+    pthread_mutex_unlock(&list_lock);
+}
+
+int driver_start(struct driver **out, const sigset_t *mask, void (*work)(void *), void *user, int threads)
 {
     struct driver *driver = driver_take();
-    int status = driver ? 0 : driver_make(&driver);
-    if (status)
+    int status = threads_prove(driver ? threads - driver->kept : threads + 1);
+    if (status == 0 && !driver)
+        status = driver_make(&driver);
+    if (status) {
+        if (driver)
+            driver_give_back(driver);
         return status;
+    }
     pthread_mutex_lock(&driver->lock);
     driver->work = work;
     driver->user = user;
@@ -106,10 +158,7 @@ void driver_join(struct driver *driver)
     while (driver->is_working)
         pthread_cond_wait(&driver->changed, &driver->lock);
     pthread_mutex_unlock(&driver->lock);
-    pthread_mutex_lock(&list_lock);
-    driver->next = waiting;
-    waiting = driver;
-    pthread_mutex_unlock(&list_lock);
+    driver_give_back(driver);
 }
 
 void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)

@@ -17,9 +17,13 @@
 
 struct driver;
 
-/* Runs work(user) on a driver with this signal mask: a waiting one, or a new one. While it waits it blocks all signals.
- * 0, -ENOMEM, -EAGAIN. */
-int driver_start(struct driver **driver, const sigset_t *mask, void (*work)(void *), void *user);
+/* Runs work(user) on a driver with this signal mask: a waiting one, or a new one. While it waits it blocks all signals. It is
+ * going to want so many threads of OpenMP's runtime beside itself: as many are started and ended first, but for those that
+ * the runtime keeps for it already, because the runtime ends the program where it gets none. 0, -ENOMEM, -EAGAIN. */
+int driver_start(struct driver **driver, const sigset_t *mask, void (*work)(void *), void *user, int threads);
+
+/* On the driver: the runtime keeps so many threads for it from now on. */
+void driver_keeps(struct driver *driver, int threads);
 
 /* Waits until work has returned; the driver then waits for another start. */
 void driver_join(struct driver *driver);

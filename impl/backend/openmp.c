@@ -224,6 +224,8 @@ static int job_do(struct openmp_state *state, struct job *job)
     long units = units_of(job->count, chunk);
     for (size_t i = 0; i < parts; i++)
         state->workers[i].outcome.failed = state->workers[i].claims = 0;
+    if (units > 1)
+        driver_keeps(state->driver, (int)parts - 1);
     if (job->form == JOB_CALLS) {
         region_tasks(state, job, units, chunk);
     } else if (job->schedule == GRAIN_SCHEDULE_TASKLOOP) {
@@ -359,7 +361,7 @@ static int openmp_open(struct backend_pool *pool)
     }
     sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)
-        status = driver_start(&state->driver, &pool->signals, serve, state);
+        status = driver_start(&state->driver, &pool->signals, serve, state, pool->workers - 1);
     if (status)
         state_drop(state);
     return status;
