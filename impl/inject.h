@@ -8,6 +8,41 @@
 #ifndef GRAIN_INJECT_H
 #define GRAIN_INJECT_H
 
+#include <stdatomic.h>
+
+/* The sequentially consistent fences of the team's code, by number. Each stands between a store and a load of another
+ * word; its partner stores what this one loads and loads what this one stores. So at least one of the two sees the
+ * other.
+ *
+ *   F1  team_submit_single  a ticket in the ring  | the slot's state      with F4, F5
+ *   F2  caller_sleep        is_awaited            | finished, the phase   with F3, F11
+ *   F3  finished_say        finished              | is_awaited            with F2
+ *   F4  worker_sleep        the slot's ASLEEP     | the rings             with F1, F8
+ *   F5  busy_become         the slot's BUSY       | its own ring          with F1, F8
+ *   F6  piece_heed          a range given back    | thieves               with F9
+ *   F7  piece_heed          attention cleared     | the phase             with F11
+ *   F8  parts_push          tickets in the rings  | the slots' states     with F4, F5; and thieves, with F9
+ *   F9  thief_sleep         thieves               | ranges, done, rings   with F6, F8, F10
+ *   F10 part_work           the part's bit        | thieves               with F9
+ *   F11 team_set_phase      the phase             | is_awaited; stores attention: with F2, F7
+ *
+ * F8 to F11 stand behind an atomic read-modify-write, which on x86 is a full barrier already: there they only keep the
+ * compiler from moving things (FENCE_AFTER_RMW). Where none is needed although it looks so, the code says why.
+ *
+ * -DGRAIN_NO_FENCE=n leaves Fn out, so that a test can show that it is needed: tests/faults/mutants.sh. */
+#ifndef GRAIN_NO_FENCE
+#define GRAIN_NO_FENCE 0
+#endif
+
+#define FENCE(n)                                                                                                       \
+    ((n) == GRAIN_NO_FENCE ? atomic_signal_fence(memory_order_seq_cst) : atomic_thread_fence(memory_order_seq_cst))
+
+#if defined(__x86_64__)
+#define FENCE_AFTER_RMW(n) atomic_signal_fence(memory_order_seq_cst)
+#else
+#define FENCE_AFTER_RMW(n) FENCE(n)
+#endif
+
 /* Taking a ticket; a range; a piece; giving back; reporting a part, completing a job; a single task; a replacement that
  * looks for an announced ticket; inheriting. */
 #define INJECT_POINTS(X)                                                                                               \
@@ -30,6 +65,7 @@
     X(thief_waits)                                                                                                     \
     X(give_shrunk)                                                                                                     \
     X(give_published)                                                                                                  \
+    X(give_told)                                                                                                       \
     X(part_bit_set)                                                                                                    \
     X(word_seen)                                                                                                       \
     X(part_reported)                                                                                                   \

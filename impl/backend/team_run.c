@@ -219,7 +219,7 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
     }
 }
 
-/* After a fence: of finished_say(), or a replacement's own. */
+/* After F3, or by a replacement. */
 static void job_wake(const struct worker *worker, struct team_job *job)
 {
     if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
@@ -234,8 +234,9 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
     if (!atomic_compare_exchange_strong_explicit(&job->finished, &seen, mine, memory_order_acq_rel,
                                                  memory_order_acquire) &&
         seen != mine) {
-        /* A predecessor that died between the last two steps below may have woken nobody. */
-        atomic_thread_fence(memory_order_seq_cst);
+        /* A predecessor that died between the last two steps below may have woken nobody. No fence: what it stored was
+         * seen everywhere before this process was forked; a caller that missed it had stored is_awaited before (F2). A
+         * live worker that has finished the job looks at is_awaited itself. */
         if (seen == state_make(generation, STATE_DONE))
             job_wake(worker, job);
         return;
@@ -299,8 +300,10 @@ static bool part_work(struct worker *worker, uint64_t ticket)
     worker->job = NULL;
     if (!is_over)
         return false;
-    /* Thieves that wait for this part need wait no longer; pairs with the fence in thief_sleep. */
-    atomic_thread_fence(memory_order_seq_cst);
+    /* Thieves that wait for this part need wait no longer. F10 pairs with F9: either the thief sees the part's bit, or
+     * we see that it sleeps. The read-modify-write before it is the one in part_finish, or a later one: where the job
+     * was completed here, F3. */
+    FENCE_AFTER_RMW(10);
     team_feed(worker->team);
     return true;
 }

@@ -9,8 +9,8 @@
  * Who writes what, in which order:
  *   caller   job, small; then the cargo, then the cell (release)
  *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
- *            finished = done (release), a seq_cst fence, then looks at is_awaited
- *   caller   is_awaited, a seq_cst fence, then looks at finished: one of the two sees the other
+ *            finished = done (release), F3, then looks at is_awaited
+ *   caller   is_awaited, F2, then looks at finished: one of the two sees the other
  *
  * What a kill leaves, and what the replacement does (single_settle):
  *   before the swap in the ring       the ticket is there; anybody takes it
@@ -43,7 +43,8 @@ static bool is_on_my_cpu(const struct team *team, int slot)
 }
 
 /* Where a single task goes: to the worker that had the last one and still looks, unless the caller now sits on its
- * CPU; to the one that spins; to one that is free, better not on the caller's CPU; to the next one when all are busy. */
+ * CPU; to the one that spins; to one that is free, better not on the caller's CPU; to the next one when all are
+ * busy. */
 static int slot_choose(const struct team_front *front)
 {
     const struct team *team = front->team;
@@ -70,8 +71,8 @@ _Static_assert((offsetof(struct worker, cargo) + CARGO_INLINE * sizeof(uint64_t)
                "a small argument is as aligned as every other copy");
 _Static_assert(offsetof(struct team_job, reply) % JOB_ALIGN_FIRM == 0, "so is a small result");
 
-/* Whether the argument is a copy, in the descriptor: threads see the caller's own, and so do processes what lies in memory
- * of grain_alloc. That is passed as it is. */
+/* Whether the argument is a copy, in the descriptor: threads see the caller's own, and so do processes what lies in
+ * memory of grain_alloc. That is passed as it is. */
 static bool is_copied(const struct team_job *job)
 {
     uintptr_t items = (uintptr_t)job->job.items, small = (uintptr_t)job->small;
@@ -112,9 +113,9 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     ticket_push(front, slot, ticket, cargo);
     if (is_occupied)
         team_say_pushed(team);
-    /* Pairs with the fences in worker_sleep and busy_become: either the worker sees the ticket, or we see that it sleeps,
-     * or has taken something long from another ring since it was chosen. */
-    atomic_thread_fence(memory_order_seq_cst);
+    /* F1 pairs with F4 and F5: either the worker sees the ticket, or we see that it sleeps, or has taken something long
+     * from another ring since it was chosen. */
+    FENCE(1);
     if (!is_occupied && atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY) {
         is_occupied = true;
         team_say_pushed(team);
@@ -142,7 +143,7 @@ int team_wait_single(struct team_front *front, struct team_job *job)
 
 /* ------------------------------------------------------------------------------------- the worker */
 
-/* After a fence: of finished_say(), or a replacement's own. */
+/* After F3, or by a replacement. */
 static void waiter_wake(const struct worker *worker, struct team_job *job)
 {
     if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
@@ -199,8 +200,10 @@ void single_settle(struct worker *worker, uint64_t ticket)
     bool is_done = single_is_done(worker->team, ticket);
     if (!ticket_is_current(worker->team, ticket))
         return;
-    if (is_done) { /* `finished` is not stored again: the descriptor may be the next job's by now */
-        atomic_thread_fence(memory_order_seq_cst);
+    /* `finished` is not stored again: the descriptor may be the next job's by now. No fence here: the dead one's store
+     * of it was seen everywhere before this process was forked. A caller that missed it had stored is_awaited before
+     * (F2). */
+    if (is_done) {
         waiter_wake(worker, job);
         return;
     }

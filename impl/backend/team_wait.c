@@ -6,6 +6,7 @@
 
 #include "backend/team_front.h"
 #include "backend/ticket.h"
+#include "inject.h"
 #include "transport/wait.h"
 
 /* How often a sleeping caller looks whether the workers can still come back. */
@@ -47,11 +48,12 @@ static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t
     struct team *team = front->team;
     bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
     int status = 0;
-    /* The fence pairs with the one of finished_say(): either the worker sees this, or we see that it is done. */
+    /* F2 pairs with F3: either the worker sees this, or we see that it is done. And with F11: either that side
+     * sees this, or we see the new phase. acquire, the loads below: what was stored before is read afterwards. */
     atomic_store_explicit(&job->is_awaited, 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    FENCE(2);
     for (;;) {
-        uint32_t state = atomic_load_explicit(&job->finished, memory_order_seq_cst);
+        uint32_t state = atomic_load_explicit(&job->finished, memory_order_acquire);
         if (state == done)
             break;
         status = team_wait_is_vain(front);

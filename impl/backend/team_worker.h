@@ -10,6 +10,7 @@
 #include "backend/team.h"
 #include "backend/ticket.h"
 #include "child.h"
+#include "inject.h"
 
 /* Words of a single task's cargo; from the last one on a small argument. */
 enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
@@ -32,8 +33,8 @@ struct worker {
     unsigned looks;
     const struct team_slot *stuck_slot;
     size_t stuck_index;
-    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo, from word
-     * CARGO_INLINE on, and thus at a multiple of 64. */
+    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo, from
+     * word CARGO_INLINE on, and thus at a multiple of 64. */
     _Alignas(64) uint64_t cargo_lead[8 - CARGO_INLINE];
     uint64_t cargo[RING_CARGO];
     struct job single;
@@ -109,14 +110,14 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
  * the range is not empty. */
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
-/* The job has ended: the owner may look at it. Then the fence that pairs with caller_sleep: either it sees this, or we
- * see that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
+/* The job has ended: the owner may look at it. Then F3, which pairs with F2: either the caller sees this, or we see
+ * that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
  * on x86 that is an exchange, which holds the line up while the caller asks for it; a call of apply took half as long
  * again. */
 static inline void finished_say(struct team_job *job, uint32_t state)
 {
     atomic_store_explicit(&job->finished, state, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
+    FENCE(3);
 }
 
 /* A job of a single task that came with cargo; that a dead worker left: team_single.c. */

@@ -5,7 +5,7 @@
  * its condition, and whoever is killed asleep leaves nothing behind but a superfluous wake.
  *
  * Who sleeps on what, and which pair of store and load keeps a wake-up from being lost (each side stores, then a
- * seq_cst fence or store, then loads what the other stored):
+ * fence, then loads what the other stored; the fences have numbers: inject.h):
  *   a worker without work  slot.bell      stores slot.state = ASLEEP, looks for tickets | pushes, looks at slot.state
  *   a thief                team.feed      stores team.thieves, looks at the ranges      | fills one, looks at thieves
  *   a caller               job.finished   stores is_awaited, looks at finished          | finishes, looks at is_awaited
@@ -39,8 +39,8 @@ void wait_wake(_Atomic uint32_t *word, int count, bool shared);
 uint64_t wait_now_ns(void);
 
 /* One breath of a spinning loop. The pause also keeps the spinner from taking a cache line back while the other side is
- * still writing into it: without it a single task took 2.1 us here instead of 0.9. Every 64th yields the CPU, so that a waiter never starves the very
- * thread it waits for when both were put on one CPU. */
+ * still writing into it: without it a single task took 2.1 us here instead of 0.9. Every 64th yields the CPU, so that
+ * a waiter never starves the very thread it waits for when both were put on one CPU. */
 static inline void wait_breathe(unsigned turn)
 {
     if ((turn & 63) == 63) {
