@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -91,6 +92,23 @@ int check_ability(const struct grain_pool *pool, const struct grain_call_options
 
 /* -------------------------------------------------------------------------------- options of a pool */
 
+#define KEPT_MOST ((size_t)1 << 20)
+
+static int check_kept(const struct grain_pool_options *options)
+{
+    static const char name[] = "grain_pool_options";
+    const int *kept = options->keep_descriptors;
+    if (!options->close_descriptors && (kept || options->keep_count))
+        return refuse(-EINVAL, "%s.keep_descriptors: only with close_descriptors", name);
+    if ((!kept && options->keep_count) || options->keep_count > KEPT_MOST)
+        return refuse(-EINVAL, "%s.keep_count: %zu; it takes the length of keep_descriptors", name,
+                      options->keep_count);
+    for (size_t i = 0; i < options->keep_count; i++)
+        if (fcntl(kept[i], F_GETFD) < 0)
+            return refuse(-EINVAL, "%s.keep_descriptors[%zu]: %d is not open", name, i, kept[i]);
+    return 0;
+}
+
 int check_pool_options(const struct grain_pool_options *options)
 {
     static const char name[] = "grain_pool_options";
@@ -104,5 +122,5 @@ int check_pool_options(const struct grain_pool_options *options)
         return refuse(-EINVAL, "%s.transport: %d; it takes an enum grain_transport", name, (int)options->transport);
     if (job_current_pool() && !options->allow_nested)
         return refuse(-EDEADLK, "%s.allow_nested: false, in the worker of a pool", name);
-    return 0;
+    return check_kept(options);
 }

@@ -116,6 +116,9 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     core->initializer = options->initializer;
     core->finalizer = options->finalizer;
     core->argument = options->argument;
+    core->close_descriptors = options->close_descriptors;
+    core->kept = options->keep_descriptors;
+    core->kept_count = options->keep_count;
     core->max_tasks_per_worker = options->max_tasks_per_worker;
     /* State is aligned to cache lines, whatever a backend keeps in it. */
     size_t size = (core->backend->state_size + 63) / 64 * 64;

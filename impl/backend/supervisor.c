@@ -17,6 +17,7 @@
 #include "backend/pipes.h"
 #include "child.h"
 #include "signals.h"
+#include "transport/descriptor.h"
 #include "transport/wait.h"
 
 #define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
@@ -24,6 +25,7 @@
 /* Of what lies in shared memory the boss has its own copy where it decides whom it kills, or how far it reads. */
 struct boss {
     struct crew *crew;
+    const struct supervisor_birth *birth;
     const struct backend_pool *pool;
     struct supervisor_worker *workers;
     int count; /* of workers */
@@ -119,6 +121,7 @@ __attribute__((noinline)) static _Noreturn void worker_main(const struct boss *b
     close(boss->child_fd);
     if (boss->caller_fd >= 0)
         close(boss->caller_fd);
+    supervisor_close(boss->birth, id);
     job_enter(crew->pool);
     struct life life = {.crew = crew, .id = id, .is_replacement = is_replacement};
     if (job_guard(life_run, &life))
@@ -318,6 +321,7 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
     struct crew *crew = birth->crew;
     int command_fd = birth->command_fd, caller_fd = birth->caller_fd;
     struct boss boss = {.crew = crew,
+                        .birth = birth,
                         .pool = crew->pool,
                         .workers = birth->workers,
                         .count = crew->team->workers,
@@ -328,7 +332,9 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
                         .watch_ns = UINT64_MAX};
     sigset_t awaited;
     signals_supervisor(&crew->pool->signals, &awaited);
+    supervisor_close(birth, SUPERVISOR_ITSELF);
     boss.child_fd = signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
+    descriptor_lift(&boss.child_fd);
 
     int status = workers_start(&boss);
     if (status) {

@@ -97,9 +97,16 @@ bool supervisor_is_alive(const struct supervisor *supervisor);
 struct supervisor_birth {
     struct crew *crew;
     struct supervisor_worker *workers; /* zeroed; the child's copy is its own */
+    int *kept;                         /* the option keep_descriptors, in memory that has room for supervisor_close() */
     int command_fd, caller_fd;         /* its end of the socket; a pidfd, or -1 */
     pid_t caller;
 };
+
+/* In the supervisor, and in the worker of a slot: closes what it has no use for, when the pool has close_descriptors.
+ * Without that workers keep what the caller had, and the supervisor too: replacements are copies of it. */
+#define SUPERVISOR_ITSELF (-1)
+size_t supervisor_kept_most(const struct crew *crew);
+void supervisor_close(const struct supervisor_birth *birth, int worker);
 
 /* The supervisor's life; does not return. Called in the child by supervisor_start. */
 _Noreturn void supervisor_main(const struct supervisor_birth *birth);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,6 +58,32 @@ static int start_in_thread(struct start *start)
     return start->status;
 }
 
+/* A descriptor of a process; negative where the kernel has none, or no number is left. */
+static int pidfd_of(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return descriptor_lift(&fd) ? -1 : fd;
+}
+
+/* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -ENOMEM. */
+static int birth_make(struct supervisor_birth *birth)
+{
+    const struct backend_pool *pool = birth->crew->pool;
+    birth->workers = calloc((size_t)birth->crew->team->workers, sizeof *birth->workers);
+    birth->kept = calloc(supervisor_kept_most(birth->crew), sizeof *birth->kept);
+    if (!birth->workers || !birth->kept)
+        return -ENOMEM;
+    if (pool->kept_count)
+        memcpy(birth->kept, pool->kept, pool->kept_count * sizeof *birth->kept);
+    return 0;
+}
+
+static void birth_drop(struct supervisor_birth *birth)
+{
+    free(birth->workers);
+    free(birth->kept);
+}
+
 /* The caller's end and the supervisor's. */
 static int ends_open(int ends[2])
 {
@@ -82,18 +109,19 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     int ends[2];
     struct start start = {.supervisor = supervisor, .birth = {.crew = crew, .caller = getpid()}};
     struct supervisor_birth *birth = &start.birth;
-    birth->workers = calloc((size_t)crew->team->workers, sizeof *birth->workers);
-    int status = birth->workers ? ends_open(ends) : -ENOMEM;
+    int status = birth_make(birth);
+    if (status == 0)
+        status = ends_open(ends);
     if (status) {
-        free(birth->workers);
+        birth_drop(birth);
         return status;
     }
     *supervisor = (struct supervisor){.crew = crew, .command_fd = ends[0]};
     pthread_mutex_init(&supervisor->lock, NULL);
     birth->command_fd = ends[1];
-    birth->caller_fd = (int)syscall(SYS_pidfd_open, birth->caller, 0);
+    birth->caller_fd = pidfd_of(birth->caller);
     status = start_in_thread(&start);
-    free(birth->workers);
+    birth_drop(birth);
     close(ends[1]);
     if (birth->caller_fd >= 0)
         close(birth->caller_fd);
@@ -161,7 +189,7 @@ void supervisor_await(const struct supervisor *supervisor)
 /* Until it has ended, or the time has come. Its number may be another process's by now: that costs a wait, no more. */
 static void process_await(pid_t pid, uint64_t until_ns)
 {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int fd = pidfd_of(pid);
     struct pollfd end = {.fd = fd, .events = POLLIN};
     uint64_t now;
     while ((fd < 0 ? kill(pid, 0) == 0 : poll(&end, 1, 0) == 0) && (now = wait_now_ns()) < until_ns)
