@@ -3,6 +3,7 @@ grain_bats(command)
 grain_bats(doctor TIMEOUT 240)
 grain_bats(run TIMEOUT 240)
 grain_bats(scripts)
+grain_bats(surroundings TIMEOUT 300)
 grain_bats(include_law)
 grain_bats(published)
 

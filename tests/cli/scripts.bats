@@ -148,3 +148,42 @@ CTEST
   [ "$status" -eq 8 ]
   [ "$(tail -n 1 "$CALLS")" = check ]
 }
+
+# A build whose grain-bench takes as long as it is told: a number of nanoseconds for each cell.
+# shellcheck disable=SC2016
+fake_build() { # FOLDER NANOSECONDS-OF-A NANOSECONDS-OF-B
+  mkdir -p "$1/bench"
+  printf '#!/bin/sh\necho "{\\"cells\\": [\\"a\\", \\"b:cold\\"]}"\n' >"$1/bench/grain"
+  cat >"$1/bench/grain-bench" <<SH
+#!/bin/sh
+echo "\${0%/bench/*} \$* \$OMP_NUM_THREADS" >>"$BATS_TEST_TMPDIR/order"
+case \$1 in *=a) time=$2 ;; *) time=$3 ;; esac
+echo "{\\"benchmarks\\": [{\\"real_time\\": \$time, \\"time_unit\\": \\"us\\"}]}"
+SH
+  chmod +x "$1"/bench/*
+}
+
+@test "turns: builds take turns, a figure that got worse is exit 1, fewer than six rounds say nothing" {
+  command -v python3 >/dev/null || skip "no python3"
+  cd "$BATS_TEST_TMPDIR"
+  fake_build old 100 50
+  fake_build new 120 51
+  export OMP_NUM_THREADS=7
+  run "$GRAIN_SOURCE/bench/turns" old new 6
+  echo "$output"
+  [ "$status" -eq 1 ]
+  [[ $output =~ 1\.200\ +1\.200\ to\ 1\.200.*\ a\ \ WORSE ]]
+  [[ $output == *"1 of 2 figures lie above 1.05 with their whole interval" ]]
+  [ "$(cut -d' ' -f1 order | tr '\n' ' ' | head -c 32)" = "old new old new new old new old " ]
+  run ! grep -E '(7|tasks=2000.*cold|tasks=50.*cell=a)$' order
+  run "$GRAIN_SOURCE/bench/turns" old new 5
+  [ "$status" -eq 0 ]
+  run "$GRAIN_SOURCE/bench/turns" new old 6
+  [ "$status" -eq 0 ]
+  run "$GRAIN_SOURCE/bench/turns" old nothing
+  [ "$status" -eq 2 ]
+  printf '#!/bin/sh\nexit 3\n' >new/bench/grain-bench
+  run "$GRAIN_SOURCE/bench/turns" old new 6
+  [ "$status" -ne 0 ]
+  [[ $output == *"new/bench/grain-bench a: exit 3"* ]]
+}
