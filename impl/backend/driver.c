@@ -5,12 +5,15 @@
  */
 #include "backend/driver.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "job.h"
 #include "signals.h"
 #include "transport/wait.h"
 
@@ -79,6 +82,20 @@ static int threads_prove(int count)
     return status;
 }
 
+/* LLVM's runtime, when it starts, wants a file in /dev/shm, and ends the program where it gets none. */
+static int runtime_prove(void)
+{
+    if (!dlsym(RTLD_DEFAULT, "__kmpc_fork_call"))
+        return 0;
+    int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+        return 0; /* that file system has no files without a name: it may have others */
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE ? -errno : refuse(-ENOTSUP, "openmp: its runtime wants /dev/shm");
+    close(fd);
+    return 0;
+}
+
 void driver_keeps(struct driver *driver, int threads)
 {
     driver->kept = threads;
@@ -134,6 +151,8 @@ int driver_start(struct driver **out, const sigset_t *mask, void (*work)(void *)
 {
     struct driver *driver = driver_take();
     int status = threads_prove(driver ? threads - driver->kept : threads + 1);
+    if (status == 0 && !driver)
+        status = runtime_prove();
     if (status == 0 && !driver)
         status = driver_make(&driver);
     if (status) {

@@ -23,7 +23,7 @@ static void mark_end(const void **outer)
 int backend_initialize(const struct backend_pool *pool, int worker, int pid, int tries, void **state)
 {
     bool is_ready = !pool->initializer;
-    const void *outer __attribute__((cleanup(mark_end))) = job_enter(pool);
+    const void *outer __attribute__((cleanup(mark_end), unused)) = job_enter(pool);
     *state = NULL;
     for (int i = 0; i < tries && !is_ready; i++) {
         *state = NULL;
@@ -36,7 +36,7 @@ int backend_initialize(const struct backend_pool *pool, int worker, int pid, int
 void backend_finalize(const struct backend_pool *pool, int worker, int pid, void **state)
 {
     struct grain_context ctx = context_of(worker, pid, state);
-    const void *outer __attribute__((cleanup(mark_end))) = job_enter(pool);
+    const void *outer __attribute__((cleanup(mark_end), unused)) = job_enter(pool);
     if (pool->finalizer)
         pool->finalizer(pool->argument, &ctx);
 }

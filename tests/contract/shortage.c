@@ -98,7 +98,7 @@ static int in_child(int (*body)(int), int argument)
     return WEXITSTATUS(status);
 }
 
-static bool limit(int resource, int most)
+static bool limit(__rlimit_resource_t resource, int most)
 {
     struct rlimit limits;
     if (getrlimit(resource, &limits))
@@ -173,7 +173,8 @@ static void descriptors_run_out(void **state)
     enum { PLENTY = 24 };
     for (int more = 0; more <= PLENTY; more++) {
         int code = in_child(with_descriptors, more);
-        if (code != 0 && !(code == REFUSED && is_fork() && more < PLENTY))
+        bool may_be_few = is_fork() || strcmp(backend, "openmp") == 0; /* LLVM's runtime wants one too */
+        if (code != 0 && !(code == REFUSED && may_be_few && more < PLENTY))
             fail_msg("exit code %d with %d descriptors", code, more);
     }
 }
@@ -262,7 +263,12 @@ static int without_files(int unused)
     int code;
     if (chroot(empty_folder) || chdir("/"))
         return 77;
-    if (grain_cpu_count() < 1 || grain_pool_open(&pool, &options))
+    if (grain_cpu_count() < 1)
+        return 1;
+    int status = grain_pool_open(&pool, &options);
+    if (status == -ENOTSUP && strstr(grain_last_message(), "/dev/shm"))
+        return 77; /* LLVM's runtime */
+    if (status)
         return 1;
     for (int i = 0; i < COUNT; i++)
         numbers[i] = i;
