@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "job.h"
+#include "limit.h"
 
 static _Thread_local const void *current_pool;
 
@@ -182,44 +183,7 @@ static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int c
     job_fail_rest(ctx->job, ctx, ctx->outcome, begin, end, &error);
 }
 
-/* ------------------------------------------------------------------------------------- limits */
-
-#define LATE_TEXT 128
-
-uint64_t job_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* The task at ctx->index begins. The fence keeps the compiler from storing the deadline before the index: a worker that
- * is stopped and killed for it has died in that task and no other. */
-static void limit_begin(struct grain_context *ctx, uint64_t limit_ns)
-{
-    if (limit_ns == 0)
-        return;
-    uint64_t now = job_clock_ns();
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    __atomic_store_n(&ctx->deadline_ns, limit_ns < UINT64_MAX - now ? now + limit_ns : UINT64_MAX, __ATOMIC_RELAXED);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
-/* It has returned. True when that was too late; then text says so. */
-static bool limit_end(struct grain_context *ctx, uint64_t limit_ns, char text[LATE_TEXT])
-{
-    if (limit_ns == 0)
-        return false;
-    uint64_t deadline = ctx->deadline_ns;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    __atomic_store_n(&ctx->deadline_ns, 0, __ATOMIC_RELAXED);
-    uint64_t now = job_clock_ns();
-    if (now <= deadline)
-        return false;
-    snprintf(text, LATE_TEXT, "the task took %.3f ms; its limit is %.3f ms", (double)(now - deadline + limit_ns) * 1e-6,
-             (double)limit_ns * 1e-6);
-    return true;
-}
+/* ------------------------------------------------------------------------------------------- late tasks */
 
 /* A task returned too late: that is its failure, whatever it returned, unless it has told of another one itself. */
 static void fail_late(struct grain_context *ctx, size_t index, const char *text)
@@ -256,7 +220,7 @@ static void run_chunk(const struct job *job, size_t begin, size_t end, struct gr
     const void *items = (const void *)place(job->items, begin, job->item_size);
     void *results = (void *)place(job->results, begin, job->result_size);
     chunk_begin(ctx, begin, end);
-    char late[LATE_TEXT];
+    char late[LIMIT_TEXT];
     limit_begin(ctx, job->task_timeout_ns);
     int code = job->chunk_task(items, results, end - begin, ctx);
     if (limit_end(ctx, job->task_timeout_ns, late))
@@ -285,7 +249,7 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
             ctx->base = i;
             ctx->end = i + 1; /* other calls are none of its business */
             ctx->params = call->params;
-            char late[LATE_TEXT];
+            char late[LIMIT_TEXT];
             limit_begin(ctx, job->task_timeout_ns);
             int code = call->task(call->arg, call->result, ctx);
             if (limit_end(ctx, job->task_timeout_ns, late))
@@ -325,7 +289,7 @@ static size_t run_star(const struct job *job, size_t begin, size_t end, struct g
 static size_t run_limited(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     for (size_t i = begin; i < end; i++) {
-        char late[LATE_TEXT];
+        char late[LIMIT_TEXT];
         const void *item = (const void *)place(job->items, i, job->item_size);
         job_set_index(ctx, i);
         limit_begin(ctx, job->task_timeout_ns);

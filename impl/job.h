@@ -106,9 +106,11 @@ struct grain_context {
     const void *params;   /* of the running task */
     void *owner;          /* whose context it is, for heed */
     int pid;              /* the worker process, 0 where workers are threads */
-    /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC); 0: it may take as long as it likes,
-     * or none runs. Stored after `index`, cleared as soon as the task has returned. */
+    /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC without *stopped_ns); 0: it may take as
+     * long as it likes, or none runs. Stored after `index`, cleared as soon as the task has returned. */
     uint64_t deadline_ns;
+    const uint64_t *stopped_ns;   /* for how long all of the pool was stopped; others write it. NULL: that counts */
+    void (*stopped_settle)(void); /* returns when what has been stopped until now stands in *stopped_ns */
     void *state; /* the worker's own pointer, for the user; stands elsewhere where state_at is not NULL */
     void **state_at;
     const uint32_t *stop; /* the pool is terminated from stop_at on; others write it. NULL: nobody says so */

@@ -106,15 +106,22 @@ static enum set_by_host set_now(int signo, int *flags)
     *flags = action.sa_flags;
     if (action.sa_flags & SA_SIGINFO)
         return SET_HANDLED;
-    if (action.sa_handler == on_caught) /* this is a worker: what counts is what it was given */
-        return host.of[signo];
     return action.sa_handler == SIG_DFL ? SET_DEFAULT : action.sa_handler == SIG_IGN ? SET_IGNORED : SET_HANDLED;
+}
+
+static bool is_caught_here(int signo)
+{
+    struct sigaction action;
+    return sigaction(signo, NULL, &action) == 0 && action.sa_handler == on_caught;
 }
 
 void signals_supervisor(const sigset_t *mask, sigset_t *awaited)
 {
     for (int signo = 1; signo < NSIG; signo++) {
-        host.of[signo] = set_now(signo, &host.flags[signo]);
+        enum set_by_host now = set_now(signo, &host.flags[signo]);
+        /* The opener may be a worker: what counts is what it was given. */
+        if (now != SET_HANDLED || !is_caught_here(signo))
+            host.of[signo] = now;
         bool is_default = signo == SIGCHLD || signo == SIGCONT || (signo == SIGTSTP && host.of[signo] == SET_DEFAULT);
         set(signo, is_default ? SIG_DFL : SIG_IGN, 0); /* a fault of its own ends it nevertheless */
     }

@@ -37,7 +37,7 @@ struct boss {
     bool was_killed;   /* SIGKILL has been sent */
     int unready;       /* how many workers ended in a row before they were ready */
     uint64_t progress; /* of all slots when the last of these ended */
-    uint64_t watch_ns; /* after which time running tasks' limits are to be looked at; UINT64_MAX: none has one */
+    struct supervisor_looks looks;
 };
 
 /* ------------------------------------------------------------------------------------------- workers */
@@ -83,6 +83,7 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
     if (crew->pool->initializer)
         ready_tell(crew);
     bool is_spent = false;
+    supervisor_follow(crew, &crew->team->slots[id].ctx);
     if (crew->pipes)
         pipes_work(crew->pipes, id, getpid(), is_replacement, state);
     else
@@ -304,16 +305,25 @@ static int poll_timeout_ms(const struct boss *boss)
     uint64_t timeout_ms = boss->caller_fd < 0 || boss->child_fd < 0 ? TICK_MS : UINT64_MAX;
     if (boss->is_ending && !boss->was_killed)
         timeout_ms = smaller(TICK_MS, boss->pool->grace_ns / 1000000u + 1);
-    if (boss->watch_ns != UINT64_MAX)
-        timeout_ms = smaller(timeout_ms, smaller(TICK_MS, boss->watch_ns / 1000000u + 1));
+    if (boss->looks.wait_ns != UINT64_MAX)
+        timeout_ms = smaller(timeout_ms, smaller(TICK_MS, boss->looks.wait_ns / 1000000u + 1));
     return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
 }
 
 /* Empties the descriptor; what it told is looked at anyway. False: its other end is closed. */
 static bool drain(int fd)
 {
-    char buffer[sizeof(struct signalfd_siginfo)];
+    char buffer[64];
     return fd < 0 || read(fd, buffer, sizeof buffer) != 0;
+}
+
+/* At most one of each kind waits. */
+static void signals_read(struct boss *boss)
+{
+    struct signalfd_siginfo infos[2];
+    ssize_t bytes = read(boss->child_fd, infos, sizeof infos);
+    for (size_t i = 0; bytes > 0 && i < (size_t)bytes / sizeof infos[0]; i++)
+        boss->looks.was_continued |= infos[i].ssi_signo == SIGCONT;
 }
 
 _Noreturn void supervisor_main(const struct supervisor_birth *birth)
@@ -329,7 +339,7 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
                         .caller_fd = caller_fd,
                         .caller = birth->caller,
                         .self = getpid(),
-                        .watch_ns = UINT64_MAX};
+                        .looks = {.last_ns = wait_now_ns(), .wait_ns = UINT64_MAX}};
     sigset_t awaited;
     signals_supervisor(&crew->pool->signals, &awaited);
     supervisor_close(birth, SUPERVISOR_ITSELF);
@@ -353,12 +363,12 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
         if (ready > 0 && fds[0].revents && !drain(command_fd))
             give_up(&boss, 1);
         if (ready > 0 && fds[1].revents)
-            drain(boss.child_fd);
+            signals_read(&boss);
         if (is_caller_gone(&boss, &fds[2]))
             give_up(&boss, 1);
         ending_go_on(&boss);
         workers_reap(&boss);
-        boss.watch_ns = supervisor_watch(crew, boss.workers, boss.count);
+        supervisor_watch(crew, boss.workers, boss.count, &boss.looks);
     }
     _exit(0);
 }

@@ -45,8 +45,12 @@ struct crew {
     volatile int *pids;         /* supervisor, for the stats alone: one per worker */
     _Atomic uint32_t *stages;   /* enum crew_stage, one a worker */
     struct team *team;
-    _Atomic uint64_t limit_ns;       /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
-    const struct backend_pool *pool; /* as it was when the supervisor was forked */
+    /* Supervisor: for how long all of the pool was stopped while calls had a limit; how often it has looked for that. */
+    _Atomic uint64_t stopped_ns;
+    _Atomic uint32_t looks;
+    _Atomic uint64_t limited_since_ns; /* caller: when limit_ns was 0 last; before limit_ns */
+    _Atomic uint64_t limit_ns;         /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
+    const struct backend_pool *pool;   /* as it was when the supervisor was forked */
     struct pipes *pipes; /* caller, in memory that is copied at the fork; NULL: workers live on the team's rings */
 };
 
@@ -86,9 +90,19 @@ void supervisor_await_workers(const struct supervisor *supervisor);
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns);
 void supervisor_unlimit(struct supervisor *supervisor);
 
-/* The supervisor's: kills the workers whose tasks have had their time. Returns after how many nanoseconds it wants to
- * look again; UINT64_MAX: no need. */
-uint64_t supervisor_watch(struct crew *crew, const struct supervisor_worker *workers, int count);
+/* The supervisor's looks at limits. */
+struct supervisor_looks {
+    uint64_t last_ns,
+        wait_ns;        /* when it looked last, and after which time it wants to look again; UINT64_MAX: no need */
+    bool was_continued; /* since then it got SIGCONT */
+};
+
+/* The supervisor's: kills the workers whose tasks have had their time, and says in `looks` when it wants to look again. */
+void supervisor_watch(struct crew *crew, const struct supervisor_worker *workers, int count,
+                      struct supervisor_looks *looks);
+
+/* A worker's: its tasks' limits are measured by the clock that the supervisor keeps. */
+void supervisor_follow(struct crew *crew, struct grain_context *ctx);
 
 /* Whether it still runs. */
 bool supervisor_is_alive(const struct supervisor *supervisor);

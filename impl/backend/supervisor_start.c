@@ -155,9 +155,12 @@ void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
 {
     _Atomic uint64_t *least = &supervisor->crew->limit_ns;
     pthread_mutex_lock(&supervisor->lock);
-    bool is_news = supervisor->limited++ == 0 || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
+    bool is_first = supervisor->limited++ == 0;
+    if (is_first) /* what is stopped before this is nobody's time */
+        atomic_store_explicit(&supervisor->crew->limited_since_ns, wait_now_ns(), memory_order_relaxed);
+    bool is_news = is_first || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
     if (is_news)
-        atomic_store_explicit(least, limit_ns, memory_order_relaxed);
+        atomic_store_explicit(least, limit_ns, memory_order_release); /* pairs with supervisor_watch */
     pthread_mutex_unlock(&supervisor->lock);
     if (is_news)
         supervisor_notify(supervisor);

@@ -2,7 +2,7 @@
 add_library(faults_shared STATIC faults/faults.c faults/planned.c)
 target_link_libraries(faults_shared PRIVATE grain_flags PUBLIC grain_internal PkgConfig::CMOCKA)
 foreach(program deaths births async retries limits storm pipes told rows crashes lost descriptors
-  output exits)
+  output exits signals stopped)
   add_executable(faults_${program} faults/${program}.c)
   target_link_libraries(faults_${program} PRIVATE grain_flags faults_shared)
   add_test(NAME faults/${program} COMMAND faults_${program})
@@ -25,7 +25,7 @@ endforeach()
 if(NOT GRAIN_SANITIZE)
   set(model_impl ${PROJECT_SOURCE_DIR}/impl)
   set(model_team backend/team.c backend/team_run.c backend/team_steal.c backend/team_single.c backend/team_heir.c
-    backend/team_front.c backend/team_wait.c schedule/claim.c schedule/steal.c transport/ring.c job.c child.c)
+    backend/team_front.c backend/team_wait.c schedule/claim.c schedule/steal.c transport/ring.c job.c child.c limit.c)
   list(TRANSFORM model_team PREPEND ${model_impl}/ OUTPUT_VARIABLE model_sources)
   set(model_flags -O2 -U_FORTIFY_SOURCE) # a checked longjmp refuses to change stacks
   add_library(model_team OBJECT ${model_sources})

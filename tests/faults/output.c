@@ -63,6 +63,7 @@ static int prints(const void *arg, void *result, struct grain_context *ctx)
     (void)arg;
     (void)result;
     printf("<task %zu>", grain_context_index(ctx)); /* no end of a line */
+    sleep_ms(3);                                    /* so that each worker has some */
     return 0;
 }
 
