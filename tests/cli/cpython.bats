@@ -206,7 +206,7 @@ sys.exit(m.main())"
   pid=$!
   # A python3 that is a script starts helpers of its own: three that stay are the caller and its workers.
   local stay=0
-  for _ in {1..100}; do
+  for _ in {1..1000}; do
     if [ "$(marked | wc -l)" -eq 3 ]; then stay=$((stay + 1)); else stay=0; fi
     [ "$stay" -lt 10 ] || break
     sleep 0.05
@@ -214,11 +214,8 @@ sys.exit(m.main())"
   [ "$stay" -eq 10 ]
   kill "$pid"
   wait "$pid" || true
-  for _ in {1..60}; do
-    [ "$(marked | wc -l)" -gt 0 ] || return 0
-    sleep 0.05
-  done
-  false
+  nobody() { [ "$(marked | wc -l)" -eq 0 ]; }
+  await nobody
 }
 
 # The processes that inherited this test's mark.

@@ -165,10 +165,7 @@ quick() { PATH=$BATS_TEST_TMPDIR/nothing "$GRAIN" sweep "${FEW[@]}" -q "$@"; }
   [ "$kills" -ge 40 ]
   cat said
   run ! grep -v "another sweep is writing" said
-  for i in {1..50}; do
-    quick --rounds 50 --resume --out dir && break
-    sleep 0.1
-  done
+  await quick --rounds 50 --resume --out dir
   read -r whole cut <<<"$(records dir)"
   [ "$whole" -eq $((50 * CELLS)) ]
   [ "$cut" -le "$kills" ]

@@ -15,6 +15,21 @@ print(*[b["name"] for b in json.load(sys.stdin)["backends"] if b["runs_tasks"]])
 
 need_python() { command -v python3 >/dev/null || skip "no python3"; }
 
+# Waits until a command succeeds, for a minute: how busy the machine is must not matter.
+await() {
+  local _
+  for _ in {1..1200}; do
+    "$@" && return 0
+    sleep 0.05
+  done
+  echo "in vain: $*" && return 1
+}
+
+# Whether a file has so many lines.
+has_lines() { # NUMBER FILE
+  [ -e "$2" ] && [ "$(wc -l <"$2")" -ge "$1" ]
+}
+
 # One line on standard error, nothing on standard output (after run --separate-stderr).
 is_one_clear_line() {
   [ -z "$output" ]

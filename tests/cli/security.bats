@@ -46,7 +46,7 @@ no_x() { [ -z "$(find "$BATS_TEST_TMPDIR" -name x)" ]; }
 @test "the command that goes on after an interruption is for a shell, whatever the folder is called" {
   dir="dir ${HOSTILE//[\/<]/}"
   FAKE_PAUSE=0.2 env --default-signal=INT "$GRAIN" sweep "${FEW[@]}" -q --out "$dir" 2>said 3>&- &
-  for _ in {1..100}; do [ -s "$dir/samples.jsonl" ] && break; sleep 0.1; done
+  await test -s "$dir/samples.jsonl"
   kill -INT $!
   wait $! || true
   eval "$(tail -n +2 said)"
@@ -146,14 +146,12 @@ P
 
 @test "shared memory has no name, and no other user reaches it" {
   before=$(ls -A /dev/shm 2>/dev/null || true)
-  "$GRAIN" run --backend fork --workers 2 --rows 20000000 >/dev/null 3>&- &
+  # a pool that stays open until it is killed
+  local cell=howmany/fork/map/dynamic/chunk:64/workers:2/rows:20000/data:shared/start:warm
+  "$GRAIN_BINARY/bench/grain-bench" --grain_cell=$cell --benchmark_filter=^$cell'$' --benchmark_min_time=3600 >/dev/null 2>&1 3>&- &
   pid=$!
-  for _ in {1..200}; do
-    fd=$(find "/proc/$pid/fd" -lname '/memfd:grain*' 2>/dev/null | head -n 1) || true
-    [ -z "$fd" ] || break
-    sleep 0.02
-  done
-  [ -n "$fd" ]
+  descriptor() { fd=$(find "/proc/$pid/fd" -lname '/memfd:grain*' 2>/dev/null | head -n 1) && [ -n "$fd" ]; }
+  await descriptor
   [ "$(stat -L -c %h "$fd")" -eq 0 ] # no name in any file system
   [ "$(ls -A /dev/shm 2>/dev/null || true)" = "$before" ] || echo "others use /dev/shm"
   grep -q "memfd:grain" "/proc/$pid/maps"
@@ -163,5 +161,7 @@ P
     [ "$status" -ne 0 ]
     [[ $output == *"Permission denied"* ]]
   fi
-  wait "$pid"
+  kill -KILL "$pid"
+  wait "$pid" || true
+  pid=
 }

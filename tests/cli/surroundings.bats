@@ -22,16 +22,6 @@ teardown() {
 
 field() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1/env.json" "$2"; }
 
-# Waits until a command succeeds, for a minute: how busy the machine is must not matter.
-await() {
-  local _
-  for _ in {1..1200}; do
-    "$@" && return 0
-    sleep 0.05
-  done
-  echo "in vain: $*" && return 1
-}
-
 is_in_state() { grep -q "^State:.$2" "/proc/$1/status"; } # PID LETTER
 
 # A benchmark that waits, at its second sample, until the file `go` is there; `held` has its process's number.

@@ -101,7 +101,7 @@ P
 
 @test "two sweeps into one directory: the second is refused" {
   FAKE_PAUSE=0.3 "$GRAIN" sweep "${FEW[@]}" -q --out dir 3>&- &
-  for _ in {1..50}; do [ -s "$FAKE_LOG" ] && break; sleep 0.1; done
+  await test -s "$FAKE_LOG"
   run --separate-stderr sweep --resume --out dir
   [ "$status" -eq 1 ]
   [[ $stderr == *"another sweep"* ]]
@@ -114,8 +114,8 @@ P
 @test "Ctrl-C keeps what is finished and prints the command that goes on" {
   need_python
   # the shell has its background jobs ignore SIGINT
-  FAKE_PAUSE=0.15 env --default-signal=INT "$GRAIN" sweep "${FEW[@]}" --out "a dir" 2>said 3>&- &
-  for _ in {1..100}; do [ "$(wc -l 2>/dev/null <"a dir/samples.jsonl")" -ge 4 ] 2>/dev/null && break; sleep 0.1; done
+  FAKE_PAUSE=0.3 env --default-signal=INT "$GRAIN" sweep "${FEW[@]}" --out "a dir" 2>said 3>&- &
+  await has_lines 4 "a dir/samples.jsonl"
   kill -INT $!
   code=0
   wait $! || code=$?

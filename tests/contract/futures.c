@@ -158,25 +158,37 @@ static int naps(const void *arg, void *result, struct grain_context *ctx)
     return 0;
 }
 
+/* On a busy machine anything may come late: what must be quick has to be it in one of so many attempts. A call that waits
+ * for what it must not wait for is late in all of them. */
+#define ATTEMPTS 10
+
+/* Whether the call came back, and was asked, while the task still ran. */
+static bool get_waits(struct grain_pool *pool)
+{
+    struct grain_future *future;
+    int ms = 200 * slowness(), result = 0;
+    uint64_t start = now_ns();
+    assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &result, sizeof result, NULL, &future), 0);
+    bool is_early = grain_future_get(future, 0) == -ETIMEDOUT && grain_future_get(future, 20000000) == -ETIMEDOUT &&
+                    !grain_future_ready(future) && grain_future_successful(future) == -EAGAIN && is_within(start, 150);
+    assert_int_equal(grain_future_wait(future, GRAIN_FOREVER), 0);
+    assert_false(is_within(start, 195));
+    bool is_in_time = is_within(start, 2000);
+    assert_int_equal(grain_future_get(future, 0), 0);
+    assert_int_equal(result, ms);
+    grain_future_free(future);
+    return is_early && is_in_time;
+}
+
 static void get_waits_about_as_long_as_the_task_and_not_longer_than_told(void **state)
 {
     (void)state;
     setup();
     struct grain_pool *pool = pool_with(2);
-    struct grain_future *future;
-    int ms = 200 * slowness(), result = 0;
-    uint64_t start = now_ns();
-    assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &result, sizeof result, NULL, &future), 0);
-    assert_true(is_within(start, 150));
-    assert_int_equal(grain_future_get(future, 0), -ETIMEDOUT);
-    assert_int_equal(grain_future_get(future, 20000000), -ETIMEDOUT);
-    assert_false(grain_future_ready(future));
-    assert_int_equal(grain_future_successful(future), -EAGAIN);
-    assert_int_equal(grain_future_wait(future, GRAIN_FOREVER), 0);
-    assert_true(!is_within(start, 195) && is_within(start, 2000));
-    assert_int_equal(grain_future_get(future, 0), 0);
-    assert_int_equal(result, ms);
-    grain_future_free(future);
+    bool was_quick = false;
+    for (int i = 0; i < ATTEMPTS && !was_quick; i++)
+        was_quick = get_waits(pool);
+    assert_true(was_quick);
     grain_pool_free(pool);
 }
 
@@ -187,20 +199,25 @@ static void a_short_call_is_ready_before_a_long_one_that_came_first(void **state
     needs("overlap");
     struct grain_pool *pool = pool_with(2);
     struct grain_future *futures[50];
-    int results[50], ms = 400 * slowness();
-    uint64_t start = now_ns();
-    for (int i = 0; i < 50; i++) {
-        assert_int_equal(
-            grain_apply_async(pool, naps, &ms, sizeof ms, &results[i], sizeof results[i], NULL, &futures[i]), 0);
-        ms = 0;
+    int results[50];
+    bool was_quick = false;
+    for (int attempt = 0; attempt < ATTEMPTS && !was_quick; attempt++) {
+        int ms = 400 * slowness();
+        uint64_t start = now_ns();
+        for (int i = 0; i < 50; i++) {
+            assert_int_equal(
+                grain_apply_async(pool, naps, &ms, sizeof ms, &results[i], sizeof results[i], NULL, &futures[i]), 0);
+            ms = 0;
+        }
+        for (int i = 49; i > 0; i--)
+            assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+        was_quick = is_within(start, 350);
+        for (int i = 0; i < 50; i++) {
+            assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+            grain_future_free(futures[i]);
+        }
     }
-    for (int i = 49; i > 0; i--)
-        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
-    assert_true(is_within(start, 350));
-    for (int i = 0; i < 50; i++) {
-        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
-        grain_future_free(futures[i]);
-    }
+    assert_true(was_quick);
     grain_pool_free(pool);
 }
 
@@ -212,7 +229,9 @@ static void calls_that_come_at_once_run_at_once(void **state)
     struct grain_pool *pool = pool_with(4);
     struct grain_future *futures[3];
     int ms[1] = {400 * slowness()};
-    for (int count = 2; count <= 3; count++) { /* two dispatchers sleep when three calls come */
+    bool was_quick[2] = {false, false};
+    /* Two dispatchers sleep when three calls come. */
+    for (int count = 2, attempt = 0; count <= 3 && attempt < ATTEMPTS; attempt++) {
         uint64_t start = now_ns();
         for (int i = 0; i < count; i++)
             assert_int_equal(grain_map_async(pool, naps, (struct grain_in){ms, 1, sizeof ms[0]},
@@ -222,9 +241,11 @@ static void calls_that_come_at_once_run_at_once(void **state)
             assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
             grain_future_free(futures[i]);
         }
-        assert_true(is_within(start, 750));
+        was_quick[count - 2] = is_within(start, 750);
+        count += was_quick[count - 2];
         sleep_ms(20);
     }
+    assert_true(was_quick[0] && was_quick[1]);
     grain_pool_free(pool);
 }
 
@@ -235,14 +256,14 @@ static void pending_futures_are_cancelled_by_terminate_and_outlive_the_pool(void
     needs("cancel");
     struct grain_pool *pool = pool_with(2);
     static struct grain_future *futures[200];
-    int ms = 20 * slowness(), cancelled = 0;
+    int ms = 100 * slowness(), cancelled = 0;
     for (int i = 0; i < 200; i++)
         assert_int_equal(grain_apply_async(pool, naps, &ms, sizeof ms, &out[i], sizeof out[i], NULL, &futures[i]), 0);
     sleep_ms(50);
     uint64_t start = now_ns();
     assert_int_equal(grain_pool_terminate(pool), 0);
     grain_pool_free(pool);
-    assert_true(is_within(start, 2000)); /* all would take 2 s on two workers, 4 on one */
+    assert_true(is_within(start, 8000)); /* all would take 10 s on two workers */
     for (int i = 0; i < 200; i++) {
         int status = grain_future_get(futures[i], GRAIN_FOREVER);
         assert_true(status == 0 || status == -ECANCELED);

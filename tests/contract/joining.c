@@ -13,7 +13,7 @@
 #define WORKERS   2
 #define LONG_MS   3000
 #define AT_ONCE   (1000u * 1000000u)
-#define PATIENCE  5000 /* milliseconds until a finalizer must have begun */
+#define PATIENCE  30000 /* milliseconds until a finalizer must have begun */
 #define NOT_ASKED 1
 
 /* In memory that all processes share. */

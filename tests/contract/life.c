@@ -189,7 +189,7 @@ static void terminate_is_prompt_with_ten_thousand_naps_queued(void **state)
     pthread_join(caller, &status);
     assert_int_equal((intptr_t)status, -ECANCELED);
     assert_int_equal(grain_pool_join(pool), 0);
-    assert_true(is_within(start, 5000)); /* 10000 naps on two workers take 100 s */
+    assert_true(is_within(start, 30000)); /* 10000 naps on two workers take 100 s */
     grain_pool_free(pool);
 }
 
@@ -339,7 +339,7 @@ static void a_program_that_exits_with_a_live_pool_exits_at_once(void **state)
     assert_int_equal(status, 0);
     /* The pipe's write end is inherited by every process of the pool: end of file says all are gone. */
     assert_int_equal(read(ends[0], &byte, 1), 0);
-    assert_true(is_within(start, 5000));
+    assert_true(is_within(start, 30000));
     close(ends[0]);
 }
 

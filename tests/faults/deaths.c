@@ -156,9 +156,9 @@ static void a_killed_supervisor_is_noticed(void **state)
     uint64_t start = now_ms();
     struct grain_in in = {NULL, 1000, 0};
     assert_int_equal(grain_map(pool, naps, in, (struct grain_out){NULL, 0}, NULL), -ENOTRECOVERABLE);
-    assert_true(now_ms() - start < 5000);
+    assert_true(now_ms() - start < 30000);
     pthread_join(killer, NULL);
-    assert_true(is_gone_within(worker, 2000));
+    assert_true(is_gone_within(worker, 20000));
     grain_pool_free(pool);
 }
 
@@ -182,8 +182,8 @@ static void a_killed_caller_takes_everything_with_it(void **state)
     sleep_ms(50);
     kill(caller, SIGKILL);
     assert_int_equal(waitpid(caller, NULL, 0), caller);
-    assert_true(is_gone_within(pids[1], 1000));
-    assert_true(is_gone_within(pids[0], 1000));
+    assert_true(is_gone_within(pids[1], 10000));
+    assert_true(is_gone_within(pids[0], 10000));
     close(ends[0]);
     close(ends[1]);
 }

@@ -207,7 +207,7 @@ static void twenty_deaths_without_a_call_do_not_block_the_end(void **state)
     uint64_t start = now_ms();
     assert_int_equal(grain_pool_close(pool), 0);
     assert_int_equal(grain_pool_join(pool), 0);
-    assert_true(now_ms() - start < 5000);
+    assert_true(now_ms() - start < 30000);
     grain_pool_free(pool);
 }
 
@@ -237,7 +237,7 @@ static void a_killed_supervisor_is_noticed(void **state)
     uint64_t start = now_ms();
     assert_int_equal(grain_map(pool, naps, (struct grain_in){NULL, 1000, 0}, (struct grain_out){NULL, 0}, NULL),
                      -ENOTRECOVERABLE);
-    assert_true(now_ms() - start < 5000);
+    assert_true(now_ms() - start < 30000);
     pthread_join(killer, NULL);
     grain_pool_free(pool);
 }

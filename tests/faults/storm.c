@@ -24,7 +24,7 @@
 #define CALLS       4000 /* a round of those that are made one by one */
 #define RETRIES     3
 #define LEFT_PAGES  512 /* what a process of this size may have grown by */
-#define GONE_MS     2000
+#define GONE_MS     20000
 
 static uint64_t storm_ms = 5000;
 static unsigned seed = 1;

@@ -99,7 +99,7 @@ static void the_sentinel_becomes_readable_at_the_end(void **state)
     assert_int_equal(poll(&end, 1, 20), 0);
     assert_true(grain_process_pid(process) > 0);
     assert_int_equal(kill(grain_process_pid(process), SIGKILL), 0);
-    assert_int_equal(poll(&end, 1, 5000), 1);
+    assert_int_equal(poll(&end, 1, 60000), 1);
     assert_int_equal(grain_process_join(process, GRAIN_FOREVER), 0);
     grain_process_free(process);
 }
