@@ -118,6 +118,8 @@ exec awk '
   # Sizes of structs: what the macros do, but not each of them.
   /^#define GRAIN_SIZED/ { describe(n, block); n = 0; next }
   /^#define [a-z_]+\(/ { next }
+  # The namespace of C++: what it is for.
+  /^namespace grain/ { describe(n, block); n = 0; next }
   /^#define/ && title != "" { print (is_first ? "" : ".Pp\n") ".Dv " $2 "\nis " $3 "."; is_first = 0 }
   /^GRAIN_API/ { declaration = ""; in_declaration = 1; sub(/^GRAIN_API /, "") }
   in_declaration {

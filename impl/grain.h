@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* grain_pool_stats is a struct and a function */
 extern "C" {
 #endif
 
@@ -31,6 +33,7 @@ extern "C" {
 #define GRAIN_FOREVER      UINT64_MAX
 #define GRAIN_CHUNK_PYTHON INT64_MIN /* CPython's rule: ceil(count / (4 * workers)) */
 #define GRAIN_TASK_FAILED  (-10000)  /* some task failed; the report has the details */
+#define GRAIN_EXCEPTION    (-10001)  /* code of a task that threw an exception: grain::guard, at the end of this file */
 
 struct grain_pool;
 struct grain_context;
@@ -159,8 +162,8 @@ struct grain_pool_options {
      * most an eighth of what RLIMIT_AS leaves when the pool is opened. RLIMIT_FSIZE stops no pool that is opened under it;
      * one that was opened before cannot grow any more: -ENOMEM. */
     size_t memory_limit;
-    uint64_t grace_ns;   /* terminate: from SIGTERM to SIGKILL (fork); 0: 100 ms */
-    bool allow_nested;   /* allow opening this pool inside another pool's worker */
+    uint64_t grace_ns; /* terminate: from SIGTERM to SIGKILL (fork); 0: 100 ms */
+    bool allow_nested; /* allow opening this pool inside another pool's worker */
     grain_init_fn initializer;
     grain_final_fn finalizer;
     void *argument;                /* for both; a forked worker has a copy of what it points to */
@@ -732,6 +735,81 @@ GRAIN_SIZED int grain_process_start_sized(struct grain_process **process, const 
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
+#endif
+
+/* ----------------------------------------------------------------------------------------------- C++ */
+
+#if defined(__cplusplus) && (defined(__cpp_exceptions) || defined(__EXCEPTIONS))
+#include <exception>
+
+/* grain::guard<f> is f as a task (also of starmap, of map_chunks, and as an initializer) whose exceptions are failures:
+ * code GRAIN_EXCEPTION, with what() as the message; of a chunk the first item has the message, all of them the code. So
+ * `grain_map(pool, grain::guard<parse>, in, out, NULL)`, with f a function known when the program is compiled. C++11 or
+ * newer.
+ * Without it an exception ends the program where threads of grain run tasks (std::terminate), and the worker process on
+ * fork: the task fails with -EOWNERDEAD, signal 6, and no handler above grain_pool_open() sees it. On serial tasks of
+ * calls that wait run on the calling thread: there the exception passes through the call, which leaves nothing behind:
+ * the pool and the thread are as usable as before. So it is with the initializer and the finalizer on serial and null,
+ * and with the source of grain_imap(), which the calling thread asks on every backend. */
+namespace grain
+{
+namespace detail
+{
+
+/* In a handler. What is no exception of C++, but a thread that ends (pthread_exit), goes on. */
+inline int exception_told(grain_context *ctx)
+{
+    if (!std::current_exception())
+        throw;
+    try {
+        throw;
+    } catch (const std::exception &error) {
+        return grain_context_fail(ctx, GRAIN_EXCEPTION, error.what());
+    } catch (...) {
+        return grain_context_fail(ctx, GRAIN_EXCEPTION, "an exception that is no std::exception");
+    }
+}
+
+} // namespace detail
+
+template <grain_task_fn task> int guard(const void *arg, void *result, grain_context *ctx)
+{
+    try {
+        return task(arg, result, ctx);
+    } catch (...) {
+        return detail::exception_told(ctx);
+    }
+}
+
+template <grain_star_fn task> int guard(const void *const args[], void *result, grain_context *ctx)
+{
+    try {
+        return task(args, result, ctx);
+    } catch (...) {
+        return detail::exception_told(ctx);
+    }
+}
+
+template <grain_chunk_fn task> int guard(const void *items, void *results, size_t count, grain_context *ctx)
+{
+    try {
+        return task(items, results, count, ctx);
+    } catch (...) {
+        return detail::exception_told(ctx);
+    }
+}
+
+template <grain_init_fn initializer> int guard(void *argument, grain_context *ctx)
+{
+    try {
+        return initializer(argument, ctx);
+    } catch (...) {
+        return detail::exception_told(ctx);
+    }
+}
+
+} // namespace grain
 #endif
 
 #endif

@@ -13,6 +13,7 @@ static const struct {
 } texts[] = {
     {0, "success"},
     {GRAIN_TASK_FAILED, "a task failed"},
+    {GRAIN_EXCEPTION, "the task threw an exception"},
     {-E2BIG, "an option is set that this version of the library does not know"},
     {-EAGAIN, "no thread or process could be started; or it has not ended yet"},
     {-EBUSY, "the call runs, or has ended"},

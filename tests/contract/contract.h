@@ -12,9 +12,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "grain.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <cmocka.h>
 
 extern const char *backend;
 
@@ -50,5 +54,9 @@ int apply_twice(struct grain_pool *pool, int value);
 
 /* Set-up of main(): the backend from argv, and the table of limits on standard output. */
 void contract_start(int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

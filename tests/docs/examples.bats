@@ -77,9 +77,28 @@ pairs='(0, 1)
 pthread: the task made it 21, the caller has 21' serial
 }
 
+@test "an exception of C++ fails its task alone" {
+  [ -x "$GRAIN_BINARY/tests/example_exception" ] || skip "built without C++"
+  # shellcheck disable=SC2086
+  prints exception $'12: 12\n30: 30\nmany: stoi\n4: 4' $all
+}
+
+@test "guard is C++11, without a warning" {
+  local compiler
+  compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$GRAIN_BINARY/CMakeCache.txt")
+  [ -n "$compiler" ] || skip "built without C++"
+  for version in c++11 c++14 c++17 c++20; do
+    "$compiler" -std=$version -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only -I"$GRAIN_SOURCE/impl" \
+      "$EXAMPLES/exception.cc"
+  done
+  # And where exceptions are off, the rest of the header.
+  echo '#include "grain.h"' | "$compiler" -fno-exceptions -Wall -Wextra -Werror -fsyntax-only -I"$GRAIN_SOURCE/impl" \
+    -x c++ -
+}
+
 @test "examples have at most 40 lines that are not blank, and include only standard headers and grain.h" {
   local file
-  for file in "$EXAMPLES"/*.c; do
+  for file in "$EXAMPLES"/*.c "$EXAMPLES"/*.cc; do
     [ "$(grep -c . "$file")" -le 40 ]
     [ "$(grep '^#include "' "$file")" = '#include "grain.h"' ]
   done
@@ -109,17 +128,17 @@ check() {
 quotes() {
   awk '
     /^ *```/ && in_code { print file "|" code; in_code = 0; next }
-    /^ *```(c|python)$/ {
+    /^ *```(c|cpp|python)$/ {
       in_code = 1
       code = ""
-      file = /```c$/ ? linked : linked_python
+      file = /```c(pp)?$/ ? linked : linked_python
       next
     }
     in_code { gsub(/[ \t]+/, " "); sub(/^ /, ""); code = code $0 " "; next }
     {
-      while (match($0, /\(examples\/[a-z_]+\.(c|py)\)/)) {
+      while (match($0, /\(examples\/[a-z_]+\.(cc?|py)\)/)) {
         name = substr($0, RSTART + 10, RLENGTH - 11)
-        if (name ~ /\.c$/) linked = name; else linked_python = name
+        if (name ~ /\.cc?$/) linked = name; else linked_python = name
         $0 = substr($0, RSTART + RLENGTH)
       }
     }' "$1"
