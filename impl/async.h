@@ -106,6 +106,7 @@ struct async {
     struct batch *running, *ended, *spare;
     size_t spare_bytes;
     size_t next_room;
+    const void *begun_with[3]; /* argument, result and params of the call that the last batch began with */
     unsigned small_batches; /* in a row */
     pthread_t dispatchers[ASYNC_DISPATCHERS_MAX];
     int dispatcher_count, idle;
@@ -175,11 +176,16 @@ void async_hurry(struct batch *batch);
 void batch_list(struct batch **head, struct batch *batch);
 void batch_unlist(struct batch *batch);
 
-/* A batch of so many futures, which are written when they are taken; tail: bytes behind them. A batch of calls that have
- * so many bytes of arguments, results and params each, and once `slack`; its references are set. NULL: out of memory. */
+/* A batch of so many futures, which are written when they are taken; tail: bytes behind them. NULL: out of memory. */
 struct batch *batch_new(struct async *async, size_t room, size_t tail);
 void *batch_tail(struct batch *batch);
-struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size, size_t slack);
+
+/* Memory for a batch of calls that have so many bytes of arguments, results and params each, and once `slack`; NULL: out
+ * of memory. With async.lock held, which is let go where pages have to be made: what was known before may not be so any
+ * more. batch_start: makes it an empty batch, whose references are set; batch_keep: it is not needed. */
+struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack);
+void batch_start(struct grain_pool *pool, struct batch *batch);
+void batch_keep(struct batch *batch);
 
 /* Frees one that nobody has seen, or knows any more. */
 void batch_drop(struct batch *batch);

@@ -76,6 +76,20 @@ static bool is_worth_keeping(const struct batch *batch)
            async->spare_bytes < spare_bytes_most(async);
 }
 
+/* Keeps a batch for later calls, or gives its calls back to the pool, and is false. With async.lock held. */
+static bool spare_put(struct batch *batch)
+{
+    struct async *async = batch->async;
+    bool is_kept = is_worth_keeping(batch);
+    if (is_kept) {
+        batch_list(&async->spare, batch);
+        async->spare_bytes += batch->bytes + futures_bytes(batch->room);
+    } else {
+        batch_memory_put(batch);
+    }
+    return is_kept;
+}
+
 void batch_release(struct batch *batch)
 {
     struct async *async = batch->async;
@@ -86,15 +100,17 @@ void batch_release(struct batch *batch)
     /* Only now: whatever stands in the list may be settled by ended_settle(), and be given an extra. */
     for (size_t i = 0; i < batch->count; i++)
         free(batch->futures[i].extra);
-    bool is_kept = is_worth_keeping(batch);
-    if (is_kept) {
-        batch_list(&async->spare, batch);
-        async->spare_bytes += batch->bytes + futures_bytes(batch->room);
-    } else {
-        batch_memory_put(batch);
-    }
+    if (async->pool && batch->is_calls && async->pool->core.backend->alloc)
+        backend_bytes_give(&async->pool->core, batch->bytes);
+    bool is_kept = spare_put(batch);
     pthread_mutex_unlock(&async->lock);
     if (!is_kept)
+        batch_drop(batch);
+}
+
+void batch_keep(struct batch *batch)
+{
+    if (!spare_put(batch))
         batch_drop(batch);
 }
 
@@ -176,7 +192,7 @@ static void pages_fetch(void *memory, size_t bytes)
         madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
-/* bytes: of the pool's memory. With async.lock held. */
+/* bytes: of the pool's memory. Without async.lock: others go on while pages are made. */
 static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, size_t bytes)
 {
     struct batch *batch = batch_new(pool->async, room, 0);
@@ -184,8 +200,8 @@ static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, siz
     if (!batch)
         return NULL;
     int status = pool_memory_get(pool, bytes, &memory);
-    if (status && pool->async->spare) {
-        batch_spares_drop(pool->async);
+    if (status) {
+        batch_spares_trim(pool->async);
         status = pool_memory_get(pool, bytes, &memory);
     }
     if (status) {
@@ -199,19 +215,26 @@ static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, siz
     return batch;
 }
 
-struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size, size_t slack)
+struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack)
 {
     struct async *async = pool->async;
     size_t room = async->next_room, fitting = BATCH_PAYLOAD_MAX / (call_size ? call_size : 1);
     room = room < fitting ? room : fitting > 0 ? fitting : 1;
     struct batch *batch = batch_reuse(async, room, room * call_size + slack);
-    if (!batch)
-        batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack);
-    if (!batch)
-        return NULL;
-    room = batch->room;
+    if (batch)
+        return batch;
+    pthread_mutex_unlock(&async->lock);
+    batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack);
+    pthread_mutex_lock(&async->lock);
+    return batch;
+}
+
+void batch_start(struct grain_pool *pool, struct batch *batch)
+{
+    size_t room = batch->room;
     char *memory = (char *)batch->calls;
-    struct batch fresh = {.async = async, .room = room, .bytes = batch->bytes, .calls = batch->calls, .is_calls = true};
+    struct batch fresh = {
+        .async = batch->async, .room = room, .bytes = batch->bytes, .calls = batch->calls, .is_calls = true};
     fresh.job.form = JOB_CALLS;
     fresh.job.items = memory;
     fresh.job.item_size = sizeof *batch->calls;
@@ -221,5 +244,6 @@ struct batch *batch_of_calls(struct grain_pool *pool, size_t call_size, size_t s
     fresh.payload_end = memory + batch->bytes;
     *batch = fresh;
     atomic_store_explicit(&batch->references, 1 + room, memory_order_relaxed);
-    return batch;
+    if (pool->core.backend->alloc)
+        backend_bytes_take(&pool->core, batch->bytes);
 }

@@ -308,7 +308,7 @@ static void stats_fill(struct grain_pool *pool, struct grain_pool_stats *stats)
     if (!pool->joined) {
         const struct backend_pool *core = &pool->core;
         stats->replaced = core->replaced ? *core->replaced : 0;
-        stats->call_bytes = core->call_bytes ? *core->call_bytes : 0;
+        stats->call_bytes = __atomic_load_n(&core->call_bytes, __ATOMIC_RELAXED);
         for (int i = 0; core->worker_pids && i < core->workers; i++)
             stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
     }

@@ -11,17 +11,19 @@
 
 #define SIZE_MOST ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
 
-/* What a call takes of the payload when those before it are alike; *slack: and how much more the first one may. */
-static size_t room_of(const struct apply *apply, const void *params, size_t *slack)
+/* What calls like this one take of the payload each; *slack: and how much more this one may. Of an array's items some are
+ * more aligned by chance than their size asks for: that counts only where the batch before began with the same one. */
+static size_t room_of(struct async *async, const struct apply *apply, const void *params, size_t *slack)
 {
     const void *data[] = {apply->arg, apply->result, params};
     const size_t sizes[] = {apply->arg_size, apply->result_size, apply->params_size};
+    const void *const by_chance = (const void *)1;
     size_t room = 0;
     *slack = 0;
     for (int i = 0; i < 3; i++) {
-        /* Of calls that follow each other through an array the next lies as its size allows, however this one lies. */
-        room += job_align(sizes[i], job_alignment((const void *)(uintptr_t)sizes[i], sizes[i]));
-        *slack += 2 * job_alignment(data[i], sizes[i]);
+        room += job_align(sizes[i], job_alignment(async->begun_with[i] == data[i] ? data[i] : by_chance, sizes[i]));
+        *slack += job_alignment(data[i], sizes[i]) + JOB_ALIGN_FIRM;
+        async->begun_with[i] = data[i];
     }
     return room;
 }
@@ -136,18 +138,47 @@ static bool is_open(const struct batch *batch)
     return batch && batch->is_calls && atomic_load_explicit(&batch->phase, memory_order_relaxed) == BATCH_OPEN;
 }
 
+/* Writes the call into the open batch at the end of the queue; NULL: it has no place there, or there is none. */
+static struct batch *last_append(struct async *async, const struct apply *apply, const void *params)
+{
+    struct batch *last = async->first ? async->last : NULL;
+    return is_open(last) && may_append(last, apply) && call_append(last, apply, params) ? last : NULL;
+}
+
+/* Nothing more comes into the last batch, if it was open. */
+static void last_seal(struct grain_pool *pool)
+{
+    struct async *async = pool->async;
+    struct batch *last = async->first ? async->last : NULL;
+    if (!is_open(last))
+        return;
+    atomic_store_explicit(&last->phase, BATCH_SEALED, memory_order_relaxed);
+    if (last->count >= async->next_room / 2 && async->next_room < BATCH_CALLS_MAX) /* full, as far as can be told */
+        async->next_room *= 2;
+    async_wake(pool);
+}
+
 /* A batch that begins with this call, at the end of the queue. It counts as one of the pool's calls until it has ended:
- * while it is open the pool cannot go. With async.lock held. */
+ * while it is open the pool cannot go, nor while the lock is let go for its memory. Somebody else may have begun one
+ * meanwhile that takes this call too. With async.lock held. */
 static int batch_begin(struct grain_pool *pool, const struct apply *apply, const void *params, struct batch **out)
 {
     int status = pool_enter(pool);
     if (status)
         return status;
-    size_t slack, call_size = room_of(apply, params, &slack);
-    struct batch *batch = batch_of_calls(pool, call_size, slack);
-    if (!batch || !call_append(batch, apply, params)) {
+    size_t slack, call_size = room_of(pool->async, apply, params, &slack);
+    struct batch *batch = batch_get(pool, call_size, slack);
+    *out = last_append(pool->async, apply, params);
+    if (*out || !batch) {
         if (batch)
-            batch_drop(batch);
+            batch_keep(batch);
+        pool_leave(pool);
+        return *out ? 0 : -ENOMEM;
+    }
+    last_seal(pool);
+    batch_start(pool, batch);
+    if (!call_append(batch, apply, params)) { /* never: batch_get() was told what the first one needs */
+        batch_drop(batch);
         pool_leave(pool);
         return -ENOMEM;
     }
@@ -161,16 +192,10 @@ static int batch_begin(struct grain_pool *pool, const struct apply *apply, const
 /* The batch that this call was written into. With async.lock held. */
 static int batch_append(struct grain_pool *pool, const struct apply *apply, const void *params, struct batch **out)
 {
-    struct async *async = pool->async;
-    *out = async->first ? async->last : NULL;
-    if (!is_open(*out))
-        return batch_begin(pool, apply, params, out);
-    if (may_append(*out, apply) && call_append(*out, apply, params))
+    *out = last_append(pool->async, apply, params);
+    if (*out)
         return 0;
-    atomic_store_explicit(&(*out)->phase, BATCH_SEALED, memory_order_relaxed);
-    if ((*out)->count >= async->next_room && async->next_room < BATCH_CALLS_MAX)
-        async->next_room *= 2;
-    async_wake(pool);
+    last_seal(pool);
     return batch_begin(pool, apply, params, out);
 }
 

@@ -66,7 +66,7 @@ struct backend_pool {
     uint64_t max_tasks_per_worker;       /* 0: no limit */
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
-    const volatile uint64_t *call_bytes; /* as in grain_pool_stats, or NULL */
+    uint64_t call_bytes_now, call_bytes; /* of shared memory: backend_bytes_take(); 0 where nothing is shared */
     const volatile uint64_t *singles;    /* hand-overs that job->handovers leaves out: of single tasks; or NULL */
 };
 
@@ -122,6 +122,26 @@ void backend_unbind(struct backend_pool *pool);
 
 /* How many CPUs there are for the pool's workers, and its caller, to spin on. */
 int backend_usable_cpus(const struct backend_pool *pool);
+
+/* Bytes of shared memory that a call takes beside what grain_alloc gave, and gives back. Any caller thread; relaxed: a
+ * figure for the stats, nothing rests on it. */
+static inline void backend_bytes_note(struct backend_pool *pool, uint64_t bytes)
+{
+    uint64_t most = __atomic_load_n(&pool->call_bytes, __ATOMIC_RELAXED);
+    while (bytes > most &&
+           !__atomic_compare_exchange_n(&pool->call_bytes, &most, bytes, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+static inline void backend_bytes_take(struct backend_pool *pool, uint64_t bytes)
+{
+    backend_bytes_note(pool, __atomic_add_fetch(&pool->call_bytes_now, bytes, __ATOMIC_RELAXED));
+}
+
+static inline void backend_bytes_give(struct backend_pool *pool, uint64_t bytes)
+{
+    __atomic_sub_fetch(&pool->call_bytes_now, bytes, __ATOMIC_RELAXED);
+}
 
 /* How often a worker's initializer is tried before the pool is given up. */
 #define BACKEND_TRIES 4

@@ -17,6 +17,7 @@ void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place
     cargo->small_used = 0;
     cargo->count = 0;
     cargo->bytes = 0;
+    cargo->counted = 0;
     cargo->loaded = job->count;
 }
 
@@ -258,6 +259,23 @@ void cargo_unload_single(const struct cargo *cargo, struct job *job)
     results_unload(cargo, job);
     if (job->codes)
         job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
+}
+
+/* A small call takes nothing but its descriptor: no locked instruction for that. */
+void cargo_count(struct cargo *cargo, struct backend_pool *pool)
+{
+    if (cargo->bytes == 0) {
+        backend_bytes_note(pool, cargo->small_used);
+        return;
+    }
+    cargo->counted = cargo->bytes + cargo->small_used;
+    backend_bytes_take(pool, cargo->counted);
+}
+
+void cargo_uncount(struct cargo *cargo, struct backend_pool *pool)
+{
+    if (cargo->counted)
+        backend_bytes_give(pool, cargo->counted);
 }
 
 /* The pointer stays: a worker that has just reported may still look at the old bytes. */

@@ -16,8 +16,9 @@ struct cargo {
     size_t small_used;
     void *blocks[5 + GRAIN_COLUMNS_MAX]; /* params, items, results, codes or a table of columns, the columns */
     int count;
-    size_t bytes;  /* taken from the arena */
-    size_t loaded; /* tasks whose items are in place */
+    size_t bytes;   /* taken from the arena */
+    size_t counted; /* of those, in the pool's figures */
+    size_t loaded;  /* tasks whose items are in place */
 };
 
 void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job);
@@ -36,6 +37,10 @@ int cargo_load_single(struct cargo *cargo);
 /* Copies results and codes out, when the job has ended. */
 void cargo_unload(const struct cargo *cargo, struct job *job);
 void cargo_unload_single(const struct cargo *cargo, struct job *job);
+
+/* Puts what was taken into the pool's figures, and takes it out of those of now. */
+void cargo_count(struct cargo *cargo, struct backend_pool *pool);
+void cargo_uncount(struct cargo *cargo, struct backend_pool *pool);
 
 /* Gives the blocks back. */
 void cargo_drop(struct cargo *cargo);

@@ -21,8 +21,7 @@ struct fork_state {
     struct supervisor supervisor;
     struct arena arena;
     struct crew *crew;
-    struct pipes *pipes;            /* NULL: workers live on the team's rings */
-    uint64_t bytes_now, bytes_most; /* of the arena, taken for calls */
+    struct pipes *pipes; /* NULL: workers live on the team's rings */
 };
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -96,7 +95,6 @@ static int fork_open(struct backend_pool *pool)
     }
     pool->worker_pids = state->crew->pids;
     pool->replaced = &state->crew->replaced;
-    pool->call_bytes = &state->bytes_most;
     pool->singles = (const volatile uint64_t *)&state->front.singles;
     return 0;
 }
@@ -133,16 +131,6 @@ static void fork_close(struct backend_pool *pool)
 
 /* ------------------------------------------------------------------------------------------- a call */
 
-/* The most that calls took beside what grain_alloc gave: for the stats. relaxed: a figure, nothing rests on it. */
-static void call_bytes_add(struct fork_state *state, size_t bytes)
-{
-    uint64_t now = __atomic_add_fetch(&state->bytes_now, bytes, __ATOMIC_RELAXED);
-    uint64_t most = __atomic_load_n(&state->bytes_most, __ATOMIC_RELAXED);
-    while (now > most &&
-           !__atomic_compare_exchange_n(&state->bytes_most, &most, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-}
-
 /* Whether a call that ended early has something to hand over, or to tell. After a terminate nobody waits for the workers'
  * end who did not ask what became of the tasks. */
 static bool is_to_account(const struct job *job, int status)
@@ -150,13 +138,14 @@ static bool is_to_account(const struct job *job, int status)
     return status == -ENOTRECOVERABLE || (status == -ECANCELED && job->has_report);
 }
 
-static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job *job, int workers)
+static int job_run_in(struct backend_pool *pool, struct cargo *cargo, struct job *job)
 {
+    struct fork_state *state = pool->state;
     struct team_job *place = cargo->place;
-    int status = cargo_load(cargo, workers);
+    int status = cargo_load(cargo, pool->workers);
     if (status)
         return status;
-    call_bytes_add(state, cargo->bytes);
+    cargo_count(cargo, pool);
     atomic_store_explicit(&state->crew->team->memory_bytes, arena_solid(&state->arena), memory_order_relaxed);
     team_submit(&state->front, place, cargo->loaded);
     while (cargo->loaded < job->count)
@@ -173,11 +162,13 @@ static int job_run_in(struct fork_state *state, struct cargo *cargo, struct job 
     return status;
 }
 
-static int single_run_in(struct fork_state *state, struct cargo *cargo, struct job *job)
+static int single_run_in(struct backend_pool *pool, struct cargo *cargo, struct job *job)
 {
+    struct fork_state *state = pool->state;
     int status = cargo_load_single(cargo);
     if (status)
         return status;
+    cargo_count(cargo, pool);
     team_submit_single(&state->front, cargo->place);
     status = team_wait_single(&state->front, cargo->place);
     if (is_to_account(job, status)) {
@@ -198,12 +189,10 @@ static int call_run(struct backend_pool *pool, struct fork_state *state, struct 
     if (!place)
         return team_wait_is_vain(&state->front);
     cargo_init(&cargo, &state->arena, place, job);
-    bool is_single = job_is_single(job);
-    int status = is_single ? single_run_in(state, &cargo, job) : job_run_in(state, &cargo, job, pool->workers);
+    int status = job_is_single(job) ? single_run_in(pool, &cargo, job) : job_run_in(pool, &cargo, job);
     if (status == -ENOTRECOVERABLE || status == -ECANCELED)
         return status; /* workers may still be in it, or its tickets in rings: its memory goes with the pool */
-    if (cargo.bytes && !is_single)
-        __atomic_sub_fetch(&state->bytes_now, cargo.bytes, __ATOMIC_RELAXED);
+    cargo_uncount(&cargo, pool);
     cargo_drop(&cargo);
     team_job_return(&state->front, cargo.place);
     return status;
