@@ -284,7 +284,7 @@ static bool ticket_settle(struct worker *worker, uint64_t ticket)
         return true;
     worker_begin(worker, ticket);
     if (is_done) {
-        uint32_t mine = state_make(ticket_generation(ticket), 2 + (uint32_t)worker->id);
+        uint32_t mine = state_make(ticket_generation(ticket), STATE_FIRST_WORKER + (uint32_t)worker->id);
         if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
             orphan_settle(worker, job, ticket);
         report_repeat(worker, job, ticket);

@@ -229,7 +229,8 @@ static void job_wake(const struct worker *worker, struct team_job *job)
 static void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t generation = ticket_generation(ticket);
-    uint32_t mine = state_make(generation, 2 + (uint32_t)worker->id), seen = state_make(generation, STATE_RUNNING);
+    uint32_t mine = state_make(generation, STATE_FIRST_WORKER + (uint32_t)worker->id),
+             seen = state_make(generation, STATE_RUNNING);
     /* A second completer exists only when a replacement repeats its predecessor's last step. */
     if (!atomic_compare_exchange_strong_explicit(&job->finished, &seen, mine, memory_order_acq_rel,
                                                  memory_order_acquire) &&
