@@ -18,14 +18,15 @@
 #ifdef GRAIN_HAVE_OPENMP
 #include <omp.h>
 
-/* LLVM's runtime starts up when it is first asked for anything: only where its variables say that it binds. libgomp has
- * started when it was loaded, and answering costs it nothing. */
-static bool binds_threads(void)
+/* Whether OpenMP binds threads, as far as one that may run on `count` CPUs can have been bound. libgomp started when it was
+ * loaded, and answers at once. LLVM's runtime starts when it is first asked for anything, and binds who asked: so it is
+ * not asked where its variables do not say that it binds, nor by a thread that may run anywhere. */
+static bool binds_threads(int count)
 {
     static const char *const variables[] = {"OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY", "GOMP_CPU_AFFINITY"};
     bool is_worth = !dlsym(RTLD_DEFAULT, "__kmpc_fork_call");
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-        is_worth = is_worth || getenv(variables[i]);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables && !is_worth; i++)
+        is_worth = getenv(variables[i]) && count < sysconf(_SC_NPROCESSORS_ONLN);
     return is_worth && omp_get_proc_bind() != omp_proc_bind_false;
 }
 
@@ -50,8 +51,7 @@ static bool place_add(int place, const int *cpus, int count, bool *seen)
 /* The CPUs of all places where the mask, cpus[0..count), is that of one place; 0 where it is not. */
 static int places_cpus(const int *cpus, int count, int **all)
 {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    if (count >= online || !binds_threads())
+    if (!binds_threads(count))
         return 0;
     bool *seen = calloc(MACHINE_CPUS_MAX, sizeof *seen), is_bound = false;
     if (!seen)

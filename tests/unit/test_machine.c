@@ -154,6 +154,41 @@ static void test_lazy(void **state)
     in_child(lazy_body);
 }
 
+static void test_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int count, first, last;
+    } cases[] = {
+        {"0", 1, 0, 0},
+        {"0-3,8", 5, 0, 8},
+        {"8,0-3", 5, 8, 3},
+        {"16383", 1, 16383, 16383},
+        {"0-16383", 16384, 0, 16383},
+        {"5-5", 1, 5, 5},
+        {"007", 1, 7, 7},
+        {"16384", -EINVAL, 0, 0},
+        {"0-16384", -EINVAL, 0, 0},
+        {"3-1", -EINVAL, 0, 0},
+        {"1,1", -EINVAL, 0, 0},
+        {"0-4,2", -EINVAL, 0, 0},
+        {"", -EINVAL, 0, 0},
+        {",", -EINVAL, 0, 0},
+        {"1-2-3", -EINVAL, 0, 0},
+        {"1\n", -EINVAL, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int *cpus, count = machine_list_parse(cases[i].text, &cpus);
+        assert_int_equal(count, cases[i].count);
+        if (count < 0)
+            continue;
+        assert_int_equal(cpus[0], cases[i].first);
+        assert_int_equal(cpus[count - 1], cases[i].last);
+        free(cpus);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------ placing */
 
 static void test_order(void **state)
@@ -284,6 +319,23 @@ static int smt_body(void)
     return machine_threads_per_core() == 2 ? 0 : 4;
 }
 
+/* What the harness names for all CPUs is read as the order in which workers fill them. */
+static int list_body(void)
+{
+    static const int all[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    int placed[8], *read;
+    char *list;
+    setenv("HWLOC_SYNTHETIC", "core:4 pu:2", 1);
+    mask_set(all, 8, 0);
+    if (machine_list_usable(&list) || strcmp(list, "0,2,4,6,1,3,5,7") != 0)
+        return 1;
+    if (machine_place(8, placed) || machine_list_parse(list, &read) != 8 || memcmp(read, placed, sizeof placed) != 0)
+        return 2;
+    free(read);
+    free(list);
+    return 0;
+}
+
 static int no_smt_body(void)
 {
     static const int all[] = {0, 1, 2, 3}, placed[] = {0, 1, 2, 3, 0};
@@ -296,6 +348,7 @@ static void test_topologies(void **state)
 {
     (void)state;
     in_child(smt_body);
+    in_child(list_body);
     in_child(no_smt_body);
 }
 
@@ -304,10 +357,15 @@ static void test_topologies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_affinity_large), cmocka_unit_test(test_affinity_refused),
-        cmocka_unit_test(test_bind),           cmocka_unit_test(test_lazy),
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_order_any),
-        cmocka_unit_test(test_place),          cmocka_unit_test(test_place_threads),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_affinity_large),
+        cmocka_unit_test(test_affinity_refused),
+        cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_lazy),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order_any),
+        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_place_threads),
 #ifdef GRAIN_HAVE_HWLOC
         cmocka_unit_test(test_topologies),
 #endif
