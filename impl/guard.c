@@ -11,7 +11,6 @@
  * out; pthread_exit works as often as it is called. So a worker of `pthread` really ends, and another thread takes its
  * place; a thread of OpenMP's runtime, one that runs queued calls on `serial`, and the one for callbacks go on.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 
@@ -35,39 +34,17 @@ bool job_guard(void (*body)(void *), void *argument)
     return has_left;
 }
 
-/* The running task, or chunk, fails, unless it has told of a failure itself. Returns the task behind it. */
-static size_t left_settle(struct grain_context *ctx)
+/* What glibc unwinds to is a list; this thread's innermost entry now, and again. User code that ended its thread may have
+ * left an entry of its own at the head, on a stack that is gone. */
+_Static_assert(sizeof(__pthread_unwind_buf_t) <= sizeof(struct job_thread), "a job_thread has room for it");
+
+void job_thread_note(struct job_thread *thread)
 {
-    const struct job *job = ctx->job;
-    struct grain_error error = {.code = -EOWNERDEAD, .index = ctx->index, .pid = ctx->pid, .message = JOB_LEFT_TEXT};
-    ctx->deadline_ns = 0;
-    if (job->form == JOB_CHUNK) {
-        job_fail_rest(job, ctx, ctx->outcome, ctx->index, ctx->end, &error);
-        return ctx->end;
-    }
-    if (ctx->unfailed <= ctx->index || job->form == JOB_CALLS)
-        job_fail(job, ctx->outcome, &error);
-    return ctx->index + 1;
+    __pthread_register_cancel((__pthread_unwind_buf_t *)thread->words);
+    __pthread_unregister_cancel((__pthread_unwind_buf_t *)thread->words);
 }
 
-struct run {
-    const struct job *job;
-    size_t begin, end;
-    struct grain_context *ctx;
-};
-
-static void run_body(void *argument)
+void job_thread_restore(struct job_thread *thread)
 {
-    struct run *run = argument;
-    job_run(run->job, run->begin, run->end, run->ctx);
-}
-
-void job_run_guarded(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
-{
-    struct run run = {job, begin, end, ctx};
-    while (run.begin < run.end && job_guard(run_body, &run)) {
-        run.begin = left_settle(ctx);
-        if (job_is_asked(ctx) && ctx->heed)
-            run.end = ctx->heed(ctx, run.begin, run.end);
-    }
+    __pthread_unregister_cancel((__pthread_unwind_buf_t *)thread->words);
 }

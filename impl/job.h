@@ -89,6 +89,8 @@ void job_describe(struct job *job, const struct job *from);
  * pid and outcome, and heed where somebody may ask for attention; the rest is job_run()'s own. Others touch three words
  * of a running worker's, through job_index(), job_ask(), job_deadline_ns(): they may read `index` and `deadline_ns`, and
  * set `attention`. */
+struct job_thread;
+
 struct grain_context {
     const struct job *job;
     struct job_outcome *outcome;
@@ -115,13 +117,23 @@ struct grain_context {
     void **state_at;
     const uint32_t *stop; /* the pool is terminated from stop_at on; others write it. NULL: nobody says so */
     uint32_t stop_at;
+    struct job_thread *thread; /* for job_run_guarded() */
 };
 
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
  * job->codes. Returns one past the last task that was run: `end`, unless heed said less. */
 size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
 
-/* The same for threads that must go on: a task that ends its thread fails (guard.c). A drop is not told. */
+/* What of a thread has to be put right when a task has tried to end it: noted by that thread, outside of tasks. */
+struct job_thread {
+    void *words[16] __attribute__((aligned(16)));
+};
+
+void job_thread_note(struct job_thread *thread);
+void job_thread_restore(struct job_thread *thread);
+
+/* As job_run(), for threads that must go on: a task that ends its thread fails (guard_run.c). ctx->thread is the calling
+ * one's. A drop is not told. */
 void job_run_guarded(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
 
 /* Runs body(argument). True: it tried to end its thread, and has been left instead; false: it returned. */

@@ -33,6 +33,7 @@ struct openmp_worker {
     uint64_t claims;
     bool is_initialized;
     const struct backend_pool *pool;
+    struct job_thread thread; /* the one that has this number */
 };
 
 struct openmp_state {
@@ -104,6 +105,7 @@ static void thread_place(struct openmp_state *state)
     else
         sched_setaffinity(0, sizeof state->mask, &state->mask);
     pthread_sigmask(SIG_SETMASK, &state->pool->signals, NULL);
+    job_thread_note(&state->workers[id].thread);
     worker_initialize(state, id);
 }
 
@@ -358,6 +360,7 @@ static int openmp_open(struct backend_pool *pool)
             (struct openmp_worker){.ctx = {.worker = (int)i, .outcome = &worker->outcome, .stop_at = 1}, .pool = pool};
         worker->ctx.stop = (const uint32_t *)&state->is_cancelled;
         worker->ctx.heed = rest_drop;
+        worker->ctx.thread = &worker->thread;
     }
     sched_getaffinity(0, sizeof state->mask, &state->mask);
     if (status == 0)

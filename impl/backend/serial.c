@@ -51,6 +51,11 @@ static int serial_run(struct backend_pool *pool, struct job *job)
     struct grain_context ctx = {.outcome = &job->outcome, .state_at = &state->worker_state};
     /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
     size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;
+    struct job_thread thread;
+    if (job->is_queued) {
+        job_thread_note(&thread);
+        ctx.thread = &thread;
+    }
     pthread_mutex_lock(&state->turn);
     struct stay stay __attribute__((cleanup(stay_end))) = {pool, job_enter(pool)};
     pool->caller = stay.outer;

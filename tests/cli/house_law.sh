@@ -23,7 +23,7 @@ laws() {
   sed 's/ *@ */@/g' <<'LAWS'
 (lessons|docs|tests/contract)/*               @ impl/grain.h
 impl/grain.h                                  @ -
-impl/(pool|call|memory|async|queue|batch|future|delivery|iter|process|status|sizes|job|check|guard|child|signals|limit).(c|h) @ impl/(grain|job|backend/backend).h
+impl/(pool|call|memory|async|queue|batch|future|delivery|iter|process|status|sizes|job|check|guard|guard_run|child|signals|limit).(c|h) @ impl/(grain|job|backend/backend).h
 impl/backend/*                                @ impl/(grain|job|inject|child|signals).h|impl/(schedule|transport|machine)/*
 impl/(schedule|transport|machine|kernels)/*   @ impl/(grain|inject).h
 bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h
