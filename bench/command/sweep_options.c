@@ -69,7 +69,10 @@ static const struct argp_option options[] = {
     {"winners", KEY_WINNERS, "DIR", 0,
      "With --profile choice-check: the finished sweep whose quickest chunks are measured again beside the pool's own",
      3},
-    {"resume", KEY_RESUME, NULL, 0, "Go on with the sweep in DIR, which must have the same plan and build", 3},
+    {"resume", KEY_RESUME, NULL, 0,
+     "Go on with the sweep in DIR, which must have the same plan and build; what failed, took too long or was missing "
+     "is measured again",
+     3},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Show the cells and how long it would take, write nothing", 3},
     {"json", KEY_JSON, NULL, 0, "With --dry-run: print one JSON object", 3},
     {0},

@@ -122,14 +122,19 @@ static bool is_other_base(const struct csv_cell *cell)
     return *end == '\0' && end != text + 2;
 }
 
+static bool is_separator(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == ';' || byte == '|';
+}
+
 /* Numbers with something else than commas between them. */
 static bool is_separated_otherwise(const struct csv_cell *cell)
 {
-    size_t count = cell->is_cut && strchr(" \t;|", cell->text[cell->length - 1]) != NULL ? 1 : 0; /* what follows */
+    size_t count = cell->is_cut && is_separator(cell->text[cell->length - 1]) ? 1 : 0; /* what follows */
     for (size_t at = 0; at < cell->length;) {
         char text[TEXT_MAX];
         size_t length = 0;
-        while (at + length < cell->length && memchr(" \t;|", cell->text[at + length], 4) == NULL)
+        while (at + length < cell->length && !is_separator(cell->text[at + length]))
             length++;
         struct csv_cell piece = {.text = cell->text + at, .length = length};
         bool is_last_cut = cell->is_cut && at + length == cell->length;

@@ -40,10 +40,15 @@ static int dtype_find(const struct source *source, const struct npy_header *head
             *found = &dtypes[i];
             return 0;
         }
-    char quoted[QUOTE_MAX];
+    char quoted[QUOTE_MAX], kind = header->descr.length > 1 ? header->descr.start[1] : '?';
     matrix_quote(quoted, sizeof quoted, header->descr.start, header->descr.length);
+    const char *advice = "save an array of whole numbers";
+    if (strchr("iub", kind))
+        advice = "save array.astype('<i4')";
+    else if (strchr("fg", kind))
+        advice = "if its values are whole, save array.astype('<i4')";
     return matrix_fail(source->error, source->path, -EINVAL,
-                       "dtype `%s` cannot be read, only little-endian integers; save array.astype('<i4')", quoted);
+                       "dtype `%s` cannot be read, only little-endian integers; %s", quoted, advice);
 }
 
 static int claim_check(const struct source *source, const struct npy_header *header, unsigned size, uint64_t data_bytes)
@@ -73,9 +78,12 @@ static int claim_check(const struct source *source, const struct npy_header *hea
 /* The file's first bytes, up to where the header begins; *length: the header's. */
 static int preamble_read(const struct source *source, uint64_t *length)
 {
-    unsigned char start[12];
+    unsigned char start[12] = {0};
     if (fread(start, 1, MAGIC_BYTES + 2, source->file) != MAGIC_BYTES + 2 || memcmp(start, MAGIC, MAGIC_BYTES) != 0)
-        return fail(source, "not a .npy file: it does not begin with \\x93NUMPY");
+        return fail(source,
+                    memcmp(start, "PK\x03\x04", 4) == 0
+                        ? "not a .npy file but an archive, .npz perhaps; save one of its arrays with numpy.save()"
+                        : "not a .npy file: it does not begin with \\x93NUMPY");
     unsigned major = start[6], minor = start[7];
     if (major < 1 || major > 3 || minor != 0)
         return matrix_fail(source->error, source->path, -EINVAL,

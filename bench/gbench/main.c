@@ -14,6 +14,7 @@
 #include "gbench.h"
 #include "peers/peers.h"
 #include "sweep/program.h"
+#include "sweep/text.h"
 
 #define EXIT_FINE    0
 #define EXIT_RUNTIME 1
@@ -259,6 +260,10 @@ int main(int argc, char **argv)
     struct verdict verdict = {0};
     struct cells cells = {.settings = &flags.settings, .verdict = &verdict};
     program_start("grain-bench");
+    /* Google Benchmark prints the name into its JSON, which must be UTF-8. */
+    json_t *name = argc > 0 ? text_json(argv[0]) : NULL;
+    if (name)
+        argv[0] = (char *)(uintptr_t)json_string_value(name);
     peers_register();
     argp_err_exit_status = EXIT_USAGE;
     argp_program_version_hook = version_print;
@@ -273,5 +278,8 @@ int main(int argc, char **argv)
     cells_free(&cells);
     gbench_shutdown();
     matrix_free(&flags.settings.input);
+    if (name)
+        argv[0] = NULL;
+    json_decref(name);
     return status;
 }

@@ -28,7 +28,7 @@ impl/backend/*                                @ impl/(grain|job|inject|child|sig
 impl/(schedule|transport|machine|kernels)/*   @ impl/(grain|inject).h
 bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h
 bench/data/*      @ -
-bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/(cell|program).h|bench/peers/peers.h
+bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/(cell|program|text).h|bench/peers/peers.h
 bench/sweep/*     @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*
 bench/analysis/*  @ impl/(grain|kernels/kernel|machine/machine).h|bench/sweep/*
 bench/report/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/(sweep|analysis)/*

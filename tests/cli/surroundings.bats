@@ -194,6 +194,9 @@ for name in (b"env.json", b"claims.json"):
 for line in open(os.path.join(out, b"samples.jsonl"), encoding="utf-8"):
     assert json.loads(line)["status"] == "ok", line
 P
+  cp programs/grain-bench $'programs/gr\xe4in-bench'
+  $'programs/gr\xe4in-bench' --benchmark_format=json --benchmark_filter=serial/loop --benchmark_min_time=0.001 |
+    python3 -c 'import json, sys; assert json.load(sys.stdin)["context"]["executable"].endswith("gr\\xE4in-bench")'
   if command -v gnuplot >/dev/null; then
     cp -r "$GRAIN_SOURCE/tests/plots/fixture" $'fixt\xfcre'
     "$GRAIN" plot --format svg $'fixt\xfcre' >/dev/null

@@ -13,7 +13,7 @@
 #include "planned.h"
 
 #define LIMIT_MS  100u
-#define HANG_MS   20000 /* far more than a test may take */
+#define HANG_MS   20000  /* far more than a test may take */
 #define PATIENCE  10000u /* however busy the machine */
 #define MS_OF(ms) ((uint64_t)(ms)*1000000u)
 

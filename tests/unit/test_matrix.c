@@ -228,6 +228,9 @@ static void test_extension(void **state)
     check_values(dir, "UPPER.CSV", 1, 2, one);
     temporary_write(dir, "text-in.npy", "1,2\n", 4);
     check_refused(dir, "text-in.npy", -EINVAL, "not a .npy file");
+    temporary_write(dir, "archive-in.npy", BYTES("PK\x03\x04 and so on"));
+    check_refused(dir, "archive-in.npy", -EINVAL,
+                  "not a .npy file but an archive, .npz perhaps; save one of its arrays");
 }
 
 /* Control characters in a name must not reach the terminal; of a long path the end is shown. */
