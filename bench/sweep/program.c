@@ -46,6 +46,7 @@ void program_start(const char *name)
     program_name = name;
     streams_occupy();
     signal(SIGCHLD, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN);
     program_path();
     atexit(end_check);
 }

@@ -10,7 +10,8 @@
 
 /* To be called first in main(). Occupies standard streams that are closed, so that no file which is opened later takes
  * their numbers and gets what is printed; gives SIGCHLD its default, because a parent that ignores it hands that down, and
- * then the ends of our own processes could not be waited for; and has the program end with 1 when standard output could
+ * then the ends of our own processes could not be waited for; ignores SIGXFSZ, so that a file that grows too large for its
+ * limit is an error like a full disk; and has the program end with 1 when standard output could
  * not be written, also where a library ends it (argp after --help). name: for messages; static. */
 void program_start(const char *name);
 

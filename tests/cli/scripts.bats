@@ -115,7 +115,7 @@ CTEST
   [ "$status" -eq 8 ]
   [[ $(head -n 1 "$CALLS") == "ctest --test-dir $TREE/build/dev "*" -LE ^long\$" ]]
   [ "$(grep -vc -- ' -N ' "$CALLS")" -eq 1 ]
-  [[ ${output//$'\n'/} == *"left to --all: the build clang, the build asan-ubsan, the build tsan, fuzz, check, and of dev faults/slow plots/all"* ]]
+  [[ ${output//$'\n'/} == *"left to --all: the builds clang, asan-ubsan, tsan; fuzz; check; of dev: faults/slow plots/all"* ]]
   [[ $output == *"dev, tests "*" s"*"total "*" s"* ]]
   [ "${lines[-1]}" = "Total Test time (real) = 12 sec" ]
   [ "$(cat "$TREE/build/dev/costs.txt")" = $'11.50 unit/b\n0.25 unit/a' ]
