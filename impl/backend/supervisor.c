@@ -6,7 +6,6 @@
 #include "backend/supervisor.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backend/pipes.h"
 #include "child.h"
 #include "signals.h"
 #include "transport/descriptor.h"
 #include "transport/wait.h"
 
-#define TICK_MS 100 /* where the kernel has no pidfd, and while workers are being ended */
+#define TICK_MS     100         /* where the kernel has no pidfd, and while workers are being ended */
+#define SHORTAGE_NS 1000000000u /* how long a pool without workers tries to get one */
 
 /* Of what lies in shared memory the boss has its own copy where it decides whom it kills, or how far it reads. */
 struct boss {
@@ -32,6 +31,8 @@ struct boss {
     int command_fd, caller_fd, child_fd;
     pid_t caller, self;
     int alive;
+    int missing;       /* workers that could not be replaced yet */
+    uint64_t alone_ns; /* when there was last one beside them */
     bool is_ending;
     uint64_t ending_since_ns;
     bool was_killed;   /* SIGKILL has been sent */
@@ -41,73 +42,6 @@ struct boss {
 };
 
 /* ------------------------------------------------------------------------------------------- workers */
-
-/* release: pairs with supervisor_start */
-static void start_tell(struct crew *crew, uint32_t word)
-{
-    uint32_t starting = CREW_STARTING;
-    if (atomic_compare_exchange_strong_explicit(&crew->start, &starting, word, memory_order_release,
-                                                memory_order_relaxed))
-        wait_wake(&crew->start, INT_MAX, true);
-}
-
-/* seq_cst: of two workers that become ready at once, one sees the other. */
-static uint32_t stage_of(const struct crew *crew, int id)
-{
-    return atomic_load_explicit(&crew->stages[id], memory_order_seq_cst);
-}
-
-static void stage_set(struct crew *crew, int id, enum crew_stage stage)
-{
-    atomic_store_explicit(&crew->stages[id], (uint32_t)stage, memory_order_seq_cst);
-}
-
-/* Where there is an initializer, the open returns when it has run in every worker. */
-static void ready_tell(struct crew *crew)
-{
-    for (int i = 0; i < crew->team->workers && crew->pool->initializer; i++)
-        if (stage_of(crew, i) < CREW_READY)
-            return;
-    start_tell(crew, CREW_STARTED);
-}
-
-/* A whole life, but for its end. Where the pool is being stopped workers are killed, and no finalizer runs. */
-static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacement)
-{
-    void *state;
-    if (backend_initialize(crew->pool, id, getpid(), 1, &state))
-        return CREW_REFUSED;
-    child_depend_again(); /* it may have changed credentials */
-    child_flush();
-    stage_set(crew, id, CREW_READY);
-    if (crew->pool->initializer)
-        ready_tell(crew);
-    bool is_spent = false;
-    supervisor_follow(crew, &crew->team->slots[id].ctx);
-    if (crew->pipes)
-        pipes_work(crew->pipes, id, getpid(), is_replacement, state);
-    else
-        is_spent = team_work(crew->team, id, getpid(), state, is_replacement);
-    state = crew->team->slots[id].ctx.state; /* a task may have put another one there */
-    enum crew_stage end = is_spent ? CREW_SPENT : CREW_LEFT;
-    stage_set(crew, id, end);
-    if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) < TEAM_STOP)
-        backend_finalize(crew->pool, id, getpid(), &state);
-    return end;
-}
-
-struct life {
-    struct crew *crew;
-    int id;
-    bool is_replacement;
-    enum crew_stage stage;
-};
-
-static void life_run(void *argument)
-{
-    struct life *life = argument;
-    life->stage = worker_live(life->crew, life->id, life->is_replacement);
-}
 
 /* A task that ends the only thread ends the process, with 0; what the host pushed to clean up is none of this one's. */
 __attribute__((noinline)) static _Noreturn void worker_main(const struct boss *boss, int id, bool is_replacement)
@@ -124,11 +58,11 @@ __attribute__((noinline)) static _Noreturn void worker_main(const struct boss *b
         close(boss->caller_fd);
     supervisor_close(boss->birth, id);
     job_enter(crew->pool);
-    struct life life = {.crew = crew, .id = id, .is_replacement = is_replacement};
-    if (job_guard(life_run, &life))
+    struct supervisor_life life = {.crew = crew, .id = id, .is_replacement = is_replacement};
+    if (job_guard(supervisor_life, &life))
         exit(0);
     child_flush();
-    stage_set(crew, id, life.stage);
+    crew_stage_set(crew, id, life.stage);
     _exit(life.stage == CREW_REFUSED);
 }
 
@@ -140,7 +74,7 @@ static uint64_t progress_of_slot(const struct boss *boss, int id)
 static int worker_fork(struct boss *boss, int id, bool is_replacement)
 {
     struct supervisor_worker *worker = &boss->workers[id];
-    stage_set(boss->crew, id, CREW_NEW);
+    crew_stage_set(boss->crew, id, CREW_NEW);
     worker->progress = progress_of_slot(boss, id);
     pid_t pid = fork();
     if (pid == 0)
@@ -216,10 +150,32 @@ static bool is_lost(struct boss *boss, int id, uint32_t stage)
     return stage != CREW_REFUSED && is_hopeless(boss);
 }
 
+/* Where processes or memory have run out, the others work on, and it is tried again a tick later; where there are no
+ * others, for about a second. */
+static void missing_replace(struct boss *boss, int id)
+{
+    struct crew *crew = boss->crew;
+    struct supervisor_worker *worker = &boss->workers[id];
+    crew->replaced += worker->counted; /* before the replacement can finish a job whose caller looks at it */
+    if (worker_fork(boss, id, true) == 0) {
+        worker->is_missing = false;
+        boss->missing--;
+        return;
+    }
+    crew->replaced -= worker->counted;
+    uint64_t now = wait_now_ns();
+    if (boss->alive > 0)
+        boss->alone_ns = now;
+    if (now - boss->alone_ns < SHORTAGE_NS)
+        return;
+    crew_start_tell(crew, CREW_STARTED + ENOTRECOVERABLE);
+    give_up(boss, 1);
+}
+
 static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status)
 {
     struct crew *crew = boss->crew;
-    uint32_t stage = stage_of(crew, id);
+    uint32_t stage = crew_stage_of(crew, id);
     uint64_t counted = stage != CREW_SPENT || WIFSIGNALED(wait_status);
     struct team_slot *slot = &crew->team->slots[id];
     if (stage >= CREW_READY) { /* else it came to nothing: the slot still speaks of the one before it */
@@ -231,17 +187,26 @@ static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status
     }
     slot->ctx.deadline_ns = 0; /* the dead one's */
     if (!is_lost(boss, id, stage)) {
-        /* Short of processes or memory: try again for about a second before giving up. */
-        crew->replaced += counted; /* before the replacement can finish a job whose caller looks at it */
-        for (int attempt = 0; attempt < 10; attempt++) {
-            if (worker_fork(boss, id, true) == 0)
-                return;
-            usleep(100000);
-        }
-        crew->replaced -= counted;
+        boss->workers[id].counted = counted;
+        boss->workers[id].is_missing = true;
+        boss->missing++;
+        boss->alone_ns = wait_now_ns();
+        missing_replace(boss, id);
+        return;
     }
-    start_tell(crew, CREW_STARTED + ENOTRECOVERABLE);
+    crew_start_tell(crew, CREW_STARTED + ENOTRECOVERABLE);
     give_up(boss, 1);
+}
+
+/* Once the pool is being stopped, nobody needs it. */
+static void missing_look(struct boss *boss, int id)
+{
+    if (atomic_load_explicit(&boss->crew->team->phase, memory_order_acquire) < TEAM_STOP) {
+        missing_replace(boss, id);
+        return;
+    }
+    boss->workers[id].is_missing = false;
+    boss->missing--;
 }
 
 static void workers_reap(struct boss *boss)
@@ -250,13 +215,17 @@ static void workers_reap(struct boss *boss)
     for (int i = 0; i < boss->count; i++) {
         int status;
         pid_t pid = boss->workers[i].pid;
+        if (boss->workers[i].is_missing) {
+            missing_look(boss, i);
+            continue;
+        }
         if (pid == 0 || waitpid(pid, &status, WNOHANG) != pid)
             continue;
         boss->workers[i].pid = 0;
         crew->pids[i] = 0;
         boss->alive--;
         uint32_t phase = atomic_load_explicit(&crew->team->phase, memory_order_acquire);
-        bool has_left = stage_of(crew, i) == CREW_LEFT &&
+        bool has_left = crew_stage_of(crew, i) == CREW_LEFT &&
                         atomic_load_explicit(&crew->team->slots[i].ticket, memory_order_acquire) == 0;
         /* Even while the pool closes, queued work is finished: by a replacement if need be. */
         if (phase == TEAM_RUN || (phase == TEAM_QUIT && !has_left))
@@ -302,7 +271,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 static int poll_timeout_ms(const struct boss *boss)
 {
-    uint64_t timeout_ms = boss->caller_fd < 0 || boss->child_fd < 0 ? TICK_MS : UINT64_MAX;
+    bool must_tick = boss->caller_fd < 0 || boss->child_fd < 0 || boss->missing > 0;
+    uint64_t timeout_ms = must_tick ? TICK_MS : UINT64_MAX;
     if (boss->is_ending && !boss->was_killed)
         timeout_ms = smaller(TICK_MS, boss->pool->grace_ns / 1000000u + 1);
     if (boss->looks.wait_ns != UINT64_MAX)
@@ -348,15 +318,15 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
 
     int status = workers_start(&boss);
     if (status) {
-        start_tell(crew, CREW_STARTED + (uint32_t)-status);
+        crew_start_tell(crew, CREW_STARTED + (uint32_t)-status);
         give_up(&boss, 1);
     }
-    ready_tell(crew);
+    crew_ready_tell(crew);
 
     struct pollfd fds[3] = {{.fd = command_fd, .events = POLLIN},
                             {.fd = boss.child_fd, .events = POLLIN},
                             {.fd = caller_fd, .events = POLLIN}};
-    while (boss.alive > 0) {
+    while (boss.alive > 0 || boss.missing > 0) {
         for (int i = 0; i < 3; i++)
             fds[i].revents = 0;
         int ready = poll(fds, 3, poll_timeout_ms(&boss));

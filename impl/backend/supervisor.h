@@ -60,6 +60,8 @@ struct supervisor_worker {
     pid_t pid;         /* 0: none */
     int unready;       /* how many in a row ended before they were ready */
     uint64_t progress; /* the slot's when this one was forked */
+    bool is_missing;   /* a replacement could not be forked yet */
+    uint64_t counted;  /* 1: it then counts as one */
 };
 
 /* What the caller keeps of it. */
@@ -121,6 +123,22 @@ struct supervisor_birth {
 #define SUPERVISOR_ITSELF (-1)
 size_t supervisor_kept_most(const struct crew *crew);
 void supervisor_close(const struct supervisor_birth *birth, int worker);
+
+/* How far the workers have come: what the open waits for, said once; the stage of one, and a new one; that all are ready,
+ * once they are. */
+void crew_start_tell(struct crew *crew, uint32_t word);
+uint32_t crew_stage_of(const struct crew *crew, int id);
+void crew_stage_set(struct crew *crew, int id, enum crew_stage stage);
+void crew_ready_tell(struct crew *crew);
+
+/* In a worker: its life; `stage` is its end. As job_guard() calls it. */
+struct supervisor_life {
+    struct crew *crew;
+    int id;
+    bool is_replacement;
+    enum crew_stage stage;
+};
+void supervisor_life(void *life);
 
 /* The supervisor's life; does not return. Called in the child by supervisor_start. */
 _Noreturn void supervisor_main(const struct supervisor_birth *birth);

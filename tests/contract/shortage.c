@@ -209,7 +209,21 @@ static void nothing_may_be_started(void **state)
     assert_int_equal(code, cannot("parallel") ? 0 : REFUSED);
 }
 
-/* --------------------------------------------------------------------------------------------- /proc */
+/* ------------------------------------------------------------------------------- while a pool runs */
+
+static void supervisor_limit(pid_t supervisor, rlim_t most)
+{
+    struct rlimit limits = {most, 12};
+    prlimit(supervisor, RLIMIT_NPROC, &limits, NULL);
+}
+
+static int tells_supervisor(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)ctx;
+    *(pid_t *)result = getppid();
+    return 0;
+}
 
 static int dies(const void *arg, void *result, struct grain_context *ctx)
 {
@@ -217,6 +231,55 @@ static int dies(const void *arg, void *result, struct grain_context *ctx)
         raise(SIGKILL);
     return twice(arg, result, ctx);
 }
+
+/* Before, it takes care that there is no process for its replacement. */
+static int dies_for_good(const void *arg, void *result, struct grain_context *ctx)
+{
+    if (*(const int *)arg == 7)
+        supervisor_limit(getppid(), 1);
+    return dies(arg, result, ctx);
+}
+
+/* A worker dies and cannot be replaced for longer than a second. */
+static int short_of_a_replacement(int unused)
+{
+    (void)unused;
+    uid_t user = 1000000u + (uid_t)getpid();
+    pid_t supervisor = 0;
+    struct grain_pool *pool;
+    struct grain_pool_options options = options_with(2);
+    struct grain_report report = {0};
+    struct grain_in in = {numbers, COUNT, sizeof *numbers};
+    struct grain_out out = {results, sizeof *results};
+    if (setresuid(user, user, user) || grain_pool_open(&pool, &options) ||
+        grain_apply(pool, tells_supervisor, NULL, 0, &supervisor, sizeof supervisor, NULL))
+        return 20;
+    for (int i = 0; i < COUNT; i++)
+        numbers[i] = i;
+    pid_t helper = fork();
+    if (helper == 0) {
+        sleep_ms(2500);
+        supervisor_limit(supervisor, 12);
+        _exit(0);
+    }
+    uint64_t start = now_ns();
+    int status = grain_map(pool, dies_for_good, in, out, &(struct grain_call_options){.chunk = 1, .report = &report});
+    if (status != GRAIN_TASK_FAILED || report.failed != 1 || report.first.index != 7)
+        return 40;
+    if (now_ns() - start < 2000u * 1000000u)
+        return 42; /* nothing was tried */
+    return works(pool) && waitpid(helper, NULL, 0) == helper ? 0 : 41;
+}
+
+static void a_worker_without_a_replacement_costs_no_pool(void **state)
+{
+    (void)state;
+    if (getuid() != 0 || !is_fork())
+        skip();
+    assert_int_equal(in_child(short_of_a_replacement, 0), 0);
+}
+
+/* --------------------------------------------------------------------------------------------- /proc */
 
 static int never(const void *arg, void *result, struct grain_context *ctx)
 {
@@ -300,8 +363,11 @@ int main(int argc, char **argv)
 {
     contract_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(processes_run_out),   cmocka_unit_test(those_of_a_pool_before_are_used_again),
-        cmocka_unit_test(descriptors_run_out), cmocka_unit_test(nothing_may_be_started),
+        cmocka_unit_test(processes_run_out),
+        cmocka_unit_test(those_of_a_pool_before_are_used_again),
+        cmocka_unit_test(descriptors_run_out),
+        cmocka_unit_test(nothing_may_be_started),
+        cmocka_unit_test(a_worker_without_a_replacement_costs_no_pool),
         cmocka_unit_test(there_is_no_proc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
