@@ -14,19 +14,18 @@
  * word; its partner stores what this one loads and loads what this one stores. So at least one of the two sees the
  * other.
  *
- *   F1  team_submit_single  a ticket in the ring  | the slot's state      with F4, F5
- *   F2  caller_sleep        is_awaited            | finished, the phase   with F3, F11
- *   F3  finished_say        finished              | is_awaited            with F2
- *   F4  worker_sleep        the slot's ASLEEP     | the rings             with F1, F8
- *   F5  busy_become         the slot's BUSY       | its own ring          with F1, F8
- *   F6  piece_heed          a range given back    | thieves               with F9
- *   F7  piece_heed          attention cleared     | the phase             with F11
- *   F8  parts_push          tickets in the rings  | the slots' states     with F4, F5; and thieves, with F9
- *   F9  thief_sleep         thieves               | ranges, done, rings   with F6, F8, F10
- *   F10 part_work           the part's bit        | thieves               with F9
- *   F11 team_set_phase      the phase             | is_awaited; stores attention: with F2, F7
+ *   F1  team_submit_single  a ticket in the ring  | the slot's state      with F3, F4
+ *   F2  finished_say        finished              | is_awaited            with the kernel's own in FUTEX_WAIT:
+ *   caller_sleep F3  worker_sleep        the slot's ASLEEP     | the rings             with F1, F7
+ *   F4  busy_become         the slot's BUSY       | its own ring          with F1, F7
+ *   F5  piece_heed          a range given back    | thieves               with F8
+ *   F6  piece_heed          attention cleared     | the phase             with F10
+ *   F7  parts_push          tickets in the rings  | the slots' states     with F3, F4; and thieves, with F8
+ *   F8  thief_sleep         thieves               | ranges, done, rings   with F5, F7, F9
+ *   F9  part_work           the part's bit        | thieves               with F8
+ *   F10 team_set_phase      the phase             | stores attention      with F6
  *
- * F8 to F11 stand behind an atomic read-modify-write, which on x86 is a full barrier already: there they only keep the
+ * F7 to F10 stand behind an atomic read-modify-write, which on x86 is a full barrier already: there they only keep the
  * compiler from moving things (FENCE_AFTER_RMW). Where none is needed although it looks so, the code says why.
  *
  * -DGRAIN_NO_FENCE=n leaves Fn out, so that a test can show that it is needed: tests/faults/mutants.sh. */

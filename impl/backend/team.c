@@ -48,13 +48,13 @@ static void state_set(struct worker *worker, enum slot_state state)
     atomic_store_explicit(&worker->slot->state, (uint32_t)state, memory_order_relaxed);
 }
 
-/* A single task may have been pushed into this worker's ring because it looked idle: somebody else should take it. F5
- * pairs with F1, and for parts with F8: either the producer sees BUSY, or we see its ticket. */
+/* A single task may have been pushed into this worker's ring because it looked idle: somebody else should take it. F4
+ * pairs with F1, and for parts with F7: either the producer sees BUSY, or we see its ticket. */
 static void busy_become(struct worker *worker)
 {
     struct team *team = worker->team;
     state_set(worker, SLOT_BUSY);
-    FENCE(5);
+    FENCE(4);
     if (!ring_has_next(&worker->slot->ring))
         return;
     team_say_pushed(team); /* for those that spin */
@@ -170,7 +170,7 @@ bool team_is_anything_queued(struct team *team)
     return false;
 }
 
-/* Sleeps unless something was pushed meanwhile. F4 pairs with F1 (a single task) and F8 (parts): either the producer
+/* Sleeps unless something was pushed meanwhile. F3 pairs with F1 (a single task) and F7 (parts): either the producer
  * sees this sleeper, or the sleeper sees what was pushed. A worker killed in its sleep leaves `sleepers` too high:
  * that costs the producer a look at every slot, nothing else. */
 static void worker_sleep(struct worker *worker, uint32_t pushed)
@@ -179,7 +179,7 @@ static void worker_sleep(struct worker *worker, uint32_t pushed)
     uint32_t bell = atomic_load_explicit(&worker->slot->bell, memory_order_acquire);
     atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_relaxed);
     atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
-    FENCE(4);
+    FENCE(3);
     if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team)) {
         child_depend_again();
         wait_sleep(&worker->slot->bell, bell, UINT64_MAX, team->is_shared);

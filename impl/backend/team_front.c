@@ -86,7 +86,7 @@ static void make_room(void)
 int team_wait_is_vain(struct team_front *front)
 {
     struct team *team = front->team;
-    /* acquire: as every reader of the phase; that it is not missed is for the fences F2 and F11 */
+    /* acquire: as every reader of the phase */
     uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
     if (phase == TEAM_BROKEN)
         return -ENOTRECOVERABLE;
@@ -246,9 +246,9 @@ void team_set_phase(struct team *team, enum team_phase phase)
                                                                            memory_order_acq_rel, memory_order_relaxed))
         ;
     atomic_fetch_add_explicit(&team->feed, 1, memory_order_release);
-    /* F11 pairs with F2: either a caller that is about to sleep sees the phase, or we see it; and with F7: either a
-     * worker that clears its attention sees the phase, or what we store there comes after that. */
-    FENCE_AFTER_RMW(11);
+    /* F10 pairs with F6: either a worker that clears its attention sees the phase, or what we store there comes after
+     * that. A caller that is about to sleep may miss both the phase and the wake: it looks again at its next tick. */
+    FENCE_AFTER_RMW(10);
     wait_wake(&team->feed, INT_MAX, team->is_shared);
     for (int i = 0; i < team->workers; i++) {
         slot_ring_bell(team, &team->slots[i]);
@@ -340,12 +340,12 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
         ticket_push(front, (int)((job->slot + part) % count),
                     ticket_make(generation, (uint32_t)(job - team->jobs), part), NULL);
     team_say_pushed(team);
-    /* F8 pairs with F4, F5 and F9: either they see what was pushed, or we see them. The read-modify-write before it is
+    /* F7 pairs with F3, F4 and F8: either they see what was pushed, or we see them. The read-modify-write before it is
      * that of `pushed`. */
-    FENCE_AFTER_RMW(8);
+    FENCE_AFTER_RMW(7);
     for (uint32_t part = first; part < last && part < (uint32_t)team->usable_cpus; part++) {
         int slot = (int)((job->slot + part) % count);
-        /* relaxed: either we see BUSY, or busy_become sees the ticket: F8, and F5 */
+        /* relaxed: either we see BUSY, or busy_become sees the ticket: F7, and F4 */
         bool is_busy = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY;
         slot_wake(team, slot, is_busy || slot_tickets(front, slot) > 1);
     }
@@ -357,7 +357,7 @@ bool team_wake_rest(struct team_front *front, struct team_job *job)
     struct team *team = front->team;
     if (job->parts <= (uint32_t)team->usable_cpus)
         return false;
-    /* No fence: that of parts_push came after these tickets were pushed. Who goes to sleep later sees them (F4); who
+    /* No fence: that of parts_push came after these tickets were pushed. Who goes to sleep later sees them (F3); who
      * slept then is seen to sleep. */
     for (uint32_t part = (uint32_t)team->usable_cpus; part < job->parts; part++)
         slot_wake(team, (int)((job->slot + part) % (uint32_t)team->workers), true);

@@ -219,7 +219,7 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
     }
 }
 
-/* After F3, or by a replacement. */
+/* After F2, or by a replacement. */
 static void job_wake(const struct worker *worker, struct team_job *job)
 {
     if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
@@ -236,7 +236,7 @@ static void job_complete(struct worker *worker, struct team_job *job, uint64_t t
                                                  memory_order_acquire) &&
         seen != mine) {
         /* A predecessor that died between the last two steps below may have woken nobody. No fence: what it stored was
-         * seen everywhere before this process was forked; a caller that missed it had stored is_awaited before (F2). A
+         * seen everywhere before this process was forked; a caller that missed it had stored is_awaited before. A
          * live worker that has finished the job looks at is_awaited itself. */
         if (seen == state_make(generation, STATE_DONE))
             job_wake(worker, job);
@@ -301,10 +301,10 @@ static bool part_work(struct worker *worker, uint64_t ticket)
     worker->job = NULL;
     if (!is_over)
         return false;
-    /* Thieves that wait for this part need wait no longer. F10 pairs with F9: either the thief sees the part's bit, or
+    /* Thieves that wait for this part need wait no longer. F9 pairs with F8: either the thief sees the part's bit, or
      * we see that it sleeps. The read-modify-write before it is the one in part_finish, or a later one: where the job
-     * was completed here, F3. */
-    FENCE_AFTER_RMW(10);
+     * was completed here, F2. */
+    FENCE_AFTER_RMW(9);
     team_feed(worker->team);
     return true;
 }

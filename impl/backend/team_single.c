@@ -9,8 +9,8 @@
  * Who writes what, in which order:
  *   caller   job, small; then the cargo, then the cell (release)
  *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
- *            finished = done (release), F3, then looks at is_awaited
- *   caller   is_awaited, F2, then looks at finished: one of the two sees the other
+ *            finished = done (release), F2, then looks at is_awaited
+ *   caller   is_awaited, FUTEX_WAIT, which is a fence, then looks at finished: one of the two sees the other
  *
  * What a kill leaves, and what the replacement does (single_settle):
  *   before the swap in the ring       the ticket is there; anybody takes it
@@ -113,7 +113,7 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     ticket_push(front, slot, ticket, cargo);
     if (is_occupied)
         team_say_pushed(team);
-    /* F1 pairs with F4 and F5: either the worker sees the ticket, or we see that it sleeps, or has taken something long
+    /* F1 pairs with F3 and F4: either the worker sees the ticket, or we see that it sleeps, or has taken something long
      * from another ring since it was chosen. */
     FENCE(1);
     if (!is_occupied && atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY) {
@@ -143,7 +143,7 @@ int team_wait_single(struct team_front *front, struct team_job *job)
 
 /* ------------------------------------------------------------------------------------- the worker */
 
-/* After F3, or by a replacement. */
+/* After F2, or by a replacement. */
 static void waiter_wake(const struct worker *worker, struct team_job *job)
 {
     if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
@@ -201,8 +201,8 @@ void single_settle(struct worker *worker, uint64_t ticket)
     if (!ticket_is_current(worker->team, ticket))
         return;
     /* `finished` is not stored again: the descriptor may be the next job's by now. No fence here: the dead one's store
-     * of it was seen everywhere before this process was forked. A caller that missed it had stored is_awaited before
-     * (F2). */
+     * of it was seen everywhere before this process was forked. A caller that missed it had stored is_awaited
+     * before. */
     if (is_done) {
         waiter_wake(worker, job);
         return;

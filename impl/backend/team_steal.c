@@ -43,10 +43,10 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
     struct team_slot *slot = worker->slot;
     if (!job) /* a single task: nothing to give, and it has ended */
         return end;
-    /* F7: attention is cleared before the phase is read. It pairs with F11, which stands between the phase and the asking:
-     * either we see the new phase, or who asks does so after our store. */
+    /* F6: attention is cleared before the phase is read. It pairs with F10, which stands between the phase and the
+     * asking: either we see the new phase, or who asks does so after our store. */
     __atomic_store_n(&ctx->attention, 0, __ATOMIC_RELAXED);
-    FENCE(7);
+    FENCE(6);
     if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP) {
         /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run. */
         if (worker->team->is_shared) {
@@ -74,7 +74,7 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
     INJECT(give_shrunk);
     steal_put(range, (struct steal_piece){(uint32_t)cut, (uint32_t)last});
     INJECT(give_published);
-    FENCE(6); /* pairs with F9: either the thief sees the range, or we see that it sleeps */
+    FENCE(5); /* pairs with F8: either the thief sees the range, or we see that it sleeps */
     team_feed(worker->team);
     INJECT(give_told);
     return cut * chunk;
@@ -158,14 +158,14 @@ static bool thief_news(struct worker *worker)
     return is_range_left(worker) || (++worker->looks % THIEF_LOOKS == 0 && !thief_ask(worker));
 }
 
-/* Sleeps until somebody gives or reports. F9 pairs with F6 (a range given back), F10 (a part done) and F8 (a ticket
+/* Sleeps until somebody gives or reports. F8 pairs with F5 (a range given back), F9 (a part done) and F7 (a ticket
  * pushed): either we see that, or who did it sees that a thief sleeps. */
 static void thief_sleep(struct worker *worker, uint32_t pushed)
 {
     struct team *team = worker->team;
     uint32_t feed = atomic_load_explicit(&team->feed, memory_order_acquire);
     atomic_fetch_add_explicit(&team->thieves, 1, memory_order_relaxed);
-    FENCE_AFTER_RMW(9);
+    FENCE_AFTER_RMW(8);
     if (!is_range_left(worker) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
         child_depend_again();
         wait_sleep(&team->feed, feed, THIEF_SLEEP_NS, team->is_shared);

@@ -6,7 +6,6 @@
 
 #include "backend/team_front.h"
 #include "backend/ticket.h"
-#include "inject.h"
 #include "transport/wait.h"
 
 /* How often a sleeping caller looks whether the workers can still come back. */
@@ -48,10 +47,11 @@ static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t
     struct team *team = front->team;
     bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
     int status = 0;
-    /* F2 pairs with F3: either the worker sees this, or we see that it is done. And with F11: either that side
-     * sees this, or we see the new phase. acquire, the loads below: what was stored before is read afterwards. */
+    /* No fence of ours: FUTEX_WAIT is one. The kernel counts a sleeper with a full barrier before it looks at
+     * `finished` (source: Linux, kernel/futex, "implies smp_mb(); (A)"), so it pairs with F2: either the worker sees
+     * this, or the kernel sees that it is done. A phase that is missed (F10) is seen at the next tick; threads finish
+     * every job. */
     atomic_store_explicit(&job->is_awaited, 1, memory_order_relaxed);
-    FENCE(2);
     for (;;) {
         uint32_t state = atomic_load_explicit(&job->finished, memory_order_acquire);
         if (state == done)

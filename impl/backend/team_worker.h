@@ -59,23 +59,24 @@ static inline void worker_spend(struct worker *worker, uint64_t chunks)
 /* Whether work is to be dropped; then says so in the job. */
 bool worker_is_stopped(struct worker *worker, struct team_job *job);
 
-/* What finished tasks have printed is out before anybody is told that they are done, whatever becomes of this process. */
+/* What finished tasks have printed is out before anybody is told that they are done, whatever becomes of this
+ * process. */
 static inline void worker_flush(const struct worker *worker)
 {
     if (worker->team->is_shared && child_has_output())
         child_flush();
 }
 
-/* The worker is ready, or recovery has settled something: a death after this does not count as one that comes to nothing.
- * relaxed: the supervisor looks when this worker is dead. */
+/* The worker is ready, or recovery has settled something: a death after this does not count as one that comes to
+ * nothing. relaxed: the supervisor looks when this worker is dead. */
 static inline void slot_progress(struct team_slot *slot)
 {
     uint64_t progress = atomic_load_explicit(&slot->progress, memory_order_relaxed);
     atomic_store_explicit(&slot->progress, progress + 1, memory_order_relaxed);
 }
 
-/* Threads: tells of tasks that are left out because of that. Processes leave no word: their caller accounts for what they
- * did not run, team_account.c. */
+/* Threads: tells of tasks that are left out because of that. Processes leave no word: their caller accounts for what
+ * they did not run, team_account.c. */
 void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint64_t end);
 
 /* What a waiting worker looks for besides a new ticket: true ends the wait. */
@@ -110,14 +111,15 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
  * the range is not empty. */
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
-/* The job has ended: the owner may look at it. Then F3, which pairs with F2: either the caller sees this, or we see
+/* The job has ended: the owner may look at it. Then F2, which pairs with the kernel's fence in FUTEX_WAIT
+ * (caller_sleep): either the caller sees this, or we see
  * that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
  * on x86 that is an exchange, which holds the line up while the caller asks for it; a call of apply took half as long
  * again. */
 static inline void finished_say(struct team_job *job, uint32_t state)
 {
     atomic_store_explicit(&job->finished, state, memory_order_release);
-    FENCE(3);
+    FENCE(2);
 }
 
 /* A job of a single task that came with cargo; that a dead worker left: team_single.c. */

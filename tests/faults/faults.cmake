@@ -30,7 +30,8 @@ if(NOT GRAIN_SANITIZE)
   set(model_flags -O2 -U_FORTIFY_SOURCE) # a checked longjmp refuses to change stacks
   add_library(model_team OBJECT ${model_sources})
   target_compile_options(model_team PRIVATE ${model_flags} -include ${CMAKE_CURRENT_SOURCE_DIR}/faults/model_atomic.h)
-  add_executable(faults_model faults/model.c faults/model_machine.c faults/model_outside.c faults/model_search.c faults/model_state.c)
+  add_executable(faults_model faults/model.c faults/model_calls.c faults/model_points.c faults/model_machine.c
+    faults/model_outside.c faults/model_search.c faults/model_state.c)
   target_compile_options(faults_model PRIVATE ${model_flags})
   foreach(target model_team faults_model)
     target_include_directories(${target} PRIVATE ${model_impl})
@@ -38,8 +39,11 @@ if(NOT GRAIN_SANITIZE)
     target_link_libraries(${target} PRIVATE grain_flags Threads::Threads)
   endforeach()
   target_link_libraries(faults_model PRIVATE model_team)
-  add_test(NAME faults/model COMMAND faults_model)
+  # The short list has every protocol, store buffers among them; the long list more tasks and kills, and the mutants.
+  add_test(NAME faults/model COMMAND faults_model quick buffers)
+  add_test(NAME faults/model_long COMMAND faults_model usual)
   add_test(NAME faults/mutants COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/faults/mutants.sh ${CMAKE_C_COMPILER}
     ${CMAKE_CURRENT_SOURCE_DIR}/faults ${model_impl} ${model_team})
-  set_tests_properties(faults/model faults/mutants PROPERTIES TIMEOUT 400 LABELS faults)
+  set_tests_properties(faults/model PROPERTIES TIMEOUT 200 LABELS faults)
+  set_tests_properties(faults/model_long faults/mutants PROPERTIES TIMEOUT 400 LABELS "faults;long")
 endif()

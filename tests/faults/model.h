@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The model test: the team's own code, run by two workers that are coroutines of one thread, through every
- * order of their steps and every point of death. model_machine.c lets one worker make one step and keeps
- * what a state is; model_search.c goes through all states; model.c says what is run and what must hold.
+ * The model test: the team's own code, run by two workers, and a caller, that are coroutines of one thread, through
+ * every order of their steps and every point of death. model_points.c is where they stop, and their store buffers;
+ * model_machine.c lets one of them make one step; model_state.c keeps what a state is; model_search.c goes through all
+ * states; model.c says what is run and what must hold, model_calls.c the same where the caller is stepped too.
  */
 #ifndef GRAIN_TESTS_MODEL_H
 #define GRAIN_TESTS_MODEL_H
@@ -17,6 +18,17 @@
 #define MODEL_WORKERS 2
 #define MODEL_TASKS   8 /* at most, in one job */
 #define MODEL_CALLER  MODEL_WORKERS
+#define MODEL_THREADS (MODEL_WORKERS + 1)
+
+/* What the caller does. */
+enum model_program {
+    MODEL_COARSE,  /* makes coarse steps between the jobs' ends: model_machine.c */
+    MODEL_SINGLES, /* is a thread like the workers: single tasks, one after the other */
+    MODEL_MAPS,    /* maps, one after the other */
+    MODEL_TWO,     /* two single tasks at once, the first of which waits for the second */
+    MODEL_STOP,    /* a map, which it stops */
+    MODEL_BREAK    /* a single task that nobody takes; the other thread says that the team is broken */
+};
 
 struct model_scenario {
     enum grain_schedule schedule;
@@ -31,13 +43,24 @@ struct model_scenario {
     bool is_open; /* idle workers sleep and thieves wait until the last job is finished; else the team ends from the
                    * start, and they leave as soon as there is nothing to take */
     int jobs;     /* one after the other; more than one: in an open team */
-    int steals;   /* at most, in one run: two thieves may take the same unit from each other for ever */
+    enum model_program program;
+    bool has_buffers; /* each thread has a store buffer of one entry */
+    bool is_patient;  /* no sleep ends by its timeout */
+    bool is_lopsided; /* all of the first job lies in the second part's range */
+    int steals;       /* at most, in one run: two thieves may take the same unit from each other for ever */
 };
 
 enum model_status {
     MODEL_READY, /* stands at a point */
     MODEL_DEAD,  /* killed, or spent; its heir has not started */
     MODEL_LEFT   /* returned from team_work() */
+};
+
+/* A store that only its own thread sees yet; object NULL: none. */
+struct model_store {
+    const volatile void *object;
+    size_t size;
+    uint64_t value;
 };
 
 struct model_worker {
@@ -51,15 +74,21 @@ struct model_worker {
     bool is_waiting;             /* in such a loop, and nothing has */
     bool has_timeout;            /* and goes on by itself some time, not before all others have stopped */
     const volatile void *asleep_on;
+    struct model_store store;
+    bool is_draining; /* what it does next waits until `store` has reached memory */
 };
 
 /* All of a state but the team's memory and the stacks. */
 struct model_world {
-    struct model_worker workers[MODEL_WORKERS];
+    struct model_worker workers[MODEL_THREADS]; /* the last one is the caller */
     struct team_front front;
     struct team_job *job;
     int kills, jobs_left, steals;
     bool is_collected; /* the caller has taken back the job that is finished */
+    bool has_pushed;   /* the stepped caller: a ticket of its call */
+    bool has_given;    /* a worker has given work back, and told thieves */
+    bool has_stopped;  /* MODEL_STOP: the stop was told */
+    int calls_done, begun_late;
     unsigned char begun[MODEL_TASKS], visits[MODEL_TASKS];
     int codes[MODEL_TASKS];
     int result; /* a single task's */
@@ -68,8 +97,11 @@ struct model_world {
 
 extern struct model_world world;
 extern struct team *const model_team;
+extern const struct model_scenario *model_scenario;
+extern struct model_worker *model_now; /* who runs; NULL: the driver */
+extern jmp_buf model_driver;
 
-enum model_act { MODEL_RUN, MODEL_KILL, MODEL_BIRTH, MODEL_CALL };
+enum model_act { MODEL_RUN, MODEL_DRAIN, MODEL_KILL, MODEL_BIRTH, MODEL_CALL };
 
 struct model_step {
     uint8_t act, worker;
@@ -78,8 +110,28 @@ struct model_step {
 /* What the code under test calls: model_atomic.h and INJECT. */
 void model_load(const char *function, const char *what, const volatile void *object);
 void model_write(const char *function, const char *what, const volatile void *object);
+bool model_store(const char *function, const char *what, const volatile void *object, const volatile void *value,
+                 size_t size); /* whether the store is to be made; else it is in the buffer */
+void model_fence(const char *function, const char *what);
 void model_breathe(unsigned turn);
 void inject_at(const char *name);
+
+/* Stops here, until the driver goes on with this thread; is_alone: what it does next concerns nobody else. */
+void model_point(const char *function, const char *what, bool is_alone);
+
+/* The buffer's entry is put into memory while its thread runs, and taken out again; reaches memory for good. Whether
+ * nothing but that can come next. */
+void model_store_show(struct model_worker *worker);
+void model_store_hide(struct model_worker *worker);
+void model_store_drain(struct model_worker *worker);
+bool model_is_blocked(const struct model_worker *worker);
+
+/* model_calls.c: the life of the stepped caller, or of the one that breaks the team; what must hold at the end. */
+void model_call(int id);
+const char *model_calls_check(void);
+
+/* Where the stepped caller stands between two calls that it makes at once. */
+#define MODEL_BETWEEN "between two calls"
 
 /* What tasks call before and after their work: a point where others may go on. */
 void model_task(const char *what);
@@ -93,7 +145,7 @@ bool model_is_finished(void);
 void model_begin(const struct model_scenario *scenario);
 
 /* The steps possible in this state, at most MODEL_STEPS; 0: the run is over. */
-#define MODEL_STEPS 8
+#define MODEL_STEPS 12
 int model_steps(struct model_step *steps);
 
 /* Whether the scenario's bound was passed by the last step: the run is not followed any further. */
@@ -106,10 +158,10 @@ extern const char *model_fault;
 /* ------------------------------------------------------------------------- model_state.c: what a state is */
 
 #define MODEL_STACK 65536
-extern unsigned char model_stacks[MODEL_WORKERS][MODEL_STACK];
+extern unsigned char model_stacks[MODEL_THREADS][MODEL_STACK];
 
-/* A new team of so many workers, and nothing else. Then, when the first job is handed over: what lies outside of states is
- * noted, for model_has_leaked(). */
+/* A new team of so many workers, and nothing else. Then, when the first job is handed over: what lies outside of
+ * states is noted, for model_has_leaked(). */
 void model_state_begin(int workers);
 void model_state_mark(void);
 
@@ -142,6 +194,7 @@ bool model_search(const struct model_scenario *scenario, uint32_t states_max, co
 /* model.c, for the machine: fills the next job of the scenario; and what the caller reads from a finished
  * one, NULL when all is well. */
 void model_job_fill(struct job *job);
+const char *model_tasks_check(void);
 const char *model_job_check(void);
 
 #endif

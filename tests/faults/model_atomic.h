@@ -3,22 +3,35 @@
  * Put in front of every source of a team (-include) when it is built for the model test: each atomic
  * access becomes a point where the driver may let another worker go on, or kill this one, and a breath of
  * a waiting loop becomes a step. So no two accesses to memory that workers share pass unseen, whatever
- * points the code names itself. The accesses themselves stay what they are.
+ * points the code names itself. The accesses themselves stay what they are, but a store may go into the thread's store
+ * buffer instead (model_points.c).
  */
 #ifndef GRAIN_TESTS_MODEL_ATOMIC_H
 #define GRAIN_TESTS_MODEL_ATOMIC_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "transport/wait.h"
 
 void model_load(const char *function, const char *what, const volatile void *object);
 void model_write(const char *function, const char *what, const volatile void *object);
+bool model_store(const char *function, const char *what, const volatile void *object, const volatile void *value,
+                 size_t size);
+void model_fence(const char *function, const char *what);
 void model_breathe(unsigned turn);
 
 #define MODEL_LOAD(object)        model_load(__func__, "load " #object, object)
 #define MODEL_WRITE(what, object) model_write(__func__, what " " #object, object)
+
+/* The value comes first: it may be loaded from elsewhere. */
+#define MODEL_STORE(real, object, value, order)                                                                        \
+    __extension__({                                                                                                    \
+        __typeof__(*(object)) model_value = (value);                                                                   \
+        if (model_store(__func__, "store " #object, object, &model_value, sizeof model_value))                         \
+            real(object, model_value, order);                                                                          \
+    })
 
 #undef atomic_load_explicit
 #undef atomic_store_explicit
@@ -29,19 +42,21 @@ void model_breathe(unsigned turn);
 #undef atomic_exchange_explicit
 #undef atomic_compare_exchange_strong_explicit
 #undef atomic_compare_exchange_weak_explicit
+#undef atomic_thread_fence
+
+#define atomic_thread_fence(order) model_fence(__func__, "fence")
 
 /* What is not _Atomic is accessed by the compiler's own names, in both compilers. A macro is not expanded
  * within itself: what stands on the right is the real one. */
 #define __atomic_load_n(object, order)         (MODEL_LOAD(object), __atomic_load_n(object, order))
-#define __atomic_store_n(object, value, order) (MODEL_WRITE("store", object), __atomic_store_n(object, value, order))
+#define __atomic_store_n(object, value, order) MODEL_STORE(__atomic_store_n, object, value, order)
 
 #ifdef __clang__
-#define MODEL_DO(operation, ...)            __c11_atomic_##operation(__VA_ARGS__)
-#define MODEL_SWAP(...)                     __c11_atomic_compare_exchange_strong(__VA_ARGS__)
-#define atomic_load_explicit(object, order) (MODEL_LOAD(object), __c11_atomic_load(object, order))
-#define atomic_store_explicit(object, value, order)                                                                    \
-    (MODEL_WRITE("store", object), __c11_atomic_store(object, value, order))
-#define MODEL_EXCHANGE(...) __c11_atomic_exchange(__VA_ARGS__)
+#define MODEL_DO(operation, ...)                    __c11_atomic_##operation(__VA_ARGS__)
+#define MODEL_SWAP(...)                             __c11_atomic_compare_exchange_strong(__VA_ARGS__)
+#define atomic_load_explicit(object, order)         (MODEL_LOAD(object), __c11_atomic_load(object, order))
+#define atomic_store_explicit(object, value, order) MODEL_STORE(__c11_atomic_store, object, value, order)
+#define MODEL_EXCHANGE(...)                         __c11_atomic_exchange(__VA_ARGS__)
 #else
 #define MODEL_DO(operation, ...) __atomic_##operation(__VA_ARGS__)
 #define MODEL_SWAP(object, expected, desired, success, failure)                                                        \

@@ -15,163 +15,30 @@
 #include "backend/ticket.h"
 #include "transport/wait.h"
 
-#define STACK_BELOW   256  /* what point() itself uses */
 #define STACK_CLEARED 2048 /* left-overs below a stack are no part of a state: they are wiped */
 
 const char *model_fault;
-
-static const struct model_scenario *scenario;
-static struct model_worker *now; /* who runs; NULL: the driver */
-static jmp_buf driver;
 
 /* A worker that has not made a step yet. */
 static struct birth {
     struct model_worker worker;
     unsigned char stack[4096];
-} births[MODEL_WORKERS];
-
-/* -------------------------------------------------------------------------------------------- points */
-
-__attribute__((noinline)) static void point(const char *function, const char *what, bool is_alone)
-{
-    struct model_worker *worker = now;
-    worker->function = function;
-    worker->what = what;
-    worker->is_alone = is_alone;
-    worker->low = (unsigned char *)__builtin_frame_address(0) - STACK_BELOW;
-    if (_setjmp(worker->where) == 0)
-        _longjmp(driver, 1);
-}
-
-static bool has_heirs(void)
-{
-    return scenario->kills > 0 || scenario->max_chunks > 0;
-}
-
-/* Memory that only the slot's own worker touches while it lives. Under `steal` a thief looks there. */
-static bool is_own(const volatile void *object)
-{
-    struct team_slot *slot = &model_team->slots[now - world.workers];
-    if (object == &slot->progress)
-        return true;
-    if (object == &slot->ticket && !has_heirs()) /* only they look at others' */
-        return true;
-    return scenario->schedule != GRAIN_SCHEDULE_STEAL &&
-           (object == &slot->begin || object == &slot->end || object == &slot->ctx.index);
-}
-
-/* Written once, before its ticket: no run comes round a ring. */
-static bool is_cargo(const volatile void *object)
-{
-    for (int i = 0; i < MODEL_WORKERS; i++) {
-        const struct ring_cell *cells = model_team->slots[i].ring.cells;
-        uintptr_t at = (uintptr_t)object - (uintptr_t)cells;
-        if (at < RING_CELLS * sizeof *cells)
-            return at % sizeof *cells >= offsetof(struct ring_cell, cargo);
-    }
-    return false;
-}
-
-/* What the caller alone writes, once it has no more to do; and in jobs where nobody asks for attention, that. */
-static bool is_settled(const volatile void *object)
-{
-    const struct team *team = model_team;
-    if (scenario->schedule != GRAIN_SCHEDULE_STEAL && object == &team->slots[now - world.workers].ctx.attention)
-        return true;
-    if (object == &team->phase)
-        return team->phase == TEAM_QUIT;
-    /* Nobody is bound, and no caller sleeps: it asks for a job only when that is finished. */
-    if (object == &team->slots[now - world.workers].cpu || object == &team->jobs[0].is_awaited)
-        return true;
-    if (object == &team->jobs[0].deaths && !has_heirs())
-        return true;
-    return world.jobs_left == 0 &&
-           (object == &team->pushed || object == &team->jobs[0].generation || object == &team->jobs[0].loaded);
-}
-
-void model_load(const char *function, const char *what, const volatile void *object)
-{
-    if (!now || !model_is_kept(object) || is_settled(object) || is_cargo(object))
-        return;
-    point(function, what, is_own(object));
-}
-
-void model_write(const char *function, const char *what, const volatile void *object)
-{
-    if (!now)
-        return;
-    now->is_looping = false;
-    if (!model_is_kept(object))
-        model_fault = "a worker writes where no state looks";
-    point(function, what, is_own(object));
-}
-
-/* Only a place to die: whatever is shared behind it is a point of its own. Not so a job's `units`, which one
- * worker at a time touches while all is well; when not, the tasks' points are between. */
-void inject_at(const char *name)
-{
-    world.steals += now && strcmp(name, "range_stolen") == 0;
-    if (now)
-        point("point", name, true);
-}
-
-void model_task(const char *what)
-{
-    point("task", what, false);
-}
-
-/* A loop that only reads goes on when something has changed since its last breath: never by a bound of its own. A
- * breath after which it has to read again costs no step: the reads are steps. */
-void model_breathe(unsigned turn)
-{
-    (void)turn;
-    if (!now)
-        return;
-    now->is_waiting = now->is_looping && !now->has_news;
-    now->is_looping = true;
-    now->has_news = false;
-    if (now->is_waiting)
-        point("breathe", "waits", false);
-}
-
-int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared)
-{
-    (void)shared;
-    if (!now)
-        return -ETIMEDOUT;
-    point("wait_sleep", "looks", false);
-    if (*word != expected)
-        return 0;
-    if (timeout_ns == UINT64_MAX)
-        now->asleep_on = word;
-    else
-        now->is_waiting = now->has_timeout = true;
-    point("wait_sleep", "sleeps", false);
-    return timeout_ns == UINT64_MAX ? 0 : -ETIMEDOUT;
-}
-
-void wait_wake(_Atomic uint32_t *word, int count, bool shared)
-{
-    (void)shared;
-    if (now)
-        point("wait_wake", "wakes", false);
-    for (int i = 0; i < MODEL_WORKERS && count > 0; i++) {
-        if (world.workers[i].asleep_on != word)
-            continue;
-        world.workers[i].asleep_on = NULL;
-        count--;
-    }
-}
+} births[MODEL_THREADS];
 
 /* --------------------------------------------------------------------------------------------- lives */
 
 static void life(void)
 {
-    point("life", "starts", false);
-    int id = (int)(now - world.workers), pid = 100 * (id + 1) + now->lives;
-    bool is_spent = team_work(model_team, id, pid, NULL, now->lives > 1);
-    now->status = is_spent ? MODEL_DEAD : MODEL_LEFT;
-    point("life", "ends", false);
+    model_point("life", "starts", false);
+    int id = (int)(model_now - world.workers), pid = 100 * (id + 1) + model_now->lives;
+    bool is_spent = false;
+    if (id == MODEL_CALLER || (id > 0 && model_scenario->program == MODEL_BREAK))
+        model_call(id);
+    else
+        is_spent = team_work(model_team, id, pid, NULL, model_now->lives > 1);
+    model_fence("life", "ends");
+    model_now->status = is_spent ? MODEL_DEAD : MODEL_LEFT;
+    model_point("life", "ends", false);
 }
 
 /* Brings a worker to its first point, where it is kept for all its lives. */
@@ -183,10 +50,10 @@ static void birth_prepare(int id)
     context.uc_stack.ss_size = MODEL_STACK;
     context.uc_link = &back;
     makecontext(&context, life, 0);
-    now = &world.workers[id];
-    if (_setjmp(driver) == 0)
+    model_now = &world.workers[id];
+    if (_setjmp(model_driver) == 0)
         setcontext(&context);
-    now = NULL;
+    model_now = NULL;
     births[id].worker = world.workers[id];
     unsigned char *low = world.workers[id].low;
     memcpy(births[id].stack, low, (size_t)(model_stacks[id] + MODEL_STACK - low));
@@ -208,10 +75,13 @@ static void birth(int id)
 
 static void death(int id)
 {
-    int lives = world.workers[id].lives;
-    memset(&world.workers[id], 0, sizeof world.workers[id]);
-    world.workers[id].status = MODEL_DEAD;
-    world.workers[id].lives = lives;
+    struct model_worker *worker = &world.workers[id];
+    struct model_store store = worker->store; /* never lost */
+    int lives = worker->lives;
+    memset(worker, 0, sizeof *worker);
+    worker->status = MODEL_DEAD;
+    worker->lives = lives;
+    worker->store = store;
     world.kills++;
 }
 
@@ -220,10 +90,12 @@ static void run(int id)
     struct model_worker *worker = &world.workers[id];
     worker->is_waiting = worker->has_timeout = false;
     memset(worker->low - STACK_CLEARED, 0, STACK_CLEARED);
-    now = worker;
-    if (_setjmp(driver) == 0)
+    model_now = worker;
+    model_store_show(worker);
+    if (_setjmp(model_driver) == 0)
         _longjmp(worker->where, 1);
-    now = NULL;
+    model_store_hide(worker);
+    model_now = NULL;
     if (worker->status != MODEL_READY) {
         int lives = worker->lives;
         enum model_status status = worker->status;
@@ -252,12 +124,12 @@ static void job_submit(void)
 
 int model_job_number(void)
 {
-    return scenario->jobs - world.jobs_left - 1;
+    return model_scenario->jobs - world.jobs_left - 1;
 }
 
 bool model_is_single(void)
 {
-    return scenario->singles >> model_job_number() & 1;
+    return model_scenario->singles >> model_job_number() & 1;
 }
 
 bool model_is_finished(void)
@@ -267,6 +139,8 @@ bool model_is_finished(void)
 
 static bool call_is_due(void)
 {
+    if (model_scenario->program != MODEL_COARSE)
+        return false;
     if (world.is_collected)
         return world.jobs_left > 0;
     return model_team->phase == TEAM_RUN && model_is_finished();
@@ -286,67 +160,112 @@ static void call(void)
     }
 }
 
+static void two_lead(void);
+
+/* So the first worker comes as a thief. */
+static void ranges_shift(void)
+{
+    steal_put(&model_team->parts[0].range, (struct steal_piece){0, 0});
+    steal_put(&model_team->parts[1].range, (struct steal_piece){0, (uint32_t)world.job->job.count});
+}
+
 void model_begin(const struct model_scenario *chosen)
 {
     int workers = chosen->workers ? chosen->workers : MODEL_WORKERS;
-    scenario = chosen;
+    model_scenario = chosen;
     model_fault = NULL;
     model_state_begin(workers);
     model_team->max_chunks = chosen->max_chunks;
     team_front_init(&world.front, model_team);
     world.jobs_left = chosen->jobs;
-    job_submit();
-    if (!chosen->is_open)
+    bool has_caller = chosen->program != MODEL_COARSE, breaks = chosen->program == MODEL_BREAK;
+    model_team->is_shared = chosen->program != MODEL_STOP; /* what is stopped goes on as threads do */
+    if (!has_caller)
+        job_submit();
+    if (chosen->is_lopsided)
+        ranges_shift();
+    if (!chosen->is_open && !has_caller)
         team_set_phase(model_team, TEAM_QUIT);
     model_state_mark();
-    for (int i = 0; i < MODEL_WORKERS; i++) {
+    for (int i = 0; i < MODEL_THREADS; i++) {
         birth_prepare(i);
         birth(i);
-        if (i >= workers)
-            world.workers[i] = (struct model_worker){.status = MODEL_LEFT};
+        if (i == MODEL_CALLER ? !has_caller : breaks ? i == 0 : i >= workers) {
+            memset(&world.workers[i], 0, sizeof world.workers[i]);
+            world.workers[i].status = MODEL_LEFT;
+        }
     }
+    if (chosen->program == MODEL_TWO)
+        two_lead();
 }
 
 /* --------------------------------------------------------------------------------------------- steps */
 
 static bool is_killable(const struct model_worker *worker)
 {
-    if (scenario->is_late && !world.is_collected && !(model_is_finished() && world.jobs_left))
+    if (worker == &world.workers[MODEL_CALLER])
         return false;
-    return worker->status == MODEL_READY && world.kills < scenario->kills && worker->what != births[0].worker.what;
+    if (model_scenario->is_late && !world.is_collected && !(model_is_finished() && world.jobs_left))
+        return false;
+    return worker->status == MODEL_READY && world.kills < model_scenario->kills &&
+           worker->what != births[0].worker.what;
 }
 
 static bool is_runnable(const struct model_worker *worker)
 {
-    return worker->status == MODEL_READY && !worker->asleep_on && !worker->is_waiting;
+    return worker->status == MODEL_READY && !worker->asleep_on && !worker->is_waiting && !model_is_blocked(worker);
 }
 
 bool model_is_cut(void)
 {
-    return world.steals > scenario->steals;
+    if (model_scenario->program == MODEL_TWO && world.visits[1] && world.visits[2])
+        return true; /* they have met */
+    return world.steals > model_scenario->steals;
 }
 
 static int steps_of(struct model_step *steps, int count, int id)
 {
     if (is_runnable(&world.workers[id]))
         steps[count++] = (struct model_step){MODEL_RUN, (uint8_t)id};
+    if (world.workers[id].store.object)
+        steps[count++] = (struct model_step){MODEL_DRAIN, (uint8_t)id};
     if (is_killable(&world.workers[id]))
         steps[count++] = (struct model_step){MODEL_KILL, (uint8_t)id};
     return count;
+}
+
+/* Lets one thread run alone until it stands there, or sleeps. */
+static void lead(int id, const char *where)
+{
+    struct model_worker *worker = &world.workers[id];
+    while (!worker->asleep_on && (!where || strcmp(worker->what, where) != 0)) {
+        model_store_drain(worker);
+        run(id);
+    }
+}
+
+/* Two calls at once would have too many states: so it begins when the first task has just been taken from the ring of a
+ * worker that then found nothing and sleeps. */
+static void two_lead(void)
+{
+    lead(MODEL_CALLER, MODEL_BETWEEN);
+    lead(1, "ticket_swapped");
+    lead(0, NULL);
 }
 
 /* A step that concerns nobody else commutes with all that the others may do: no other order is tried. */
 int model_steps(struct model_step *steps)
 {
     int count = 0, able = 0;
-    bool is_early = scenario->is_late && world.jobs_left && !world.is_collected && !model_is_finished();
-    for (int i = 0; i < MODEL_WORKERS; i++)
+    bool is_early = model_scenario->is_late && world.jobs_left && !world.is_collected && !model_is_finished();
+    for (int i = 0; i < MODEL_THREADS; i++)
         if (is_runnable(&world.workers[i]) && (world.workers[i].is_alone || is_early))
             return steps_of(steps, 0, i);
-    for (int i = 0; i < MODEL_WORKERS; i++) {
+    for (int i = 0; i < MODEL_THREADS; i++) {
+        const struct model_worker *worker = &world.workers[i];
         count = steps_of(steps, count, i);
-        able += is_runnable(&world.workers[i]);
-        if (world.workers[i].status == MODEL_DEAD) {
+        able += is_runnable(worker) || worker->store.object;
+        if (worker->status == MODEL_DEAD && !worker->store.object) {
             steps[count++] = (struct model_step){MODEL_BIRTH, (uint8_t)i};
             able++;
         }
@@ -355,23 +274,28 @@ int model_steps(struct model_step *steps)
         steps[count++] = (struct model_step){MODEL_CALL, MODEL_CALLER};
         able++;
     }
-    for (int i = 0; i < MODEL_WORKERS && able == 0; i++) /* nothing will change until somebody has slept long enough */
+    for (int i = 0; i < MODEL_THREADS && able == 0; i++) /* nothing will change until somebody has slept long enough */
         if (world.workers[i].status == MODEL_READY && world.workers[i].has_timeout)
             steps[count++] = (struct model_step){MODEL_RUN, (uint8_t)i};
     return count;
 }
 
-static bool is_listening(const struct model_worker *worker)
+static bool is_anybody_listening(void)
 {
-    return worker->is_waiting || worker->is_looping;
+    bool is_listening = false;
+    for (int i = 0; i < MODEL_THREADS; i++)
+        is_listening |= world.workers[i].is_waiting || world.workers[i].is_looping;
+    return is_listening;
 }
 
 bool model_step(struct model_step step)
 {
-    bool is_heard = is_listening(&world.workers[0]) || is_listening(&world.workers[1]);
+    bool is_heard = is_anybody_listening();
     uint64_t before = is_heard ? model_hash_shared() : 0;
     if (step.act == MODEL_RUN)
         run(step.worker);
+    else if (step.act == MODEL_DRAIN)
+        model_store_drain(&world.workers[step.worker]);
     else if (step.act == MODEL_KILL)
         death(step.worker);
     else if (step.act == MODEL_BIRTH)
@@ -379,8 +303,8 @@ bool model_step(struct model_step step)
     else
         call();
     if (is_heard && model_hash_shared() != before)
-        for (int i = 0; i < MODEL_WORKERS; i++) {
-            if (i == step.worker)
+        for (int i = 0; i < MODEL_THREADS; i++) {
+            if (i == step.worker && step.act != MODEL_DRAIN)
                 continue;
             world.workers[i].is_waiting = false;
             world.workers[i].has_news = world.workers[i].is_looping;

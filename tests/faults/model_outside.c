@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What lies outside the model: the machine and the clock, which always say the same. Sleeping and waking are part of it:
- * model_machine.c.
+ * What lies outside the model: the machine and the clock, which always say the same. Sleeping and waking are part of
+ * it: model_machine.c.
  */
 #include <sched.h>
 

@@ -97,7 +97,7 @@ static uint32_t state_find(uint32_t parent, struct model_step step, bool *is_new
     }
     struct state *state = &search.states[search.count];
     *state = (struct state){.parent = parent, .step = step};
-    if (step.worker < MODEL_WORKERS) {
+    if (step.act == MODEL_RUN) {
         state->function = world.workers[step.worker].function;
         state->what = world.workers[step.worker].what;
     }
@@ -151,12 +151,16 @@ static void search_drop(void)
 
 static void step_tell(struct model_step step, const char *function, const char *what)
 {
+    const char *who = step.worker == MODEL_CALLER ? "caller" : "worker";
     switch (step.act) {
     case MODEL_RUN:
         if (what)
-            printf("  worker %d goes on to %s: %s\n", step.worker, function, what);
+            printf("  %s %d goes on to %s: %s\n", who, step.worker, function, what);
         else
-            printf("  worker %d leaves\n", step.worker);
+            printf("  %s %d leaves\n", who, step.worker);
+        break;
+    case MODEL_DRAIN:
+        printf("  the store of thread %d is seen by all\n", step.worker);
         break;
     case MODEL_KILL:
         printf("  worker %d is killed\n", step.worker);
@@ -183,12 +187,12 @@ static void way_tell(uint32_t to)
 
 static void fault_tell(const char *fault, uint32_t from, struct model_step step)
 {
-    bool has_worker = step.worker < MODEL_WORKERS;
+    bool has_worker = step.act == MODEL_RUN;
     printf("%s:\n", fault);
     way_tell(from);
     step_tell(step, has_worker ? world.workers[step.worker].function : NULL,
               has_worker ? world.workers[step.worker].what : NULL);
-    for (size_t i = 0; i < world.job->job.count; i++)
+    for (size_t i = 0; world.job && i < world.job->job.count; i++)
         printf("  task %zu: visited %d times, code %d, unit %d\n", i, world.visits[i], world.codes[i], world.units[i]);
 }
 
@@ -284,8 +288,9 @@ bool model_search(const struct model_scenario *scenario, uint32_t states_max, co
     totals->is_bounded = is_right && search.depth;
     totals->states = search.count;
     if (is_right && !totals->is_bounded) {
-        uint32_t endless = totals->ends ? endless_find() : 0;
-        is_right = totals->ends && !endless;
+        bool has_end = totals->ends + totals->cuts > 0;
+        uint32_t endless = has_end ? endless_find() : 0;
+        is_right = has_end && !endless;
         if (!is_right) {
             printf("from here the job never ends:\n");
             way_tell(endless);

@@ -11,7 +11,7 @@
 #define TEAM_BYTES (1u << 19)
 
 static _Alignas(64) unsigned char memory[TEAM_BYTES], untouched[TEAM_BYTES];
-_Alignas(64) unsigned char model_stacks[MODEL_WORKERS][MODEL_STACK];
+_Alignas(64) unsigned char model_stacks[MODEL_THREADS][MODEL_STACK];
 
 struct team *const model_team = (struct team *)memory;
 struct model_world world;
@@ -19,14 +19,22 @@ struct model_world world;
 static struct region {
     unsigned char *at;
     size_t size;
-} regions[2 + MODEL_WORKERS];
-#define REGIONS (sizeof regions / sizeof regions[0])
+} regions[4 + MODEL_WORKERS];
+static size_t region_count;
+#define REGIONS region_count
 
 static void regions_find(void)
 {
     struct team *team = model_team;
     regions[0] = (struct region){memory, (size_t)(team->jobs[0].small - memory)};
     regions[1] = (struct region){(unsigned char *)team->parts, MODEL_WORKERS * sizeof team->parts[0]};
+    region_count = 2 + MODEL_WORKERS;
+    if (model_scenario->program == MODEL_TWO) { /* two jobs at once */
+        unsigned char *second = (unsigned char *)&team->jobs[1], *parts = (unsigned char *)&team->parts[team->workers];
+        regions[region_count++] = (struct region){second, (size_t)(team->jobs[1].small - second)};
+        regions[region_count++] = (struct region){parts, sizeof team->parts[0]};
+        regions[1].size = sizeof team->parts[0];
+    }
     for (int i = 0; i < MODEL_WORKERS; i++) {
         struct team_slot *slot = &team->slots[i];
         unsigned char *at = (unsigned char *)slot, *end = (unsigned char *)&slot->ring.cells[CELLS_KEPT];
@@ -77,7 +85,7 @@ size_t model_size(void)
     size_t size = sizeof world;
     for (size_t i = 0; i < REGIONS; i++)
         size += regions[i].size;
-    for (int i = 0; i < MODEL_WORKERS; i++)
+    for (int i = 0; i < MODEL_THREADS; i++)
         size += stack_used(i);
     return size;
 }
@@ -88,7 +96,7 @@ void model_save(unsigned char *bytes)
     bytes += sizeof world;
     for (size_t i = 0; i < REGIONS; bytes += regions[i++].size)
         memcpy(bytes, regions[i].at, regions[i].size);
-    for (int i = 0; i < MODEL_WORKERS; bytes += stack_used(i++))
+    for (int i = 0; i < MODEL_THREADS; bytes += stack_used(i++))
         if (stack_used(i))
             memcpy(bytes, world.workers[i].low, stack_used(i));
 }
@@ -99,7 +107,7 @@ void model_restore(const unsigned char *bytes)
     bytes += sizeof world;
     for (size_t i = 0; i < REGIONS; bytes += regions[i++].size)
         memcpy(regions[i].at, bytes, regions[i].size);
-    for (int i = 0; i < MODEL_WORKERS; bytes += stack_used(i++))
+    for (int i = 0; i < MODEL_THREADS; bytes += stack_used(i++))
         if (stack_used(i))
             memcpy(world.workers[i].low, bytes, stack_used(i));
 }
@@ -147,7 +155,7 @@ uint64_t model_hash_shared(void)
 uint64_t model_hash(void)
 {
     uint64_t hash = hash_bytes(model_hash_shared(), &world, sizeof world);
-    for (int i = 0; i < MODEL_WORKERS; i++)
+    for (int i = 0; i < MODEL_THREADS; i++)
         hash = hash_bytes(hash, world.workers[i].low, stack_used(i));
     return hash;
 }

@@ -3,7 +3,8 @@
 #
 # mutants.sh CC MODEL_DIR IMPL_DIR SOURCE...: breaks a copy of the team's code in one place at a time and demands that
 # the model test finds every break. A mutant is an awk or sed edit that has to change its file; one that changes nothing
-# is a failure too, because then the code has moved on without it.
+# is a failure too, because then the code has moved on without it. Each numbered fence (inject.h) is a mutant too: a
+# compiler flag leaves it out.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 cc=$1 tests=$2 impl=$3
@@ -48,13 +49,34 @@ mutant() { # NAME FILE EDIT...: EDIT is a command that reads the file's text and
   build_team "$work/impl" "$work/mutant" "$file"
   "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
   timeout 100 "$work/model" quick >"$work/out" 2>&1 || status=$?
-  if [ "$status" -eq 1 ] && grep -q FAILED "$work/out"; then
-    echo "$name: found: $(sed -n 's/.* kills, \(.*\):$/\1/p' "$work/out" | head -n 1)"
+  judge "$name" "$status"
+}
+
+judge() { # NAME STATUS
+  if [ "$2" -eq 1 ] && grep -q FAILED "$work/out"; then
+    echo "$1: found: $(sed -n 's/.* kills, \(store buffers, [^,]*, \)\{0,1\}\(.*\):$/\2/p' "$work/out" | head -n 1)"
   else
-    echo "$name: NOT FOUND (exit code $status)"
+    echo "$1: NOT FOUND (exit code $2)"
     tail -n 3 "$work/out"
     failed=1
   fi
+}
+
+# FENCE(n) alone: FENCE_AFTER_RMW(n) is nothing on x86.
+fence_mutants() {
+  local n status fences
+  mapfile -t fences < <(cat "$impl"/backend/*.[ch] | grep -oE '\bFENCE\([0-9]+\)' | grep -oE '[0-9]+' | sort -nu)
+  [ "${#fences[@]}" -gt 0 ] || failed=1
+  for n in "${fences[@]}"; do
+    status=0
+    rm -rf "$work/mutant"
+    flags+=("-DGRAIN_NO_FENCE=$n")
+    build_team "$impl" "$work/mutant" "${sources[@]}"
+    unset 'flags[-1]'
+    "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
+    timeout 100 "$work/model" buffers >"$work/out" 2>&1 || status=$?
+    judge "fence F$n left out" "$status"
+  done
 }
 
 # Within FUNCTION only: a compare-and-swap becomes a store that always succeeds.
@@ -98,7 +120,7 @@ build_driver
 build_team "$impl" "$work/team" "${sources[@]}"
 
 "$cc" "$work"/driver_*.o "$work"/team/*.o -o "$work/model" -pthread
-"$work/model" quick || {
+"$work/model" quick buffers || {
   echo "the model finds a fault in the code as it is"
   exit 1
 }
@@ -141,4 +163,5 @@ mutant "an heir that looks unmarked" backend/team_heir.c \
   sed 's/ticket | TICKET_TENTATIVE | TICKET_LOOKING/ticket | TICKET_TENTATIVE/'
 mutant "an heir that adopts what lies in a ring" backend/team_heir.c sed '/is_in_a_ring(team, ticket))/,+1d'
 mutant "an heir that forgets the ticket it keeps" backend/team_heir.c sed '/^ *if (is_over)$/d'
+fence_mutants
 [ "$failed" -eq 0 ]
