@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A storm of kills over every kind of call, with and without retries: a million tasks of 10 us or less, and more, while
- * another process SIGKILLs a random worker every few milliseconds. Every task is delivered right or reported dead, none
+ * another process SIGKILLs a random worker every 2 to 5 milliseconds, and SIGSTOPs others for a while. Every task is delivered right or reported dead, none
  * twice, none missing, with retries none lost; afterwards the pool still works, and nothing is left of it when it is
  * freed. Arguments: seconds (default 5), seed (default 1). The counts are printed.
  */
@@ -23,6 +23,9 @@
 #define COUNT       50000
 #define CALLS       4000 /* a round of those that are made one by one */
 #define RETRIES     3
+#define STOP_ONE_IN 4   /* so many of the blows are stops */
+#define STOP_MS     20  /* at most, */
+#define STOP_LONG   300 /* and this long every now and then */
 #define LEFT_PAGES  512 /* what a process of this size may have grown by */
 #define GONE_MS     20000
 
@@ -31,7 +34,7 @@ static unsigned seed = 1;
 
 /* Seen by workers and killer. */
 static struct board {
-    _Atomic int is_over, kills;
+    _Atomic int is_over, kills, stops;
     _Atomic pid_t pids[WORKERS]; /* of workers that have begun a task */
     unsigned char visits[COUNT]; /* how often each was begun */
 } * board;
@@ -203,15 +206,46 @@ static size_t tallies_print(struct tally tallies[2][FORMS])
 
 /* --------------------------------------------------------------------------------------------- storm */
 
+/* A worker that stands still, and until when; one at a time for each of them. */
+struct stopped {
+    pid_t pid;
+    uint64_t until_ms;
+};
+
+static void stops_end(struct stopped *stopped, uint64_t now)
+{
+    for (size_t i = 0; i < WORKERS; i++)
+        if (stopped[i].pid && now >= stopped[i].until_ms) {
+            kill(stopped[i].pid, SIGCONT);
+            stopped[i].pid = 0;
+        }
+}
+
+static void strike(struct stopped *stopped)
+{
+    unsigned worker = (unsigned)rand_r(&seed) % WORKERS;
+    pid_t pid = board->pids[worker];
+    if (pid <= 0)
+        return;
+    if (rand_r(&seed) % STOP_ONE_IN) {
+        board->kills += kill(pid, SIGKILL) == 0;
+    } else if (!stopped[worker].pid && kill(pid, SIGSTOP) == 0) {
+        uint64_t ms = rand_r(&seed) % 50 ? 1 + (uint64_t)rand_r(&seed) % STOP_MS : STOP_LONG;
+        stopped[worker] = (struct stopped){pid, now_ms() + ms};
+        board->stops++;
+    }
+}
+
 static _Noreturn void killer_main(void)
 {
+    struct stopped stopped[WORKERS] = {{0, 0}};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     while (!board->is_over) {
-        pid_t pid = board->pids[rand_r(&seed) % WORKERS];
-        if (pid > 0 && kill(pid, SIGKILL) == 0)
-            board->kills++;
-        sleep_ms(1 + rand_r(&seed) % 4);
+        strike(stopped);
+        sleep_ms(2 + rand_r(&seed) % 4);
+        stops_end(stopped, now_ms());
     }
+    stops_end(stopped, UINT64_MAX);
     _exit(0);
 }
 
@@ -247,10 +281,11 @@ static void a_storm_of_kills_loses_nothing_and_runs_nothing_twice(void **state)
     bool is_left = has_children();
     struct belongings after = belongings_now();
     assert_int_equal(tallies_print(tallies), tasks);
-    print_message("%d kills, %llu workers replaced; left behind: %d descriptors, %ld pages, %s\n", board->kills,
-                  (unsigned long long)stats.replaced, after.descriptors - before.descriptors,
-                  after.pages - before.pages, is_left ? "processes" : "no process");
-    assert_true(board->kills > 100);
+    print_message("%d kills, %d stops, %llu workers replaced; left behind: %d descriptors, %ld pages, %s\n",
+                  board->kills, board->stops, (unsigned long long)stats.replaced,
+                  after.descriptors - before.descriptors, after.pages - before.pages,
+                  is_left ? "processes" : "no process");
+    assert_true(board->kills > 100 && board->stops > 30);
     for (size_t i = 0; i < 2 * FORMS; i++) {
         const struct tally *tally = &tallies[i % 2][i / 2];
         assert_true(tally->tasks > 0);
