@@ -34,7 +34,7 @@ _Static_assert(TEAM_WORDS <= 32, "`words_done` has a bit for each word of `done`
 
 /* A ticket: 63 bits, for a ring marks the lap with the 64th, and a slot what is tentative. */
 _Static_assert(BACKEND_WORKERS_MAX < TICKET_SINGLE, "the part has 16 bits, and one value is taken");
-_Static_assert(TEAM_JOBS <= 1 << 16, "the job has 16 bits");
+_Static_assert((uint64_t)(TEAM_JOBS - 1) << 16 < TICKET_LOOKING, "the job has 15 bits, below the mark of who looks");
 _Static_assert(((uint64_t)TICKET_GENERATION << 32 & TICKET_TENTATIVE) == 0, "the generation ends below the mark");
 _Static_assert(((uint64_t)TICKET_GENERATION << 32 | (uint64_t)(TEAM_JOBS - 1) << 16 | TICKET_SINGLE) < RING_LAP,
                "a ring keeps the uppermost bit");
