@@ -9,6 +9,7 @@
 #define GRAIN_INJECT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* The sequentially consistent fences of the team's code, by number. Each stands between a store and a load of another
  * word; its partner stores what this one loads and loads what this one stores. So at least one of the two sees the
@@ -33,8 +34,16 @@
 #define GRAIN_NO_FENCE 0
 #endif
 
-#define FENCE(n)                                                                                                       \
-    ((n) == GRAIN_NO_FENCE ? atomic_signal_fence(memory_order_seq_cst) : atomic_thread_fence(memory_order_seq_cst))
+#define FENCE(n) fence((n) == GRAIN_NO_FENCE)
+
+/* Left out for the CPU, not for the compiler: so a mutant shows what the CPU does. */
+static inline void fence(bool is_left_out)
+{
+    if (is_left_out)
+        atomic_signal_fence(memory_order_seq_cst);
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+}
 
 #if defined(__x86_64__)
 #define FENCE_AFTER_RMW(n) atomic_signal_fence(memory_order_seq_cst)
