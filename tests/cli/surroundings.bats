@@ -124,14 +124,14 @@ SH
   [[ $output != *"could not draw"* ]]
 }
 
-# Longer than a cell may take: 1 s, and ten times what it should.
+# Longer than a cell may take: 2 s, and ten times what it should.
 @test "time in which the sweep was stopped does not count, and the sample is taken again" {
   need_python
-  FEW+=(--timeout 1)
+  FEW+=(--timeout 2)
   held_sweep
   kill -s STOP "$pid"
   await is_in_state "$pid" T
-  sleep 3
+  sleep 4
   touch go
   kill -s CONT "$pid"
   finished
@@ -140,14 +140,14 @@ SH
 
 # With `set -m` the sweep has a process group of its own, as a job of an interactive shell has.
 @test "Ctrl-Z stops the process that is measured too, fg goes on with both" {
-  FEW+=(--timeout 1)
+  FEW+=(--timeout 2)
   set -m
   held_sweep
   set +m
   kill -s TSTP "$pid"
   await is_in_state "$pid" T
   await is_in_state "$(cat held)" T
-  sleep 3
+  sleep 4
   touch go
   kill -s CONT "$pid"
   finished

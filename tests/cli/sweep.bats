@@ -202,7 +202,7 @@ P
 # What failed of something that is over: the records before and after, and that a report counts the later ones.
 @test "resuming measures again what failed, was killed, took too long or was missing" {
   need_python
-  FAKE_FAIL=/fork/ FAKE_CRASH=/openmp/ FAKE_HANG=/pthread/ run --separate-stderr sweep --timeout 1 --out dir
+  FAKE_FAIL=/fork/ FAKE_CRASH=/openmp/ FAKE_HANG=/pthread/ run --separate-stderr sweep --timeout 2 --out dir
   [ "$status" -eq 5 ]
   [[ $stderr == *"--resume measures them again"* ]]
   [ "$(field dir finished)" = True ]
@@ -243,7 +243,7 @@ P
 }
 
 @test "a process that hangs is stopped with all it started, and not tried again" {
-  FAKE_HANG=/fork/ run --separate-stderr sweep --timeout 1 --out dir
+  FAKE_HANG=/fork/ run --separate-stderr sweep --timeout 2 --out dir
   [ "$status" -eq 5 ]
   [ "$(grep -c '"timeout"' dir/samples.jsonl)" -eq 1 ]
   [ "$(grep -c '"ok"' dir/samples.jsonl)" -eq 12 ]

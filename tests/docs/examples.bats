@@ -17,7 +17,7 @@ prints() { # NAME EXPECTED BACKEND...
   shift 2
   for backend in "$@"; do
     [ "$backend" != openmp ] || has_openmp || continue
-    run env GRAIN_BACKEND="$backend" timeout 30 "$GRAIN_BINARY/tests/example_$name"
+    run env GRAIN_BACKEND="$backend" timeout 120 "$GRAIN_BINARY/tests/example_$name"
     [ "$status" -eq 0 ]
     [ "$output" = "$expected" ]
   done
@@ -27,7 +27,7 @@ prints() { # NAME EXPECTED BACKEND...
 prints_as_python() { # NAME EXPECTED BACKEND...
   prints "$@"
   command -v python3 >/dev/null || return 0
-  run timeout 60 python3 "$EXAMPLES/tutorial.py" "$1"
+  run timeout 120 python3 "$EXAMPLES/tutorial.py" "$1"
   [ "$status" -eq 0 ]
   [ "$output" = "$2" ]
 }
@@ -60,7 +60,7 @@ pairs='(0, 1)
 @test "tasks of a blocking call do not run in order" {
   local backend
   for backend in fork pthread; do
-    run env GRAIN_BACKEND=$backend timeout 30 "$GRAIN_BINARY/tests/example_order"
+    run env GRAIN_BACKEND=$backend timeout 120 "$GRAIN_BINARY/tests/example_order"
     [ "$status" -eq 0 ]
     [ "${lines[1]}" = "tasks began in order: no" ]
   done

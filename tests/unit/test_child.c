@@ -89,7 +89,7 @@ static void test_no_such_program(void **state)
 static void test_time_limit(void **state)
 {
     (void)state;
-    struct child child = run("trap '' TERM; sleep 1000 & echo $! $$; while :; do sleep 0.1; done", 0.3, NULL);
+    struct child child = run("trap '' TERM; sleep 1000 & echo $! $$; while :; do sleep 0.1; done", 2, NULL);
     long grandchild = 0, self = 0;
     assert_true(child.timed_out);
     assert_false(child.stopped);
@@ -163,7 +163,7 @@ static void test_time_stopped(void **state)
 static void test_program_stopped(void **state)
 {
     (void)state;
-    struct child child = run("(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo on", 20, NULL);
+    struct child child = run("(while sleep 0.3; do kill -CONT $$; done) & kill -STOP $$; echo on", 20, NULL);
     assert_true(child.was_suspended);
     assert_int_equal(child.exit_status, 0);
     assert_string_equal(child.output, "on\n");
