@@ -83,13 +83,22 @@ static int cell_fail(const struct csv *csv, const char *reason, const char *advi
                        (unsigned long long)csv->column, quoted, csv->length > kept ? "..." : "", reason, advice);
 }
 
+/* Names stand in the first line, or in the first column: what comes after the first of them tells. */
 static int cell_not_integer(const struct csv *csv)
 {
     struct csv_cell cell = {.text = csv->cell,
                             .length = cell_kept(csv),
                             .is_first = csv->line == 1 && csv->column == 1,
                             .is_cut = csv->length > cell_kept(csv)};
-    return cell_fail(csv, "is not an integer", csv_advice(&cell));
+    const char *advice = csv_advice(&cell);
+    if (strcmp(advice, CSV_ADVICE_NAMES) == 0 && csv->end == ',') {
+        struct csv ahead = *csv;
+        cell_read(&ahead);
+        struct csv_cell next = {.text = ahead.cell, .length = cell_kept(&ahead)};
+        if (csv_is_whole(&next))
+            advice = CSV_ADVICE_LABELS;
+    }
+    return cell_fail(csv, "is not an integer", advice);
 }
 
 /* A first line that begins with an empty cell may be one of names: programs that number the rows write it so. */
@@ -172,8 +181,8 @@ static int row_read(struct csv *csv)
         cell_read(csv);
     }
     if (matrix->rows && csv->column < most)
-        return matrix_fail(error, path, -EINVAL, "line %llu: %llu cells, but the first row has %llu", csv->line,
-                           (unsigned long long)csv->column, (unsigned long long)most);
+        return matrix_fail(error, path, -EINVAL, "line %llu: %llu cell%s, but the first row has %llu", csv->line,
+                           (unsigned long long)csv->column, csv->column == 1 ? "" : "s", (unsigned long long)most);
     matrix->columns = (int32_t)csv->column;
     matrix->rows++;
     return 0;

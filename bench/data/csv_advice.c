@@ -63,7 +63,8 @@ static bool is_binary(const struct csv_cell *cell)
 
 static bool is_comment(const struct csv_cell *cell)
 {
-    return begins_with(cell, "#") || begins_with(cell, "%") || begins_with(cell, "//");
+    return begins_with(cell, "#") || begins_with(cell, "%") || begins_with(cell, "//") ||
+           (cell->length > 2 && memmem(cell->text, cell->length, " #", 2) != NULL);
 }
 
 /* Not a number, or one without end: what statistics programs write where there is none. */
@@ -89,10 +90,10 @@ static bool is_whole(const char *text)
 static bool is_quoted_number(const struct csv_cell *cell)
 {
     char text[TEXT_MAX];
-    if (!as_string(cell, text) || cell->length < 3 || (text[0] != '"' && text[0] != '\'') ||
-        text[cell->length - 1] != text[0])
+    if (!as_string(cell, text) || (text[0] != '"' && text[0] != '\''))
         return false;
-    text[cell->length - 1] = '\0';
+    if (text[cell->length - 1] == text[0]) /* else a comma stands between the quotes */
+        text[cell->length - 1] = '\0';
     return is_whole(text + 1);
 }
 
@@ -146,10 +147,20 @@ static bool is_separated_otherwise(const struct csv_cell *cell)
     return count > 1 || memchr(cell->text, ';', cell->length) != NULL;
 }
 
+bool csv_is_whole(const struct csv_cell *cell)
+{
+    char text[TEXT_MAX];
+    return as_string(cell, text) && is_whole(text);
+}
+
+/* Bytes from 0x80 on may be letters; a sign or a space in front of digits is none. */
 bool csv_is_name(const struct csv_cell *cell)
 {
-    unsigned char first = cell->length > 0 ? (unsigned char)cell->text[0] : 0;
-    return cell->is_first && (isalpha(first) || first == '"' || first == '_' || first >= 0x80);
+    size_t start = cell->length > 0 && (cell->text[0] == '"' || cell->text[0] == '\'') ? 1 : 0, digits = 0;
+    unsigned char first = cell->length > start ? (unsigned char)cell->text[start] : 0;
+    for (size_t i = 0; i < cell->length; i++)
+        digits += isdigit((unsigned char)cell->text[i]) != 0;
+    return cell->is_first && (isalpha(first) || first == '_' || (first >= 0x80 && digits == 0));
 }
 
 static const struct {

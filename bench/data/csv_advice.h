@@ -15,12 +15,15 @@ struct csv_cell {
     bool is_cut;   /* there is more of it than that */
 };
 
-#define CSV_ADVICE_NAMES "; a line of column names must be removed"
+#define CSV_ADVICE_NAMES  "; a line of column names must be removed"
+#define CSV_ADVICE_LABELS "; a column of names must be removed"
 
 /* "; " and a remedy, or "" where no cause is sure. */
 const char *csv_advice(const struct csv_cell *cell);
 
-/* Whether the file's first cell looks like the name of a column. */
+/* Whether the file's first cell looks like a name. */
 bool csv_is_name(const struct csv_cell *cell);
+
+bool csv_is_whole(const struct csv_cell *cell);
 
 #endif
