@@ -36,6 +36,7 @@ test | cppcheck          | command cppcheck        | checks the code
 test | clang-tidy        | command clang-tidy      | checks the code
 test | valgrind          | command valgrind        | checks memory
 test | strace            | command strace          | shows how files are created
+test | procps            | command pgrep           | finds processes that are left behind
 test | python3-joblib    | dpkg                    | its loky stands in docs/reliability.md
 test | libbenchmark-tools | dpkg                   | compare.py reads our results
 LIST
