@@ -85,7 +85,8 @@ int calibrate_cell(struct calibration *calibration, const struct measure *measur
     struct measure_counts counts = known(calibration, &names);
     int status = measure_calibrate(measure, cell, &counts);
     for (int i = 0; i < CELL_TURNS && status == 0; i++)
-        if (names.of[i][0] != '\0')
+        if (names.of[i][0] != '\0' &&
+            counts.of[i] > 0) /* else it failed, and is tried again when the sweep is resumed */
             json_object_set_new(calibration->counts, names.of[i], json_integer((json_int_t)counts.of[i]));
     return status;
 }

@@ -329,9 +329,6 @@ int measure_calibrate(const struct measure *measure, const struct plan_cell *cel
     for (int i = 0; i < CELL_TURNS && status == 0; i++)
         if (counts->of[i] == 0)
             counts->of[i] = output_iterations(child.output, child.output_size, names.of[i]);
-    for (int i = 0; i < CELL_TURNS; i++)
-        if (counts->of[i] == 0)
-            counts->of[i] = 1;
     if (status == 0) {
         status = child.stopped ? -EINTR : 0;
         child_free(&child);

@@ -44,7 +44,7 @@ void measure_free(struct measure *measure);
 int measure_sample(const struct measure *measure, const struct plan_cell *cell, const struct measure_counts *counts,
                    int round, struct sample *sample);
 
-/* Lets Google Benchmark choose: fills those of counts that are 0; at least 1, also when the cell fails.
+/* Lets Google Benchmark choose: fills those of counts that are 0, which they stay where the process fails.
  * Returns 0, -EINTR or -ENOMEM. */
 int measure_calibrate(const struct measure *measure, const struct plan_cell *cell, struct measure_counts *counts);
 

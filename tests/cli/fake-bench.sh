@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Stands in for grain-bench in the tests of `grain sweep`: prints what Google Benchmark would print for the names in the
-# filter, and misbehaves on request. FAKE_LOG: a line a run. FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
+# filter, and misbehaves on request. FAKE_LOG: a line a run. FAKE_NO_CALIBRATION, FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
 # an extended regular expression; the cells it matches do so. FAKE_PAUSE: seconds that each run takes.
 repetitions=1 kind=calibration rival=
 for argument in "$@"; do
@@ -18,6 +18,7 @@ done
 [ -z "$FAKE_PAUSE" ] || sleep "$FAKE_PAUSE"
 
 is() { [ -n "$1" ] && [[ $cell =~ $1 ]]; }
+if [ "$kind" = calibration ]; then is "$FAKE_NO_CALIBRATION" && kill -KILL $$; fi
 if [ "$kind" = sample ]; then
   is "$FAKE_FAIL" && { echo "fake: out of luck" >&2; exit 1; }
   is "$FAKE_CRASH" && kill -SEGV $$

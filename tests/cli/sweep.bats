@@ -225,6 +225,19 @@ P
   [ ! -e "$FAKE_LOG" ]
 }
 
+@test "a calibration that was killed is not remembered: resuming does it again" {
+  FAKE_NO_CALIBRATION=/fork/ FAKE_FAIL=/fork/ run sweep --out dir
+  [ "$status" -eq 5 ]
+  run ! grep /fork/ dir/calibration.json
+  grep -q /pthread/ dir/calibration.json
+  cp dir/calibration.json before
+  rm "$FAKE_LOG"
+  sweep -q --resume --out dir
+  [ "$(grep -c ^calibration "$FAKE_LOG")" -eq 1 ]
+  grep -q /fork/ dir/calibration.json
+  diff <(grep /pthread/ before) <(grep /pthread/ dir/calibration.json)
+}
+
 @test "what was not there at first: python3 for CPython's cells, git, CPython's script" {
   need_python
   few=(--budget 0 --profile quick --rounds 2 --rows 1000 --backends cpython)
