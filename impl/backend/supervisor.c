@@ -82,25 +82,19 @@ static int worker_fork(struct boss *boss, int id, bool is_replacement)
     if (pid < 0)
         return -errno;
     worker->pid = pid;
+    worker->is_out_of_reach = false;
     boss->crew->pids[id] = pid;
     boss->alive++;
     return 0;
-}
-
-static void workers_signal(const struct boss *boss, int signo)
-{
-    for (int i = 0; i < boss->count; i++)
-        if (boss->workers[i].pid > 0)
-            kill(boss->workers[i].pid, signo);
 }
 
 /* Ends everything at once: for when there is nobody left to work for. Callers that wait are woken when no worker is left
  * that could still change what they look at then. */
 static _Noreturn void give_up(struct boss *boss, int status)
 {
-    workers_signal(boss, SIGKILL);
+    supervisor_kill_all(boss->workers, boss->count, SIGKILL);
     for (int i = 0; i < boss->count; i++)
-        if (boss->workers[i].pid > 0 && waitpid(boss->workers[i].pid, NULL, 0) > 0)
+        if (boss->workers[i].pid > 0 && supervisor_bury(&boss->workers[i]))
             boss->crew->pids[i] = 0;
     team_set_phase(boss->crew->team, TEAM_BROKEN);
     _exit(status);
@@ -256,11 +250,14 @@ static void ending_go_on(struct boss *boss)
     if (!boss->is_ending) {
         boss->is_ending = true;
         boss->ending_since_ns = now;
-        workers_signal(boss, SIGTERM);
-        workers_signal(boss, SIGCONT);
+        supervisor_kill_all(boss->workers, boss->count, SIGTERM);
+        supervisor_kill_all(boss->workers, boss->count, SIGCONT);
     } else if (!boss->was_killed && now - boss->ending_since_ns >= boss->pool->grace_ns) {
         boss->was_killed = true;
-        workers_signal(boss, SIGKILL);
+        supervisor_kill_all(boss->workers, boss->count, SIGKILL);
+    } else if (now - boss->ending_since_ns >= boss->pool->grace_ns + SUPERVISOR_END_NS &&
+               supervisor_is_left_alone(boss->workers, boss->count)) {
+        _exit(0);
     }
 }
 
@@ -273,8 +270,8 @@ static int poll_timeout_ms(const struct boss *boss)
 {
     bool must_tick = boss->caller_fd < 0 || boss->child_fd < 0 || boss->missing > 0;
     uint64_t timeout_ms = must_tick ? TICK_MS : UINT64_MAX;
-    if (boss->is_ending && !boss->was_killed)
-        timeout_ms = smaller(TICK_MS, boss->pool->grace_ns / 1000000u + 1);
+    if (boss->is_ending)
+        timeout_ms = boss->was_killed ? TICK_MS : smaller(TICK_MS, boss->pool->grace_ns / 1000000u + 1);
     if (boss->looks.wait_ns != UINT64_MAX)
         timeout_ms = smaller(timeout_ms, smaller(TICK_MS, boss->looks.wait_ns / 1000000u + 1));
     return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;

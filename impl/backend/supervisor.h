@@ -57,12 +57,23 @@ struct crew {
 /* What the supervisor keeps of the worker of a slot, in memory of its own: a task that overwrites whatever it likes cannot
  * make it kill other processes. */
 struct supervisor_worker {
-    pid_t pid;         /* 0: none */
-    int unready;       /* how many in a row ended before they were ready */
-    uint64_t progress; /* the slot's when this one was forked */
-    bool is_missing;   /* a replacement could not be forked yet */
-    uint64_t counted;  /* 1: it then counts as one */
+    pid_t pid;            /* 0: none */
+    bool is_out_of_reach; /* a signal was refused: its task has made it another user's */
+    int unready;          /* how many in a row ended before they were ready */
+    uint64_t progress;    /* the slot's when this one was forked */
+    bool is_missing;      /* a replacement could not be forked yet */
+    uint64_t counted;     /* 1: it then counts as one */
 };
+
+/* How long the end of workers is waited for that no signal reaches, or that the kernel holds. */
+#define SUPERVISOR_END_NS 1000000000u
+
+/* The supervisor's: signals one worker, false when it may not; all of them. Then whether all that are left are out of reach;
+ * and, after SIGKILL, the end of one: false when that one is. */
+bool supervisor_kill(struct supervisor_worker *worker, int signo);
+void supervisor_kill_all(struct supervisor_worker *workers, int count, int signo);
+bool supervisor_is_left_alone(const struct supervisor_worker *workers, int count);
+bool supervisor_bury(const struct supervisor_worker *worker);
 
 /* What the caller keeps of it. */
 struct supervisor {
@@ -100,8 +111,7 @@ struct supervisor_looks {
 };
 
 /* The supervisor's: kills the workers whose tasks have had their time, and says in `looks` when it wants to look again. */
-void supervisor_watch(struct crew *crew, const struct supervisor_worker *workers, int count,
-                      struct supervisor_looks *looks);
+void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int count, struct supervisor_looks *looks);
 
 /* A worker's: its tasks' limits are measured by the clock that the supervisor keeps. */
 void supervisor_follow(struct crew *crew, struct grain_context *ctx);

@@ -22,9 +22,7 @@
 #include "transport/descriptor.h"
 #include "transport/wait.h"
 
-/* Until workers that were killed are gone: how often it is looked, and how long. */
-#define LOOK_NS 200000
-#define END_NS  1000000000u
+#define LOOK_NS 200000 /* until workers that were killed are gone */
 
 struct start {
     struct supervisor *supervisor;
@@ -195,7 +193,7 @@ static void process_await(pid_t pid, uint64_t until_ns)
     int fd = pidfd_of(pid);
     struct pollfd end = {.fd = fd, .events = POLLIN};
     uint64_t now;
-    while ((fd < 0 ? kill(pid, 0) == 0 : poll(&end, 1, 0) == 0) && (now = wait_now_ns()) < until_ns)
+    while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && (now = wait_now_ns()) < until_ns)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     if (fd >= 0)
         close(fd);
@@ -205,7 +203,7 @@ static void process_await(pid_t pid, uint64_t until_ns)
 void supervisor_await_workers(const struct supervisor *supervisor)
 {
     const struct crew *crew = supervisor->crew;
-    uint64_t until = wait_now_ns() + crew->pool->grace_ns + END_NS;
+    uint64_t until = wait_now_ns() + crew->pool->grace_ns + 2 * SUPERVISOR_END_NS;
     while (supervisor_is_alive(supervisor) && wait_now_ns() < until)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     for (int i = 0; i < crew->team->workers; i++)

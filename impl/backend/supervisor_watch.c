@@ -45,15 +45,16 @@ static bool is_stopped(pid_t pid)
 }
 
 /* Deadlines are times, so the next task's is another one. */
-static void overdue_end(struct team_slot *slot, pid_t pid, uint64_t deadline_ns)
+static void overdue_end(struct team_slot *slot, struct supervisor_worker *worker, uint64_t deadline_ns)
 {
-    kill(pid, SIGSTOP);
-    if (!is_stopped(pid) || job_deadline_ns(&slot->ctx) != deadline_ns) {
-        kill(pid, SIGCONT);
+    if (!supervisor_kill(worker, SIGSTOP))
+        return; /* its task fails when it returns */
+    if (!is_stopped(worker->pid) || job_deadline_ns(&slot->ctx) != deadline_ns) {
+        supervisor_kill(worker, SIGCONT);
         return;
     }
-    slot->overdue_pid = pid;
-    kill(pid, SIGKILL);
+    slot->overdue_pid = worker->pid;
+    supervisor_kill(worker, SIGKILL);
 }
 
 /* What has been stopped since the last look, as far as calls with a limit were there. */
@@ -67,8 +68,7 @@ static void stops_add(struct crew *crew, const struct supervisor_looks *looks, u
 }
 
 /* The time of one look is taken once: what is stopped later is found by the next. */
-void supervisor_watch(struct crew *crew, const struct supervisor_worker *workers, int count,
-                      struct supervisor_looks *looks)
+void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int count, struct supervisor_looks *looks)
 {
     /* acquire: pairs with supervisor_limit; whoever lowers it wakes the supervisor afterwards, through a descriptor */
     uint64_t wait_ns = atomic_load_explicit(&crew->limit_ns, memory_order_acquire), now = wait_now_ns();
@@ -88,7 +88,7 @@ void supervisor_watch(struct crew *crew, const struct supervisor_worker *workers
         if (now <= deadline)
             left = deadline - now + 1;
         else
-            overdue_end(slot, workers[i].pid, deadline);
+            overdue_end(slot, &workers[i], deadline);
         wait_ns = left < wait_ns ? left : wait_ns;
     }
     looks->wait_ns = wait_ns;

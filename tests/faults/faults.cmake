@@ -1,7 +1,7 @@
 # What happens when processes die: fork only.
 add_library(faults_shared STATIC faults/faults.c faults/planned.c)
 target_link_libraries(faults_shared PRIVATE grain_flags PUBLIC grain_internal PkgConfig::CMOCKA)
-foreach(program deaths births async retries limits storm pipes told rows crashes lost descriptors
+foreach(program deaths births async retries limits storm pipes told rows crashes lost descriptors credentials
   output exits signals found stopped)
   add_executable(faults_${program} faults/${program}.c)
   target_link_libraries(faults_${program} PRIVATE grain_flags faults_shared)
