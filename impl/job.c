@@ -36,7 +36,7 @@ const void *job_current_pool(void)
 void job_clear(struct job *job)
 {
     memset(job, 0, offsetof(struct job, outcome));
-    job->outcome.failed = 0;
+    job_outcome_clear(&job->outcome);
     job->handovers = 0;
     job->steals = 0;
     job->is_accounted = false;
@@ -81,11 +81,19 @@ static void call_note(const struct job *job, const struct grain_error *error)
     call->code = error->code;
 }
 
-static void failure_note(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
+/* is_again: a dead worker was counting this one. */
+static void failure_note(const struct job *job, struct job_outcome *outcome, const struct grain_error *error,
+                         bool is_again)
 {
-    if (outcome->failed == 0 || error->index < outcome->first.index)
+    if (outcome->failed == 0 || error->index <= outcome->first.index)
         outcome->first = *error;
-    outcome->failed++;
+    if (!is_again) {
+        outcome->counted = outcome->failed + 1;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        outcome->counting = error->index + 1;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    }
+    outcome->failed = outcome->counted;
     if (job->codes)
         job->codes[error->index] = error->code;
     if (job->form == JOB_CALLS)
@@ -94,7 +102,7 @@ static void failure_note(const struct job *job, struct job_outcome *outcome, con
 
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
 {
-    failure_note(job, outcome, error);
+    failure_note(job, outcome, error, outcome->counting == error->index + 1);
     if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING)
         call_end(call_at(job, error->index), CALL_FAILED);
 }
@@ -132,7 +140,7 @@ static void fail_one(struct grain_context *ctx, size_t index, int code, const ch
         memcpy(error.message, text, length);
         error.message[length] = '\0';
     }
-    failure_note(ctx->job, ctx->outcome, &error);
+    failure_note(ctx->job, ctx->outcome, &error, false);
 }
 
 static int task_fail(struct grain_context *ctx, size_t index, int code, const char *text)
@@ -142,7 +150,7 @@ static int task_fail(struct grain_context *ctx, size_t index, int code, const ch
     if (index < ctx->unfailed || index >= ctx->end)
         return code;
     fail_one(ctx, index, code, text);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* killed here, it is told of by now: at worst twice */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* killed here, it has told of it: the replacement repeats that */
     if (index == ctx->gap)
         ctx->gap = index + 1;
     ctx->unfailed = index + 1;

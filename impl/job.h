@@ -43,7 +43,17 @@ struct job_errors {
 struct job_outcome {
     size_t failed;
     struct grain_error first;
+    /* The failure that is being counted: 1 + its task's index, and what `failed` is with it. So who is killed in the middle
+     * of that leaves it to be done again, and never counted twice. */
+    size_t counting, counted;
 };
+
+/* Before a job that workers may leave to replacements, else `failed` alone. `first` is not looked at while none has failed. */
+static inline void job_outcome_clear(struct job_outcome *outcome)
+{
+    outcome->failed = 0;
+    outcome->counting = 0;
+}
 
 #define JOB_COUNT_MAX ((size_t)1 << 48) /* tasks; claims may run past the end by workers * chunk: keep room */
 

@@ -344,7 +344,7 @@ int pipes_run(struct pipes *pipes, struct job *job)
     struct pipes_call call = {.pipes = pipes, .job = job, .parts = parts, .busy = parts};
     atomic_init(&call.claims.next, 0);
     pthread_mutex_lock(&pipes->lock);
-    job->outcome.failed = 0;
+    job_outcome_clear(&job->outcome);
     job->handovers = 0;
     job->steals = 0;
     int status = is_vain(pipes);

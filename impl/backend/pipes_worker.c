@@ -170,7 +170,7 @@ static bool request_run(struct pipes_worker *worker, int status)
     if (status == 0)
         status = request_decode(worker, &span);
     if (status == 0) {
-        worker->outcome.failed = 0;
+        job_outcome_clear(&worker->outcome);
         job_set_index(&slot->ctx, NO_TASK);
         atomic_signal_fence(memory_order_seq_cst);
         atomic_store_explicit(&slot->ticket, sequence, memory_order_relaxed);

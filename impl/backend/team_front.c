@@ -182,7 +182,7 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
         atomic_store_explicit(&job->done[i], 0, memory_order_release); /* pairs with ticket_settle */
     for (uint32_t i = 0; i < job->parts; i++) {
         struct team_part *part = team_part(team, index, i);
-        part->outcome.failed = 0;
+        job_outcome_clear(&part->outcome);
         part->resume = 0;
         part->handovers = 0;
         part->steals = 0;

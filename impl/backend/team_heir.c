@@ -183,10 +183,12 @@ static void death_describe(struct grain_error *error, const struct team_slot *sl
              (double)limit_ns * 1e-6, error->pid);
 }
 
-/* A failure is noted in the codes first, in `unfailed` next: killed in between, a worker has told of one
+/* A failure is counted first, noted in the codes next, then in `unfailed`: killed in between, a worker has told of one
  * nevertheless. */
-static bool is_told(const struct job *job, uint64_t at, uint64_t after)
+static bool is_told(const struct job *job, const struct job_outcome *outcome, uint64_t at, uint64_t after)
 {
+    if (outcome->counting > at && outcome->counting <= after)
+        return true;
     for (uint64_t i = at; job->codes && i < after; i++)
         if (job->codes[i])
             return true;
@@ -196,14 +198,15 @@ static bool is_told(const struct job *job, uint64_t at, uint64_t after)
 /* Whether the tasks [at, after), which the dead one had begun, are to be run again: as often as the call says
  * (`retries`), unless they took too long or had failed by themselves. Then each of them is begun alone. An heir that
  * dies before it has begun has used a try up nevertheless: better one too few than one too many. */
-static bool retry_prepare(struct team_slot *slot, const struct job *job, uint64_t at, uint64_t after)
+static bool retry_prepare(struct team_slot *slot, const struct job *job, const struct job_outcome *outcome, uint64_t at,
+                          uint64_t after)
 {
     bool is_again = at < atomic_load_explicit(&slot->retry_end, memory_order_relaxed);
     bool is_same = at == atomic_load_explicit(&slot->tried, memory_order_relaxed);
     int used = !is_again ? 0 : is_same ? atomic_load_explicit(&slot->tries, memory_order_relaxed) : 1;
     struct job_call *call = job->form == JOB_CALLS ? (struct job_call *)(uintptr_t)job->items + at : NULL;
     if (used >= job->retries || !slot->dead_pid || was_overdue(slot) || slot->ctx.unfailed > at ||
-        is_told(job, at, after) || (call && job_call_state(call) != CALL_RUNNING))
+        is_told(job, outcome, at, after) || (call && job_call_state(call) != CALL_RUNNING))
         return false;
     atomic_store_explicit(&slot->tries, used + 1, memory_order_relaxed);
     atomic_store_explicit(&slot->tried, at, memory_order_relaxed);
@@ -233,7 +236,7 @@ static void tasks_fail(struct team_slot *slot, const struct job *job, struct job
 
 /* The task it died in fails (in chunk form: the chunk it was called with) or is run again; the rest of its piece is
  * run. Should this one die too, the next goes on from the cursor, which moves on only when what lies before
- * it is settled; at worst one failure is counted twice in report->failed, never in the codes. */
+ * it is settled; failing a task twice counts it once. */
 static void piece_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_slot *slot = worker->slot;
@@ -242,11 +245,12 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
     uint64_t end = atomic_load_explicit(&slot->end, memory_order_relaxed);
     uint64_t at = job_index(&slot->ctx);
     if (begin < end && at >= begin && at < end && !is_unclaimed(&job->job, at)) {
+        struct job_outcome *outcome = &ticket_part(worker->team, ticket)->outcome;
         uint64_t after = job->job.form == JOB_CHUNK ? slot->ctx.end : at + 1;
-        if (after > at && retry_prepare(slot, &job->job, at, after))
+        if (after > at && retry_prepare(slot, &job->job, outcome, at, after))
             after = at;
         else
-            tasks_fail(slot, &job->job, &ticket_part(worker->team, ticket)->outcome, at, after);
+            tasks_fail(slot, &job->job, outcome, at, after);
         if (after > begin)
             units_settle(job, part, begin, after);
         INJECT(heir_settled);

@@ -98,7 +98,7 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     struct team *team = front->team;
     uint64_t cargo[RING_CARGO];
     uint64_t ticket = ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), TICKET_SINGLE);
-    team_part(team, (uint32_t)(job - team->jobs), 0)->outcome.failed = 0;
+    job_outcome_clear(&team_part(team, (uint32_t)(job - team->jobs), 0)->outcome);
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     job->parts = 1;
     cargo_fill(cargo, job);
@@ -213,7 +213,7 @@ void single_settle(struct worker *worker, uint64_t ticket)
     }
     struct grain_error error;
     heir_describe(&error, slot);
-    outcome->failed = 0; /* should the dead one have failed it already, or another replacement */
+    job_outcome_clear(outcome); /* should the dead one have failed it already, or another replacement */
     job_fail(&job->job, outcome, &error);
     single_finish(worker, job, ticket);
 }
