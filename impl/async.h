@@ -107,7 +107,7 @@ struct async {
     size_t spare_bytes;
     size_t next_room;
     const void *begun_with[3]; /* argument, result and params of the call that the last batch began with */
-    unsigned small_batches; /* in a row */
+    unsigned small_batches;    /* in a row */
     pthread_t dispatchers[ASYNC_DISPATCHERS_MAX];
     int dispatcher_count, idle;
     int running_calls;      /* batches of queued calls that run */

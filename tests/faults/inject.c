@@ -247,7 +247,8 @@ static void replacements_that_never_get_anywhere_end_the_pool(void **state)
         unsigned char *visits;
         assert_int_equal(grain_alloc(pool, COUNT, (void **)&visits), 0);
         struct grain_report report = {.codes = codes};
-        struct grain_call_options options = {.schedule = schedules[i % SCHEDULES], .chunk = i % 2 ? 9 : 1, .report = &report};
+        struct grain_call_options options = {
+            .schedule = schedules[i % SCHEDULES], .chunk = i % 2 ? 9 : 1, .report = &report};
         size_t count = is_single ? 1 : COUNT, failed = 0;
         strcpy(plan->point, point);
         int status = is_single ? grain_apply(pool, visit, NULL, 0, visits, 1, &options)
