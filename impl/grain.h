@@ -310,10 +310,11 @@ GRAIN_API int grain_schedule_parse(const char *name, enum grain_schedule *schedu
  *         pools early. OpenMP's runtime starts its threads in the first call that uses them, and ends the program where it
  *         cannot (RLIMIT_NPROC, the limit of a control group). So open starts and ends as many threads beforehand; if
  *         others have taken them when that call comes, the program still ends.
- * return: 0; -EINVAL pool is NULL, a bad option or no such backend; -EDEADLK in the worker of a pool, without
- *         allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those already started are stopped), for want
- *         of processes or threads; -EMFILE or -ENFILE no descriptor is left (fork); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the
- *         initializer kept failing (the calls of the pool say so where it turns out later). */
+ * return: 0; -EINVAL pool is NULL, a bad option or no such backend; -E2BIG an option that only newer versions know;
+ *         -EDEADLK in the worker of a pool, without allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those
+ *         already started are stopped), for want of processes or threads; -EMFILE or -ENFILE no descriptor is left (fork);
+ *         -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the initializer kept failing (the calls of the
+ *         pool say so where it turns out later). */
 GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_options *options);
 
 /* No new work from now on; queued work still finishes. Idempotent.
@@ -358,8 +359,8 @@ GRAIN_API int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats 
  * owns: nothing; arg is copied (fork) unless it lies in grain_alloc() memory.
  * thread: any but this pool's workers.
  * return: 0; GRAIN_TASK_FAILED the task failed, options->report->first says how; -EINVAL pool or task is NULL, data is
- *         NULL with a size, a bad option; -EOVERFLOW a size over PTRDIFF_MAX; -ENOTSUP the backend lacks the schedule
- *         or another option; -ENOMEM, the pool stays usable; -ESHUTDOWN after close; -ECANCELED after terminate, also
+ *         NULL with a size, a bad option; -E2BIG an option that only newer versions know; -EOVERFLOW a size over
+ *         PTRDIFF_MAX; -ENOTSUP the backend lacks the schedule or another option; -ENOMEM, the pool stays usable; -ESHUTDOWN after close; -ECANCELED after terminate, also
  *         when it came while this waited; -EDEADLK in a worker of the pool; -EPERM in a forked child; -ENOTRECOVERABLE
  *         the workers are gone: results of tasks that had ended are there, the report says which.
  * source: multiprocessing.Pool.apply(). */
@@ -518,7 +519,7 @@ GRAIN_API void grain_future_free(struct grain_future *future);
  * owns: *iter is the caller's, freed by grain_iter_free() before the pool is; params are copied.
  * thread: any but this pool's workers; the source is called on this one.
  * return: 0; -EINVAL iter, pool, task or next is NULL, params NULL with a size, a negative chunk, a callback or a
- *         report in options; -EOVERFLOW a size over PTRDIFF_MAX; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker
+ *         report in options; -E2BIG; -EOVERFLOW a size over PTRDIFF_MAX; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker
  *         of the pool; -EPERM in a forked child. What the source, or queuing an item, says against it comes from
  *         grain_iter_next().
  * source: multiprocessing.Pool.imap(), which takes all of its input at once, and whose chunksize is 1. */
@@ -574,8 +575,8 @@ struct grain_process_options {
  * owns: *process is the caller's until grain_process_free(), NULL after a failure. arg is not copied: the child has
  *       its own, as of now.
  * thread: any; locks that other threads hold are inherited held.
- * return: 0; -EINVAL process or task is NULL, arg is NULL with a size, a bad option; -ENOMEM; -EAGAIN no more
- *         processes.
+ * return: 0; -EINVAL process or task is NULL, arg is NULL with a size, a bad option; -E2BIG; -ENOMEM; -EAGAIN no
+ *         more processes.
  * source: multiprocessing.Process(target=...).start(), start method "fork". */
 GRAIN_API int grain_process_start(struct grain_process **process, const struct grain_process_options *options,
                                   grain_task_fn task, const void *arg, size_t arg_size);
