@@ -29,10 +29,16 @@ void child_lines(void);
 void child_purge(void);
 void child_flush(void);
 
-/* No lock: a hint that is exact where no other thread prints. */
+/* Whether text waits in a stream. No lock: a hint that is exact where no other thread prints. No call in the usual case,
+ * of a stream of bytes: these are the fields that putc() itself, as a macro, looks at. */
+static inline bool child_stream_has_output(FILE *stream)
+{
+    return stream->_mode > 0 ? __fpending(stream) > 0 : stream->_IO_write_ptr != stream->_IO_write_base;
+}
+
 static inline bool child_has_output(void)
 {
-    return __fpending(stdout) > 0 || __fpending(stderr) > 0;
+    return child_stream_has_output(stdout) || child_stream_has_output(stderr);
 }
 
 /* In a worker, before its first task: kills it when `parent` ends; at once if that has happened. Then the same again: a

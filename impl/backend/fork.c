@@ -104,6 +104,7 @@ static void fork_cancel(struct backend_pool *pool)
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_STOP);
     supervisor_notify(&state->supervisor);
+    supervisor_continue(&state->supervisor);
     if (state->pipes)
         pipes_cancel(state->pipes);
 }
@@ -116,6 +117,7 @@ static void fork_quit(struct backend_pool *pool)
         pipes_quit(state->pipes);
     supervisor_notify(&state->supervisor);
     supervisor_await(&state->supervisor);
+    supervisor_await_workers(&state->supervisor); /* of one that was killed */
 }
 
 static void fork_close(struct backend_pool *pool)

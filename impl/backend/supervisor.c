@@ -52,6 +52,9 @@ __attribute__((noinline)) static _Noreturn void worker_main(const struct boss *b
     child_purge(); /* the host's pthread_atfork() handlers may print in the supervisor */
     child_lines();
     signals_worker(&crew->pool->signals, &crew->team->phase, TEAM_STOP);
+    /* acquire: as every reader of the phase. SIGTERM may have come before the line above: then it was ignored. */
+    if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) >= TEAM_STOP)
+        _exit(0);
     close(boss->command_fd);
     close(boss->child_fd);
     if (boss->caller_fd >= 0)

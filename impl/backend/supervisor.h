@@ -91,6 +91,9 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew);
  * SIGTERM, after the grace SIGKILL). Does not wait. */
 void supervisor_notify(const struct supervisor *supervisor);
 
+/* It may have been stopped when the caller was not, by Ctrl-Z for example, which the caller handles by now. */
+void supervisor_continue(const struct supervisor *supervisor);
+
 /* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes here. */
 void supervisor_await(const struct supervisor *supervisor);
 void supervisor_drop(struct supervisor *supervisor);

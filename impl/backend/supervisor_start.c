@@ -148,6 +148,13 @@ void supervisor_notify(const struct supervisor *supervisor)
         return; /* full: it is awake already; or gone */
 }
 
+/* Only a child that is there and not reaped has this number for sure. */
+void supervisor_continue(const struct supervisor *supervisor)
+{
+    if (supervisor_is_alive(supervisor))
+        kill(supervisor->pid, SIGCONT);
+}
+
 /* The shortest limit stays until no call with a limit runs: a look too many costs little. */
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
 {

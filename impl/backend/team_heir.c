@@ -112,6 +112,7 @@ static bool look_nap(struct worker *worker, unsigned turn)
         return true;
     }
     unsigned doublings = turn - LOOK_TURNS;
+    child_depend_again();
     wait_sleep(&slot->bell, bell, (uint64_t)LOOK_NAP_NS << (doublings < LOOK_DOUBLING ? doublings : LOOK_DOUBLING),
                worker->team->is_shared);
     return true;

@@ -262,7 +262,7 @@ static int forgets_its_parent(void *argument, struct grain_context *ctx)
 
 static int forgets_and_tells(const void *arg, void *result, struct grain_context *ctx)
 {
-    forgets_its_parent(*(const int *)arg ? result : NULL, ctx);
+    forgets_its_parent(*(const int *)arg % 3 ? result : NULL, ctx);
     ((pid_t *)result)[0] = getpid();
     ((pid_t *)result)[1] = getppid();
     return 0;
@@ -278,21 +278,25 @@ static int hangs_for_long(const void *arg, void *result, struct grain_context *c
 }
 
 /* Dead, whoever is to reap it. */
-static bool is_dead_within(pid_t pid, uint64_t ms)
+static bool is_dead(pid_t pid)
 {
     char path[64], line[512];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    for (uint64_t end = now_ms() + ms; now_ms() < end; sleep_ms(5)) {
-        FILE *file = fopen(path, "re");
-        if (!file)
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return true;
+    size_t length = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[length] = '\0';
+    const char *end_of_name = strrchr(line, ')');
+    return !end_of_name || end_of_name[2] == 'Z' || end_of_name[2] == 'X';
+}
+
+static bool is_dead_within(pid_t pid, uint64_t ms)
+{
+    for (uint64_t end = now_ms() + ms; now_ms() < end; sleep_ms(5))
+        if (is_dead(pid))
             return true;
-        size_t length = fread(line, 1, sizeof line - 1, file);
-        fclose(file);
-        line[length] = '\0';
-        const char *end_of_name = strrchr(line, ')');
-        if (!end_of_name || end_of_name[2] == 'Z' || end_of_name[2] == 'X')
-            return true;
-    }
     return false;
 }
 
@@ -333,6 +337,21 @@ static void a_worker_that_lost_its_death_signal_asks_for_it_again(void **state)
         dies_with_its_supervisor(where);
 }
 
+/* Nobody else waits for the workers then; the kernel kills them. */
+static void a_pool_without_supervisor_leaves_no_worker(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        struct grain_pool *pool = fork_pool(2);
+        int where = 3;
+        pid_t pids[2];
+        assert_int_equal(grain_apply(pool, forgets_and_tells, &where, sizeof where, pids, sizeof pids, NULL), 0);
+        kill(pids[1], SIGKILL);
+        grain_pool_free(pool);
+        assert_true(is_dead(pids[0]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +360,7 @@ int main(void)
         cmocka_unit_test(children_of_tasks_end_the_same_way),
         cmocka_unit_test(the_hosts_own_exit_is_what_it_was),
         cmocka_unit_test(a_worker_that_lost_its_death_signal_asks_for_it_again),
+        cmocka_unit_test(a_pool_without_supervisor_leaves_no_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,21 @@ static void a_stopped_job_loses_neither_task_nor_time(void **state)
     stopped_by(SIGSTOP);
 }
 
+/* As when Ctrl-Z stops them, and the caller, which handles it since the open, goes on. */
+static void a_pool_that_stands_still_can_be_freed(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = fork_pool(1);
+    int ms = 0;
+    memset(shared, 0, sizeof *shared);
+    assert_int_equal(grain_apply(pool, naps, &ms, sizeof ms, NULL, 0, NULL), 0);
+    kill(shared->pids[WORKERS], SIGSTOP);
+    kill(shared->pids[0], SIGSTOP);
+    while (state_of(shared->pids[WORKERS]) != 'T' || state_of(shared->pids[0]) != 'T')
+        sleep_ms(1);
+    grain_pool_free(pool);
+}
+
 int main(void)
 {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -135,6 +150,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stopped_job_loses_neither_task_nor_time),
+        cmocka_unit_test(a_pool_that_stands_still_can_be_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
