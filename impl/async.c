@@ -204,7 +204,8 @@ static void *dispatcher_main(void *argument)
 static int dispatcher_start(struct grain_pool *pool, pthread_t *thread)
 {
     sigset_t mask = pool->core.signals;
-    if (pool->core.backend->capabilities & BACKEND_IS_PARALLEL)
+    unsigned runs_tasks = BACKEND_RUNS_TASKS, others_do = BACKEND_IS_PARALLEL;
+    if ((pool->core.backend->capabilities & (runs_tasks | others_do)) != runs_tasks)
         signals_service_mask(&mask);
     return signals_thread(thread, &mask, dispatcher_main, pool);
 }

@@ -146,8 +146,10 @@ static void lines_of(FILE *stream)
     stream->_IO_write_end = stream->_IO_write_base;
 }
 
-void child_lines(void)
+void child_streams(void)
 {
+    child_purge();
+    __fpurge(stdin);
     lines_of(stdout);
     if (__fbufsize(stderr) > 1) /* before its first use it says 0, and has none */
         lines_of(stderr);

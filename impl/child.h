@@ -21,9 +21,11 @@
 /* As fork(), for a child that begins and ends as said above. -1 with errno. */
 pid_t child_fork(void);
 
-/* In a worker: from now on stdout, and stderr where it has a buffer, are written line by line. Lines of several workers
- * do not tear each other, and of what a task has printed a crash loses no more than a line that is not finished. */
-void child_lines(void);
+/* In a worker: drops what waits in its copies of the standard streams, of stdin too: a task that closes it, or opens
+ * another file in its place, would put the place where the host reads on back by what the host has read ahead. From now on stdout, and stderr where it has a
+ * buffer, are written line by line: lines of several workers do not tear each other, and of what a task has printed a
+ * crash loses no more than a line that is not finished. */
+void child_streams(void);
 
 /* In a child: drops what waits in stdout and stderr; writes it. */
 void child_purge(void);

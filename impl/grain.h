@@ -114,7 +114,7 @@ typedef int (*grain_chunk_fn)(const void *items, void *results, size_t count, st
  * not copied (threads; memory of grain_alloc, which begins at a multiple of 64) is passed as it lies. */
 
 /* Output, and the end of forked children (workers of fork, and grain_process_start). What waits in stdout and stderr when
- * a child is forked is dropped there: the program itself prints it. A worker's stdout is written line by line, and stderr
+ * a child is forked is dropped there: the program itself prints it. (A worker drops what was read ahead of stdin too.) A worker's stdout is written line by line, and stderr
  * too where it has a buffer (what is unbuffered stays so; an initializer may choose otherwise by setvbuf); both are written
  * before a queued call, a single task or a worker's share of another call is reported as done. So what finished tasks have
  * printed is out when the call returns. A worker that is killed or crashes loses the line that it had begun in its share,

@@ -49,8 +49,7 @@ __attribute__((noinline)) static _Noreturn void worker_main(const struct boss *b
     JOB_STACK_ENDS();
     struct crew *crew = boss->crew;
     child_depend(boss->self);
-    child_purge(); /* the host's pthread_atfork() handlers may print in the supervisor */
-    child_lines();
+    child_streams(); /* again: the host's pthread_atfork() handlers may print in the supervisor */
     signals_worker(&crew->pool->signals, &crew->team->phase, TEAM_STOP);
     /* acquire: as every reader of the phase. SIGTERM may have come before the line above: then it was ignored. */
     if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) >= TEAM_STOP)

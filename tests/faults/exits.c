@@ -172,6 +172,37 @@ static void exit_in_a_process_of_its_own_likewise(void **state)
     in_a_program(processes_exit);
 }
 
+/* Closing a stream puts the place in its file back to where its reader is: of a copy, that is another reader. */
+static int gives_up_input(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    (void)ctx;
+    return freopen("/dev/null", "r", stdin) ? 0 : 1;
+}
+
+static void tasks_close(void)
+{
+    struct grain_pool *pool;
+    MUST(next_line() == 1);
+    MUST(grain_pool_open(&pool, &(struct grain_pool_options){.backend = "fork", .workers = 1}) == 0);
+    for (int i = 2; i < 4; i++) {
+        MUST(grain_apply(pool, gives_up_input, NULL, 0, NULL, 0, NULL) == 0);
+        MUST(next_line() == i);
+    }
+    /* What is not read ahead yet comes from the file itself. */
+    while (next_line() < LINES)
+        MUST(!feof(stdin));
+    MUST(next_line() == 0 && feof(stdin));
+    grain_pool_free(pool);
+}
+
+static void a_task_that_closes_stdin_moves_nothing(void **state)
+{
+    (void)state;
+    in_a_program(tasks_close);
+}
+
 /* One that a task starts, and one that a task forks by itself; handlers that tasks register are theirs. */
 static int starts_others(const void *arg, void *result, struct grain_context *ctx)
 {
@@ -357,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exit_in_a_task_ends_its_worker_and_nothing_else),
         cmocka_unit_test(exit_in_a_process_of_its_own_likewise),
+        cmocka_unit_test(a_task_that_closes_stdin_moves_nothing),
         cmocka_unit_test(children_of_tasks_end_the_same_way),
         cmocka_unit_test(the_hosts_own_exit_is_what_it_was),
         cmocka_unit_test(a_worker_that_lost_its_death_signal_asks_for_it_again),
