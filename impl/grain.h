@@ -113,30 +113,32 @@ typedef int (*grain_chunk_fn)(const void *items, void *results, size_t count, st
  * of an array of structs do, are copied together, and each is as aligned as the caller's own, up to 64 at least. What is
  * not copied (threads; memory of grain_alloc, which begins at a multiple of 64) is passed as it lies. */
 
-/* Output, and the end of forked children (workers of fork, and grain_process_start). What waits in stdout and stderr when
- * a child is forked is dropped there: the program itself prints it. (A worker drops what was read ahead of stdin too.) A worker's stdout is written line by line, and stderr
- * too where it has a buffer (what is unbuffered stays so; an initializer may choose otherwise by setvbuf); both are written
- * before a queued call, a single task or a worker's share of another call is reported as done. So what finished tasks have
- * printed is out when the call returns. A worker that is killed or crashes loses the line that it had begun in its share,
- * no more. Other streams are the tasks' own business: those that a task opens it closes; those that the program had open
- * hold a copy of its unwritten text, so flush them before the open, or do not write to them in tasks.
+/* Output, and the end of forked children (workers of fork, and grain_process_start). What waits in stdout and stderr
+ * when a child is forked is dropped there: the program itself prints it. (A worker drops what was read ahead of stdin
+ * too.) A worker's stdout is written line by line, and stderr too where it has a buffer (what is unbuffered stays so;
+ * an initializer may choose otherwise by setvbuf); both are written before a queued call, a single task or a worker's
+ * share of another call is reported as done. So what finished tasks have printed is out when the call returns. A
+ * worker that is killed or crashes loses the line that it had begun in its share, no more. Other streams are the
+ * tasks' own business: those that a task opens it closes; those that the program had open hold a copy of its unwritten
+ * text, so flush them before the open, or do not write to them in tasks.
  * exit() and quick_exit() in a child write stdout and stderr and end it with that code: nothing that the program
- * registered with atexit, on_exit or at_quick_exit runs, no other stream is written, no input is read again. What a task
- * registered in its worker does run; so do destructors of C++'s thread_local objects of the thread that calls exit().
- * Children that a task forks by itself end in the same way. */
+ * registered with atexit, on_exit or at_quick_exit runs, no other stream is written, no input is read again. What a
+ * task registered in its worker does run; so do destructors of C++'s thread_local objects of the thread that calls
+ * exit(). Children that a task forks by itself end in the same way. */
 
-/* Signals; docs/reliability.md has a table. Threads of a pool that run tasks, initializers, finalizers or callbacks have
- * the signal mask of the thread that opened the pool; grain's other threads block everything. Only signals that a fault
- * raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS) are blocked in none of them. So a handler of the program may
- * run on a worker thread when all other threads block its signal. Tasks that run in the calling thread (serial) find the
- * mask that this has; threads that OpenMP's runtime keeps have that of the last pool they worked for.
+/* Signals; docs/reliability.md has a table. Threads of a pool that run tasks, initializers, finalizers or callbacks
+ * have the signal mask of the thread that opened the pool; grain's other threads block everything. Only signals that a
+ * fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS) are blocked in none of them. So a handler of the
+ * program may run on a worker thread when all other threads block its signal. Tasks that run in the calling thread
+ * (serial) find the mask that this has; threads that OpenMP's runtime keeps have that of the last pool they worked
+ * for.
  * A forked worker has the opener's mask too. What the program ignored at the open is ignored there; what it handled is
- * caught by a handler that does nothing, and SIGINT, SIGQUIT, SIGHUP and SIGTERM are in any case, unless ignored: whether
- * such a signal to the whole process group ends the job is the caller's decision, and costs no task if it does not. All
- * others are at their default: one that the program begins to handle later ends workers. Faults end the worker, whatever
- * the program had set. A program that a task starts finds what it would find had the caller started it. Ctrl-Z stops
- * workers and supervisor with the caller where SIGTSTP was at its default. A grain_process is as after exec: ignored stays
- * ignored, handled is at its default, the mask is that of the thread that starts it. */
+ * caught by a handler that does nothing, and SIGINT, SIGQUIT, SIGHUP and SIGTERM are in any case, unless ignored:
+ * whether such a signal to the whole process group ends the job is the caller's decision, and costs no task if it does
+ * not. All others are at their default: one that the program begins to handle later ends workers. Faults end the
+ * worker, whatever the program had set. A program that a task starts finds what it would find had the caller started
+ * it. Ctrl-Z stops workers and supervisor with the caller where SIGTSTP was at its default. A grain_process is as
+ * after exec: ignored stays ignored, handled is at its default, the mask is that of the thread that starts it. */
 
 /* count items of size bytes each, back to back; size 0 with data NULL is legal. */
 struct grain_in {
