@@ -388,20 +388,3 @@ PY
     [ "$spun" = True ]
   done
 }
-
-# A list that is named goes before the variable; one that cannot be read is an error where nothing is named.
-@test "pools and peers of fewer workers than CPUs have the CPUs of their workers named; as shipped, nobody is bound" {
-  need_python
-  local cell
-  for cell in fork/map/dynamic fork-pipe/map/dynamic pthread/map/dynamic openmp/map/dynamic gomp/map/static tbb-simple/map/- glib/map/-; do
-    cell=howmany/$cell/chunk:64/workers:1/$ROWS
-    GRAIN_CPUS=nonsense measure "$cell" "--benchmark_filter=^$cell\$" || grep -q 'no such backend' "$BATS_TEST_TMPDIR/err" || {
-      cat "$BATS_TEST_TMPDIR/err" "$JSON"
-      false
-    }
-  done
-  cell=howmany/openmp-as-shipped/map/dynamic/chunk:64/workers:1/$ROWS
-  run env GRAIN_CPUS=nonsense "$BENCH" --grain_cell="$cell" --grain_iterations=3,2,2,2
-  [ "$status" -ne 0 ]
-  [[ $output == *"ERROR OCCURRED"* ]]
-}

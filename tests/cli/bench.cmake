@@ -9,6 +9,7 @@ if(TARGET grain-bench)
 endif()
 grain_bats(cpython TIMEOUT 400)
 grain_bats(peers TIMEOUT 400)
+grain_bats(binding)
 
 # The contract's programs on calls, failures and callers, with the peers for backends.
 if(NOT GRAIN_SANITIZE)
