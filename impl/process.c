@@ -4,6 +4,7 @@
  * It is waited for by its number alone, through a pidfd where the kernel has them; no handler is installed.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -74,6 +75,17 @@ __attribute__((noinline)) static _Noreturn void child_main(grain_task_fn task, c
     _exit(status_of(job->outcome.failed ? job->outcome.first.code : 0));
 }
 
+/* In a program without standard streams it must not pass for one. -1: there is none. */
+static int pidfd_of(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close(fd);
+    return moved;
+}
+
 int grain_process_start_sized(struct grain_process **out, const struct grain_process_options *options,
                               grain_task_fn task, const void *arg, size_t arg_size, size_t size)
 {
@@ -108,7 +120,7 @@ int grain_process_start_sized(struct grain_process **out, const struct grain_pro
         free(process);
         return status;
     }
-    process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+    process->pidfd = pidfd_of(process->pid);
     pthread_mutex_init(&process->lock, NULL);
     *out = process;
     return 0;

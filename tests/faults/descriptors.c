@@ -299,10 +299,35 @@ static int pools_without_streams(void)
     return 0;
 }
 
+static int ends_with_two(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    (void)ctx;
+    return 2;
+}
+
+static int processes_without_streams(void)
+{
+    struct grain_process *process;
+    int code = 0;
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    if (grain_process_start(&process, NULL, ends_with_two, NULL, 0))
+        return 1;
+    if (grain_process_sentinel(process) >= 0 && grain_process_sentinel(process) < 3)
+        return 2;
+    if (grain_process_join(process, GRAIN_FOREVER) || grain_process_exitcode(process, &code) || code != 2)
+        return 3;
+    grain_process_free(process);
+    return 0;
+}
+
 static void a_program_without_standard_streams_has_pools_too(void **state)
 {
     (void)state;
     in_a_child(pools_without_streams);
+    in_a_child(processes_without_streams);
 }
 
 int main(void)
