@@ -2,7 +2,10 @@
  *
  * grain: pools of workers on processes (fork), POSIX threads or OpenMP behind one interface.
  * This is the only public header. Everything that can fail returns 0 or a negative errno value (or
- * GRAIN_TASK_FAILED); grain_strerror() explains it. The library prints nothing and never exits.
+ * GRAIN_TASK_FAILED); grain_strerror() explains it, grain_last_message() names what was refused. The library prints
+ * nothing and never exits. On failure a function sets a pointer that it would have handed out to NULL, and stats to 0;
+ * all else that it would have written it leaves alone, unless its own comment says otherwise. No thread may be cancelled
+ * while it waits in a function of grain.
  * Handles are opaque; times are uint64_t nanoseconds and end in _ns; option structs that are all zero
  * mean the defaults. Later versions may add fields at the end of struct grain_pool_options, grain_call_options,
  * grain_process_options and grain_pool_stats; those of all other structs stay as they are. So that a field is never
@@ -96,7 +99,13 @@ struct grain_report {
 };
 
 /* A task: one call on one item. Returns 0, or its own non-zero code. arg is read-only; result points
- * at result_size bytes that belong to this task alone. Runs in a worker. */
+ * at result_size bytes that belong to this task alone. Runs in a worker.
+ * It has to come back by returning. One that ends its thread (pthread_exit, or a cancellation that takes effect) fails
+ * with -EOWNERDEAD: on pthread another thread takes the worker's place; a thread of OpenMP's runtime, and the one that
+ * runs queued calls on serial, goes on, but no later cancellation and no later setuid() reaches it; on fork the process
+ * ends, with exit status 0. On serial a call that waits runs its tasks on the calling thread: that thread ends, and the
+ * pool is as usable as before. Initializers (which have failed then), finalizers and callbacks likewise. To leave a task
+ * by longjmp or swapcontext is undefined. C++ exceptions: at the end of this file. */
 typedef int (*grain_task_fn)(const void *arg, void *result, struct grain_context *ctx);
 
 /* A task over columns: args[i] is the value of column i for this task. */
@@ -180,9 +189,11 @@ typedef int (*grain_init_fn)(void *argument, struct grain_context *ctx);
 typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
 
 struct grain_pool_options {
-    size_t struct_size;  /* 0, or sizeof the struct */
-    const char *backend; /* a name from grain_backend_name(); NULL: $GRAIN_BACKEND, else "pthread" */
-    int workers;         /* 0: grain_cpu_count(), but no more than a list of CPUs has */
+    size_t struct_size; /* 0, or sizeof the struct */
+    /* A name from grain_backend_name(). NULL: $GRAIN_BACKEND, which may not say "null"; where that is not set or empty,
+     * "pthread". */
+    const char *backend;
+    int workers; /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
     enum grain_bind bind;
     /* Most bytes of shared memory (fork), and of address space that is reserved for it; 0: no limit of grain's own, but at
@@ -232,6 +243,56 @@ struct grain_call_options {
      * stopped (Ctrl-Z) no time passes where workers are processes; where they are threads it does. */
     uint64_t task_timeout_ns;
 };
+
+/* Which call heeds which of these options. u: it does. -: it ignores it. x: it refuses it where it is set, with -EINVAL.
+ * w: how far it asks the source ahead. A value that no call could take is refused by all (-EINVAL), and so is a schedule
+ * that the pool lacks (-ENOTSUP). `callbacks` are callback, error_callback and user.
+ *
+ *   call                                        chunk schedule params report callbacks retries task_timeout_ns
+ *   apply                                       -     -        u      u      -         u       u
+ *   map, starmap, map_chunks                    u     u        u      u      -         u       u
+ *   apply_async                                 -     -        u      u      u         u       u
+ *   map_async, starmap_async, map_chunks_async  u     u        u      u      u         u       u
+ *   imap, imap_unordered                        w     -        u      x      x         u       u
+ *
+ * And what heeds them where calls do, and the options of a pool: the same letters; x is -ENOTSUP here. c: of map_chunks
+ * and map_chunks_async alone. s: but GRAIN_WAIT_SPIN is -ENOTSUP. `pipes` is fork over GRAIN_TRANSPORT_PIPE.
+ *
+ *   option                serial null fork pipes pthread openmp
+ *   chunk                 c      -    u    u     u       u
+ *   schedule              -      -    u    u     u       u
+ *   params                u      -    u    u     u       u
+ *   report                u      u    u    u     u       u
+ *   callbacks             u      u    u    u     u       u
+ *   retries               -      -    u    x     -       -
+ *   task_timeout_ns       u      -    u    x     u       u
+ *   workers               -      u    u    u     u       u
+ *   wait                  -      -    u    s     u       u
+ *   bind                  -      -    u    u     u       u
+ *   memory_limit          -      -    u    u     -       -
+ *   grace_ns              -      -    u    u     -       -
+ *   allow_nested          u      u    u    u     u       u
+ *   initializer           u      u    u    u     u       u
+ *   max_tasks_per_worker  x      x    u    x     u       x
+ *   transport             x      x    u    u     x       x
+ *   cpus                  x      x    u    u     u       u
+ *   close_descriptors     -      -    u    u     -       - */
+
+/* What surprises on fork, where workers are copies of the process as it was when the pool was opened (a worker that is
+ * replaced is the same copy again):
+ *   pointers inside items   lead into the worker's own copy. What was allocated after the open is not there: the task is
+ *                           killed (-EOWNERDEAD, signal 11). Items by value, or memory of grain_alloc().
+ *   memory made or changed  after the open: tables, caches, globals. Tasks see what was there at the open, and the caller
+ *                           never sees what they change: results and memory of grain_alloc() are all that comes back.
+ *   functions               of a library that was loaded after the open are not there either.
+ *   descriptors             workers have copies of those that were open: close_descriptors.
+ *   wait()                  the pool's supervisor is a child of the caller. While the pool is open wait(NULL) waits for it,
+ *                           and a loop until there is no child does not end. Taking its status does no harm.
+ *   locks                   that other threads held at the open stay held in the workers.
+ *   random numbers          every worker goes on with the same state: seed it in the initializer, by
+ *                           grain_context_worker().
+ *   handles                 pool, futures, iterators: -EPERM in a worker, as in any forked child.
+ * A grain_process is a copy of the caller as it is when it starts. */
 
 /* What a pool has done so far. */
 struct grain_pool_stats {
@@ -326,14 +387,16 @@ GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_
 GRAIN_API int grain_pool_close(struct grain_pool *pool);
 
 /* Stops now: calls that wait return -ECANCELED, pending futures are ready with it. Processes get SIGTERM, then after
- * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself, the rest is dropped. A call with a report
+ * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself (of map_chunks, the call of it), the rest
+ * is dropped, of its chunk too. On serial a call that runs ends by itself, as a whole. A call with a report
  * returns when what runs has ended, on fork too, so that the report says of each task what became of it. Idempotent.
  * thread: any.
  * return: 0; -EINVAL pool is NULL; -EPERM in a forked child.
  * source: multiprocessing.Pool.terminate(), after which a pending get() waits for ever. */
 GRAIN_API int grain_pool_terminate(struct grain_pool *pool);
 
-/* Waits until all work has ended and every worker is gone; a second join returns when the first does.
+/* Waits until all work has ended and every worker is gone; a second join returns when the first does. On openmp the
+ * threads are the runtime's own: they stay with it, idle, for the next pool.
  * thread: any but the pool's workers and its callbacks.
  * return: 0; -EINVAL pool is NULL, or neither closed nor terminated; -EDEADLK in a worker or a callback of the pool;
  *         -EPERM in a forked child.
@@ -466,7 +529,9 @@ GRAIN_API int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, c
  * thread: any.
  * return: 0; GRAIN_TASK_FAILED, grain_future_error() says how; -ETIMEDOUT, and the call goes on; -ECANCELED after
  *         grain_future_cancel() or grain_pool_terminate(); -ENOMEM there was no memory to run it in; -ENOTRECOVERABLE
- *         the workers are gone; -EDEADLK in its own callback, or in a callback of the pool when it has one itself;
+ *         the workers are gone; -EDEADLK in its own callback, or in a callback of the pool when it has one itself; or
+ *         while it is not ready, in a worker of the pool, which may be the one that is waited for (also in a worker of a
+ *         pool that was opened in that one);
  *         -EPERM not ready, in a forked child; -EINVAL future is NULL.
  * source: multiprocessing.pool.AsyncResult.get(). */
 GRAIN_API int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
@@ -505,7 +570,8 @@ GRAIN_API const struct grain_error *grain_future_error(const struct grain_future
 
 /* Gives the future back. A call of apply that has not ended goes on, detached: its result, report and callbacks are
  * dropped. Of a map this waits for the end, for its results are written where the caller wanted them. A callback that
- * runs just now is waited for, but in that callback itself. NULL is fine.
+ * runs just now is waited for, but in that callback itself. Where it had to wait in a worker of the pool it does nothing.
+ * NULL is fine.
  * owns: gives back what the call gave.
  * thread: one, after every other use of the future has returned. */
 GRAIN_API void grain_future_free(struct grain_future *future);
@@ -520,8 +586,9 @@ GRAIN_API void grain_future_free(struct grain_future *future);
  *        most 65536 items. Every item is a task of its own.
  * owns: *iter is the caller's, freed by grain_iter_free() before the pool is; params are copied.
  * thread: any but this pool's workers; the source is called on this one.
- * return: 0; -EINVAL iter, pool, task or next is NULL, params NULL with a size, a negative chunk, a callback or a
- *         report in options; -E2BIG; -EOVERFLOW a size over PTRDIFF_MAX; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker
+ * return: 0; -EINVAL iter, pool, task or next is NULL, a bad option, a callback or a report in options; -E2BIG;
+ *         -ENOTSUP the backend lacks the schedule or another option; -EOVERFLOW a size over PTRDIFF_MAX, or a result
+ *         over 4 GiB - 1; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker
  *         of the pool; -EPERM in a forked child. What the source, or queuing an item, says against it comes from
  *         grain_iter_next().
  * source: multiprocessing.Pool.imap(), which takes all of its input at once, and whose chunksize is 1. */
@@ -540,7 +607,8 @@ GRAIN_API int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, 
                                    size_t item_size, size_t result_size, const struct grain_call_options *options,
                                    struct grain_iter **iter);
 
-/* The next result, and the index of its item where index is not NULL; then asks the source for more.
+/* The next result, and the index of its item where index is not NULL (of one that failed too); then asks the source for
+ * more.
  * shape: result_size bytes at result.
  * units: timeout_ns; 0 looks only, GRAIN_FOREVER.
  * owns: nothing; the result is copied.
@@ -548,7 +616,8 @@ GRAIN_API int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, 
  * return: 1; 0 at the end; GRAIN_TASK_FAILED this task failed (grain_iter_error), iteration goes on; -ETIMEDOUT, and a
  *         later call still delivers it; once, after the items before it: what the source returned when it failed, or
  *         why an item could not be queued (as grain_apply_async); -ECANCELED, -ENOTRECOVERABLE, -ENOMEM of this task,
- *         as grain_future_get; -EPERM in a forked child; -EINVAL iter is NULL, or result is NULL with a size.
+ *         as grain_future_get; -EDEADLK in a worker of the pool; -EPERM in a forked child; -EINVAL iter is NULL, or result is
+ *         NULL with a size.
  * source: multiprocessing.pool.IMapIterator.next(). */
 GRAIN_API int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns);
 
@@ -583,8 +652,8 @@ struct grain_process_options {
 GRAIN_API int grain_process_start(struct grain_process **process, const struct grain_process_options *options,
                                   grain_task_fn task, const void *arg, size_t arg_size);
 
-/* How it ended, into *code: 0, N for a task that returned N or called exit(N) (of which 8 bits are kept; a code that
- * would come out as 0 is 255), -signo when it was killed.
+/* How it ended, into *code: 0; N for a task that returned N (8 bits are kept; where these are 0, it is 255) or called
+ * exit(N) (8 bits, as of any process); -signo when it was killed.
  * thread: any.
  * return: 0; -EAGAIN it runs; -ECHILD the program has taken its status elsewhere; -EINVAL process or code is NULL.
  * source: multiprocessing.Process.exitcode. */
@@ -683,7 +752,7 @@ GRAIN_API const void *grain_context_params(const struct grain_context *ctx);
 GRAIN_API bool grain_context_cancelled(const struct grain_context *ctx);
 
 /* The worker's own pointer: NULL until the initializer sets it, or a task; kept from task to task. On serial there is one
- * for all callers.
+ * for all callers, who take turns: one call at a time runs its tasks.
  * owns: what it points to is the initializer's, and the finalizer's to undo.
  * thread: the task's, the initializer's, the finalizer's.
  * return: never NULL. */

@@ -1,6 +1,7 @@
 # The contract: each program against every backend.
 add_library(contract_shared STATIC contract/contract.c)
 target_link_libraries(contract_shared PRIVATE grain_flags PUBLIC grain_internal PkgConfig::CMOCKA)
+target_compile_definitions(contract_shared PUBLIC GRAIN_HEADER="${PROJECT_SOURCE_DIR}/impl/grain.h")
 
 add_custom_target(contract)
 
@@ -46,6 +47,8 @@ grain_contract(shortage)
 grain_contract(promises)
 grain_contract(inside)
 grain_contract(leaving)
+grain_contract(options)
+grain_contract(options_pool)
 get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
 if(CXX IN_LIST languages)
   grain_contract(exceptions.cc)

@@ -12,10 +12,16 @@
 
 #define COUNT 60
 
+#ifdef __SANITIZE_ADDRESS__
+#define HAS_ASAN 1 /* it is told of a stack that is left by pthread_exit, not by a cancellation */
+#else
+#define HAS_ASAN 0
+#endif
+
 /* Two ways to end a thread. */
 static void leave(size_t index)
 {
-    if (index % 2)
+    if (index % 2 || HAS_ASAN)
         pthread_exit(NULL);
     pthread_cancel(pthread_self());
     pthread_testcancel();
