@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Contract: while one thread joins a pool and some finalizer takes its time, everybody else can still ask for the stats
- * and terminate it; so can the finalizer.
+ * and terminate it; so can the finalizer. When it is joined its threads are gone, but for those of OpenMP's runtime.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "contract.h"
@@ -102,6 +104,52 @@ static void terminate_does_not_wait_for_a_finalizer(void **state)
     grain_pool_free(pool);
 }
 
+/* Of this process. */
+static int threads(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (struct dirent *entry; (entry = readdir(tasks));)
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+static void on_result(void *user, const void *values, size_t count)
+{
+    (void)values;
+    (void)count;
+    ++*(int *)user;
+}
+
+/* Workers, one that dispatches, one for callbacks. A thread that was joined may stand in /proc for
+ * a moment still. */
+static void the_threads_of_a_pool_are_gone_after_join(void **state)
+{
+    (void)state;
+    int before = threads(), called = 0, value = 4, doubled, left;
+    struct grain_pool *pool = pool_with(WORKERS);
+    struct grain_future *future;
+    struct grain_call_options options = {.callback = on_result, .user = &called};
+    assert_int_equal(grain_apply_async(pool, twice, &value, sizeof value, &doubled, sizeof doubled, &options, &future),
+                     0);
+    assert_int_equal(grain_future_get(future, GRAIN_FOREVER), 0);
+    assert_int_equal(called, 1);
+    grain_future_free(future);
+    assert_true(threads() > before);
+    assert_int_equal(grain_pool_close(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0);
+    uint64_t begin = now_ns();
+    while ((left = threads() - before) > 0 && now_ns() - begin < 2000000000u)
+        sleep_ms(1);
+    if (strcmp(backend, "openmp") == 0)
+        assert_in_range(left, 1, WORKERS); /* the driver, and its team */
+    else
+        assert_int_equal(left, 0);
+    grain_pool_free(pool);
+}
+
 static int shared_board(void **state)
 {
     (void)state;
@@ -113,6 +161,7 @@ int main(int argc, char **argv)
 {
     contract_start(argc, argv);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_threads_of_a_pool_are_gone_after_join),
         cmocka_unit_test(a_finalizer_may_ask_the_pool_that_is_joined),
         cmocka_unit_test(terminate_does_not_wait_for_a_finalizer),
     };

@@ -57,8 +57,15 @@ static void exit_codes_are_told(void **state)
     (void)state;
     assert_int_equal(code_of(0), 0);
     assert_int_equal(code_of(7), 7);
-    assert_int_equal(code_of(1003), 3);  /* exit(3) */
+    assert_int_equal(code_of(1003), 3);       /* exit(3) */
+    assert_int_equal(code_of(1000), 0);       /* exit(0) */
+    assert_int_equal(code_of(1000 + 259), 3); /* of exit() the system keeps 8 bits */
+    assert_int_equal(code_of(255), 255);
+    assert_int_equal(code_of(256 + 9), 9);
+    assert_int_equal(code_of(-1), 255);
+    assert_int_equal(code_of(-EIO), 256 - EIO);
     assert_int_equal(code_of(256), 255); /* not mistaken for success */
+    assert_int_equal(code_of(-512), 255);
 }
 
 static void signals_are_told_as_negative_codes(void **state)
