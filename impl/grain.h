@@ -848,11 +848,11 @@ GRAIN_SIZED int grain_process_start_sized(struct grain_process **process, const 
  * code GRAIN_EXCEPTION, with what() as the message; of a chunk the first item has the message, all of them the code. So
  * `grain_map(pool, grain::guard<parse>, in, out, NULL)`, with f a function known when the program is compiled. C++11 or
  * newer.
- * Without it an exception ends the program where threads of grain run tasks (std::terminate), and the worker process on
- * fork: the task fails with -EOWNERDEAD, signal 6, and no handler above grain_pool_open() sees it. On serial tasks of
- * calls that wait run on the calling thread: there the exception passes through the call, which leaves nothing behind:
- * the pool and the thread are as usable as before. So it is with the initializer and the finalizer on serial and null,
- * and with the source of grain_imap(), which the calling thread asks on every backend. */
+ * Without it an exception ends the program where threads of grain run tasks or callbacks (std::terminate), and the
+ * worker on fork: the task fails with -EOWNERDEAD, signal 6, and no handler above grain_pool_open() sees it. On serial
+ * tasks of calls that wait run on the calling thread: there the exception passes through the call, which leaves
+ * nothing behind: the pool and the thread are as usable as before. So it is with the initializer and the finalizer on
+ * serial and null, and with the source of grain_imap(), which the calling thread asks on every backend. */
 namespace grain
 {
 namespace detail

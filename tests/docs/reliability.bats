@@ -11,7 +11,8 @@ PAGE=$GRAIN_SOURCE/docs/reliability.md
 @test "every test that the page names is run" {
   local program name count=0
   while read -r program name; do
-    grep -rqs "cmocka_unit_test($name)" "$GRAIN_SOURCE/tests/faults/$program.c" "$GRAIN_SOURCE/tests/contract/$program.c" || {
+    grep -rqs "cmocka_unit_test($name)" "$GRAIN_SOURCE/tests/faults/$program.c" \
+      "$GRAIN_SOURCE/tests/contract/$program".{c,cc} || {
       echo "no test $program: $name"
       return 1
     }
