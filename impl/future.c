@@ -150,8 +150,8 @@ static bool future_is_ready(const struct grain_future *future)
     return atomic_load_explicit(&future->state, memory_order_acquire) == FUTURE_READY;
 }
 
-/* Looking may settle the future: for the caller nothing changes but what it is about to be told. One with callbacks is the
- * delivery thread's, a map its dispatcher's. */
+/* Looking may settle the future: for the caller nothing changes but what it is about to be told. One with callbacks is
+ * the delivery thread's, a map its dispatcher's. */
 bool grain_future_ready(const struct grain_future *future)
 {
     if (!future)
@@ -240,7 +240,8 @@ const struct grain_error *grain_future_error(const struct grain_future *future)
     return has_failed && future->extra ? &future->extra->error : NULL;
 }
 
-/* A call that no worker has begun, wherever its batch is; a map whose batch is queued, which it stays under the lock. */
+/* A call that no worker has begun, wherever its batch is; a map whose batch is queued, which it stays under the
+ * lock. */
 static bool take_held_back(struct grain_future *future)
 {
     struct batch *batch = future->batch;

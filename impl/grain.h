@@ -4,8 +4,8 @@
  * This is the only public header. Everything that can fail returns 0 or a negative errno value (or
  * GRAIN_TASK_FAILED); grain_strerror() explains it, grain_last_message() names what was refused. The library prints
  * nothing and never exits. On failure a function sets a pointer that it would have handed out to NULL, and stats to 0;
- * all else that it would have written it leaves alone, unless its own comment says otherwise. No thread may be cancelled
- * while it waits in a function of grain.
+ * all else that it would have written it leaves alone, unless its own comment says otherwise. No thread may be
+ * cancelled while it waits in a function of grain.
  * Handles are opaque; times are uint64_t nanoseconds and end in _ns; option structs that are all zero
  * mean the defaults. Later versions may add fields at the end of struct grain_pool_options, grain_call_options,
  * grain_process_options and grain_pool_stats; those of all other structs stay as they are. So that a field is never
@@ -104,8 +104,8 @@ struct grain_report {
  * with -EOWNERDEAD: on pthread another thread takes the worker's place; a thread of OpenMP's runtime, and the one that
  * runs queued calls on serial, goes on, but no later cancellation and no later setuid() reaches it; on fork the process
  * ends, with exit status 0. On serial a call that waits runs its tasks on the calling thread: that thread ends, and the
- * pool is as usable as before. Initializers (which have failed then), finalizers and callbacks likewise. To leave a task
- * by longjmp or swapcontext is undefined. C++ exceptions: at the end of this file. */
+ * pool is as usable as before. Initializers (which have failed then), finalizers and callbacks likewise. To leave a
+ * task by longjmp or swapcontext is undefined. C++ exceptions: at the end of this file. */
 typedef int (*grain_task_fn)(const void *arg, void *result, struct grain_context *ctx);
 
 /* A task over columns: args[i] is the value of column i for this task. */
@@ -244,9 +244,9 @@ struct grain_call_options {
     uint64_t task_timeout_ns;
 };
 
-/* Which call heeds which of these options. u: it does. -: it ignores it. x: it refuses it where it is set, with -EINVAL.
- * w: how far it asks the source ahead. A value that no call could take is refused by all (-EINVAL), and so is a schedule
- * that the pool lacks (-ENOTSUP). `callbacks` are callback, error_callback and user.
+/* Which call heeds which of these options. u: it does. -: it ignores it. x: it refuses it where it is set, with
+ * -EINVAL. w: how far it asks the source ahead. A value that no call could take is refused by all (-EINVAL), and so is
+ * a schedule that the pool lacks (-ENOTSUP). `callbacks` are callback, error_callback and user.
  *
  *   call                                        chunk schedule params report callbacks retries task_timeout_ns
  *   apply                                       -     -        u      u      -         u       u
@@ -280,14 +280,15 @@ struct grain_call_options {
 
 /* What surprises on fork, where workers are copies of the process as it was when the pool was opened (a worker that is
  * replaced is the same copy again):
- *   pointers inside items   lead into the worker's own copy. What was allocated after the open is not there: the task is
- *                           killed (-EOWNERDEAD, signal 11). Items by value, or memory of grain_alloc().
- *   memory made or changed  after the open: tables, caches, globals. Tasks see what was there at the open, and the caller
- *                           never sees what they change: results and memory of grain_alloc() are all that comes back.
+ *   pointers inside items   lead into the worker's own copy. What was allocated after the open is not there: the task
+ *                           is killed (-EOWNERDEAD, signal 11). Items by value, or memory of grain_alloc().
+ *   memory made or changed  after the open: tables, caches, globals. Tasks see what was there at the open, and the
+ *                           caller never sees what they change: results and memory of grain_alloc() are all that
+ *                           comes back.
  *   functions               of a library that was loaded after the open are not there either.
  *   descriptors             workers have copies of those that were open: close_descriptors.
- *   wait()                  the pool's supervisor is a child of the caller. While the pool is open wait(NULL) waits for it,
- *                           and a loop until there is no child does not end. Taking its status does no harm.
+ *   wait()                  the pool's supervisor is a child of the caller. While the pool is open wait(NULL) waits
+ *                           for it, and a loop until there is no child does not end. Taking its status does no harm.
  *   locks                   that other threads held at the open stay held in the workers.
  *   random numbers          every worker goes on with the same state: seed it in the initializer, by
  *                           grain_context_worker().
@@ -323,9 +324,9 @@ GRAIN_API int grain_cpu_count(void);
  * return: never NULL; "unknown status" for what no function returns. */
 GRAIN_API const char *grain_strerror(int status);
 
-/* What the last function of this thread that refused an argument or an option had to say: which one, what it was, what it
- * takes. For -EINVAL, -E2BIG, -ENOTSUP, -EOVERFLOW, and of grain_pool_open() -EDEADLK, -EAGAIN, -EMFILE and -ENFILE; other codes
- * say it all.
+/* What the last function of this thread that refused an argument or an option had to say: which one, what it was, what
+ * it takes. For -EINVAL, -E2BIG, -ENOTSUP, -EOVERFLOW, and of grain_pool_open() -EDEADLK, -EAGAIN, -EMFILE and
+ * -ENFILE; other codes say it all.
  * owns: the thread's, until its next call that is refused.
  * thread: any; each has its own.
  * return: never NULL; "" when nothing was refused yet. */
@@ -387,8 +388,8 @@ GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_
 GRAIN_API int grain_pool_close(struct grain_pool *pool);
 
 /* Stops now: calls that wait return -ECANCELED, pending futures are ready with it. Processes get SIGTERM, then after
- * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself (of map_chunks, the call of it), the rest
- * is dropped, of its chunk too. On serial a call that runs ends by itself, as a whole. A call with a report
+ * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself (of map_chunks, the call of it), the
+ * rest is dropped, of its chunk too. On serial a call that runs ends by itself, as a whole. A call with a report
  * returns when what runs has ended, on fork too, so that the report says of each task what became of it. Idempotent.
  * thread: any.
  * return: 0; -EINVAL pool is NULL; -EPERM in a forked child.
@@ -530,8 +531,8 @@ GRAIN_API int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, c
  * return: 0; GRAIN_TASK_FAILED, grain_future_error() says how; -ETIMEDOUT, and the call goes on; -ECANCELED after
  *         grain_future_cancel() or grain_pool_terminate(); -ENOMEM there was no memory to run it in; -ENOTRECOVERABLE
  *         the workers are gone; -EDEADLK in its own callback, or in a callback of the pool when it has one itself; or
- *         while it is not ready, in a worker of the pool, which may be the one that is waited for (also in a worker of a
- *         pool that was opened in that one);
+ *         while it is not ready, in a worker of the pool, which may be the one that is waited for (also in a worker of
+ *         a pool that was opened in that one);
  *         -EPERM not ready, in a forked child; -EINVAL future is NULL.
  * source: multiprocessing.pool.AsyncResult.get(). */
 GRAIN_API int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
@@ -570,8 +571,8 @@ GRAIN_API const struct grain_error *grain_future_error(const struct grain_future
 
 /* Gives the future back. A call of apply that has not ended goes on, detached: its result, report and callbacks are
  * dropped. Of a map this waits for the end, for its results are written where the caller wanted them. A callback that
- * runs just now is waited for, but in that callback itself. Where it had to wait in a worker of the pool it does nothing.
- * NULL is fine.
+ * runs just now is waited for, but in that callback itself. Where it had to wait in a worker of the pool it does
+ * nothing. NULL is fine.
  * owns: gives back what the call gave.
  * thread: one, after every other use of the future has returned. */
 GRAIN_API void grain_future_free(struct grain_future *future);
@@ -616,8 +617,8 @@ GRAIN_API int grain_imap_unordered(struct grain_pool *pool, grain_task_fn task, 
  * return: 1; 0 at the end; GRAIN_TASK_FAILED this task failed (grain_iter_error), iteration goes on; -ETIMEDOUT, and a
  *         later call still delivers it; once, after the items before it: what the source returned when it failed, or
  *         why an item could not be queued (as grain_apply_async); -ECANCELED, -ENOTRECOVERABLE, -ENOMEM of this task,
- *         as grain_future_get; -EDEADLK in a worker of the pool; -EPERM in a forked child; -EINVAL iter is NULL, or result is
- *         NULL with a size.
+ *         as grain_future_get; -EDEADLK in a worker of the pool; -EPERM in a forked child; -EINVAL iter is NULL, or
+ *         result is NULL with a size.
  * source: multiprocessing.pool.IMapIterator.next(). */
 GRAIN_API int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns);
 

@@ -3,13 +3,14 @@
  * User code that ends the thread it runs in: pthread_exit, or a cancellation that takes effect. On a thread of grain's
  * nobody would run what is queued behind it, or tell the caller; so it is caught here, and that task fails.
  *
- * How: glibc unwinds such a thread frame by frame up to the innermost pthread_cleanup_push of code like this file, which is
- * compiled without -fexceptions; jumps there; and calls its handler. By then the unwinding is over: that is how glibc
- * itself comes back to the start of a thread. The handler jumps to the function that it was pushed in, whose frame is
- * still there, instead of returning to be unwound further. Cleanup handlers and destructors of the user's code have run.
- * What stays: for glibc the thread is one that is ending. It can be cancelled no more, and setuid() and its kin leave it
- * out; pthread_exit works as often as it is called. So a worker of `pthread` really ends, and another thread takes its
- * place; a thread of OpenMP's runtime, one that runs queued calls on `serial`, and the one for callbacks go on.
+ * How: glibc unwinds such a thread frame by frame up to the innermost pthread_cleanup_push of code like this file,
+ * which is compiled without -fexceptions; jumps there; and calls its handler. By then the unwinding is over: that is
+ * how glibc itself comes back to the start of a thread. The handler jumps to the function that it was pushed in, whose
+ * frame is still there, instead of returning to be unwound further. Cleanup handlers and destructors of the user's
+ * code have run. What stays: for glibc the thread is one that is ending. It can be cancelled no more, and setuid() and
+ * its kin leave it out; pthread_exit works as often as it is called. So a worker of `pthread` really ends, and another
+ * thread takes its place; a thread of OpenMP's runtime, one that runs queued calls on `serial`, and the one for
+ * callbacks go on.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -34,8 +35,8 @@ bool job_guard(void (*body)(void *), void *argument)
     return has_left;
 }
 
-/* What glibc unwinds to is a list; this thread's innermost entry now, and again. User code that ended its thread may have
- * left an entry of its own at the head, on a stack that is gone. */
+/* What glibc unwinds to is a list; this thread's innermost entry now, and again. User code that ended its thread may
+ * have left an entry of its own at the head, on a stack that is gone. */
 _Static_assert(sizeof(__pthread_unwind_buf_t) <= sizeof(struct job_thread), "a job_thread has room for it");
 
 void job_thread_note(struct job_thread *thread)

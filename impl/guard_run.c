@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Running tasks on a thread that must go on when one of them ends it (guard.c). Around every claim on `openmp`, so it costs
- * three stores: this file is compiled with -fexceptions, and the unwinding of such a thread comes to the `cleanup` below,
- * in the frame that runs the claim. From there it is left, back into that frame.
+ * Running tasks on a thread that must go on when one of them ends it (guard.c). Around every claim on `openmp`, so it
+ * costs three stores: this file is compiled with -fexceptions, and the unwinding of such a thread comes to the
+ * `cleanup` below, in the frame that runs the claim. From there it is left, back into that frame.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * imap: a window of queued calls over a source of items. The source is asked on the caller's thread, when the iterator is
- * made and when a result has been taken; so an endless source runs in the memory of the window.
+ * imap: a window of queued calls over a source of items. The source is asked on the caller's thread, when the iterator
+ * is made and when a result has been taken; so an endless source runs in the memory of the window.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -193,7 +193,8 @@ static size_t oldest_slot(const struct grain_iter *iter)
     return oldest;
 }
 
-/* Waits for some result: its slot, -ETIMEDOUT, or why waiting is no use; looking at the oldest for a millisecond at a time. */
+/* Waits for some result: its slot, -ETIMEDOUT, or why waiting is no use; looking at the oldest for a millisecond at a
+ * time. */
 static long slot_await(struct grain_iter *iter, uint64_t timeout_ns)
 {
     for (;;) {

@@ -130,8 +130,8 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     return status ? status : shortage_named(core->backend->open(core), core);
 }
 
-/* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a finalizer
- * or an initializer may throw, or end the thread, and on serial and null that is the caller's. */
+/* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a
+ * finalizer or an initializer may throw, or end the thread, and on serial and null that is the caller's. */
 static void pool_drop(struct grain_pool **out)
 {
     struct grain_pool *pool = *out;

@@ -101,8 +101,8 @@ static bool worker_life(struct pthread_worker *worker)
 
 static void *worker_main(void *argument);
 
-/* Starts the thread that goes on instead of this one. The task that ended this one is told of there: so whoever waits for
- * that call, and then joins the pool, finds the new thread in worker->thread. */
+/* Starts the thread that goes on instead of this one. The task that ended this one is told of there: so whoever waits
+ * for that call, and then joins the pool, finds the new thread in worker->thread. */
 static int successor_start(struct pthread_worker *worker)
 {
     pthread_t thread;

@@ -3,10 +3,10 @@
  * The oracle among the backends: one range, one call of job_run(), in the caller's thread. It is also
  * the baseline `serial callback`: the same loop object code that every worker runs, and nothing else.
  *
- * The caller's thread is the caller's: a C++ exception may pass through here, and pthread_exit may end it. Both unwind, so
- * this file is compiled with -fexceptions, and what a call holds is given back by `cleanup` attributes: the turn, and the
- * thread's mark as a worker. What is queued runs on a thread of grain's, which must go on: there a task that ends its thread
- * fails.
+ * The caller's thread is the caller's: a C++ exception may pass through here, and pthread_exit may end it. Both
+ * unwind, so this file is compiled with -fexceptions, and what a call holds is given back by `cleanup` attributes: the
+ * turn, and the thread's mark as a worker. What is queued runs on a thread of grain's, which must go on: there a task
+ * that ends its thread fails.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -117,8 +117,9 @@ static int patience_of(const struct boss *boss)
     return 4 * boss->count > 8 ? 4 * boss->count : 8;
 }
 
-/* Whether workers keep dying: after max(8, 4 P) in a row that were never ready the pool is lost, and each waits a little
- * longer than the one before. The others' progress interrupts the row; that of this slot is looked at by is_lost(). */
+/* Whether workers keep dying: after max(8, 4 P) in a row that were never ready the pool is lost, and each waits a
+ * little longer than the one before. The others' progress interrupts the row; that of this slot is looked at by
+ * is_lost(). */
 static bool is_hopeless(struct boss *boss)
 {
     uint64_t progress = progress_of_all(boss);

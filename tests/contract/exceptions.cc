@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Contract, for C++: grain::guard turns an exception into the task's failure, in every form of call. What is thrown
- * without it ends the program where threads of grain run the task, and the worker where that is a process. Where it is the
- * calling thread: passing.cc.
+ * without it ends the program where threads of grain run the task, and the worker where that is a process. Where it is
+ * the calling thread: passing.cc.
  */
 #include "throws.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: a task that ends the thread it runs in (pthread_exit, a cancellation of its own) fails alone, in every form of
- * call, with a code and a text of grain's, and the pool keeps its number of workers. So do an initializer and a callback
- * that end their thread. A calling thread that runs the tasks itself: inside.c.
+ * Contract: a task that ends the thread it runs in (pthread_exit, a cancellation of its own) fails alone, in every
+ * form of call, with a code and a text of grain's, and the pool keeps its number of workers. So do an initializer and
+ * a callback that end their thread. A calling thread that runs the tasks itself: inside.c.
  */
 #include <errno.h>
 #include <pthread.h>

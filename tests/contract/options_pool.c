@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: the second of the two tables of options in grain.h, option by backend, as far as it is about the options of a
- * pool: it is read from there, and every cell of this backend's column is tried. The options of calls: options.c.
+ * Contract: the second of the two tables of options in grain.h, option by backend, as far as it is about the options
+ * of a pool: it is read from there, and every cell of this backend's column is tried. The options of calls: options.c.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract, for C++: what is thrown on the calling thread passes through grain, and leaves nothing behind: tasks of calls
- * that wait on serial, the initializer and the finalizer on serial and null, the source of an iterator everywhere.
+ * Contract, for C++: what is thrown on the calling thread passes through grain, and leaves nothing behind: tasks of
+ * calls that wait on serial, the initializer and the finalizer on serial and null, the source of an iterator
+ * everywhere.
  */
 #include "throws.h"
 

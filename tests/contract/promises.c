@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: what a function hands back when it refuses: out parameters that say so, and a text that names the argument or
- * the option. And which names of backends are taken from where.
+ * Contract: what a function hands back when it refuses: out parameters that say so, and a text that names the argument
+ * or the option. And which names of backends are taken from where.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reads a table out of the comments of grain.h: a heading of words, the first of which names the table; then rows of one
- * or more names, with commas between them, and a letter for each of the heading's other words; up to an empty line.
+ * Reads a table out of the comments of grain.h: a heading of words, the first of which names the table; then rows of
+ * one or more names, with commas between them, and a letter for each of the heading's other words; up to an empty line.
  */
 #ifndef GRAIN_TESTS_TABLE_H
 #define GRAIN_TESTS_TABLE_H
