@@ -96,6 +96,13 @@ int pool_dispatch(struct grain_pool *pool, struct job *job)
     return status;
 }
 
+/* Should the call be refused: no task has failed. */
+static void report_clear(const struct grain_call_options *options)
+{
+    if (options->report)
+        options->report->failed = 0;
+}
+
 /* Before anything is run: every code says 0, or what the call came to when it failed at once. */
 static void report_begin(const struct grain_report *report, struct job *job)
 {
@@ -115,10 +122,12 @@ static void report_fill(struct grain_report *report, const struct job *job)
         report->first = job->outcome.first;
 }
 
-/* A call that comes after close or terminate: its report says so too, where its arguments are such that there is one. */
+/* A call that comes after close or terminate, or finds no room in the queue: its report says so too, where its arguments
+ * are such that there is one. */
 static int call_late(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, int status)
 {
-    if ((status != -ESHUTDOWN && status != -ECANCELED) || !options->report || job_prepare(pool, job, options))
+    bool is_late = status == -ESHUTDOWN || status == -ECANCELED || status == -ENOMEM || status == -EAGAIN;
+    if (!is_late || !options->report || job_prepare(pool, job, options))
         return status;
     report_begin(options->report, job);
     job_abandon(job, status);
@@ -138,6 +147,7 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     int status = sizes_take_call(&options, size, &room);
     if (status)
         return status;
+    report_clear(options);
     if (!job->task && !job->chunk_task && !job->star_task)
         return refuse(-EINVAL, "task: NULL");
     status = pool_enter(pool);
@@ -224,13 +234,21 @@ static int job_of_star(struct job *job, grain_star_fn task, const struct grain_c
     return 0;
 }
 
+static int star_refused(const struct grain_call_options *options, size_t size, int status)
+{
+    struct grain_call_options room;
+    if (sizes_take_call(&options, size, &room) == 0)
+        report_clear(options);
+    return status;
+}
+
 int grain_starmap_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
                         size_t column_count, size_t count, struct grain_out out,
                         const struct grain_call_options *options, size_t size)
 {
     struct job job;
     int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? status : call(pool, &job, options, size);
+    return status ? star_refused(options, size, status) : call(pool, &job, options, size);
 }
 
 /* ------------------------------------------------------------------------------------ without waiting */
@@ -244,6 +262,7 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
     int status = sizes_take_call(&options, size, &room);
     if (status)
         return status;
+    report_clear(options);
     if (!job->task && !job->chunk_task && !job->star_task)
         return refuse(-EINVAL, "task: NULL");
     status = pool_enter(pool);
@@ -254,8 +273,10 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
         report_begin(options->report, job);
         status = async_job(pool, job, options, future);
     }
-    if (status)
-        pool_leave(pool);
+    if (status == 0)
+        return 0;
+    status = call_late(pool, job, options, status);
+    pool_leave(pool);
     return status;
 }
 
@@ -281,6 +302,7 @@ int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const v
     int status = sizes_take_call(&options, size, &room);
     if (status)
         return status;
+    report_clear(options);
     struct apply apply = {.task = task,
                           .arg = arg,
                           .result = result,
@@ -327,5 +349,5 @@ int grain_starmap_async_sized(struct grain_pool *pool, grain_star_fn task, const
     if (future)
         *future = NULL;
     int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? status : call_async(pool, &job, options, future, size);
+    return status ? star_refused(options, size, status) : call_async(pool, &job, options, future, size);
 }

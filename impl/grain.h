@@ -87,7 +87,7 @@ struct grain_error {
 };
 
 /* Filled by every call whose arguments are right, also when it returns GRAIN_TASK_FAILED, -ECANCELED, -ENOTRECOVERABLE,
- * -ENOMEM or -ESHUTDOWN.
+ * -ENOMEM or -ESHUTDOWN. A call that is refused writes 0 into failed, and no codes.
  * codes: the caller's array of count entries, or NULL. Every entry is written: 0 for a task that ended well, whose result
  * is there; its own code, -EOWNERDEAD or -ETIMEDOUT for one that failed; and for one that did not run, or not to its end,
  * what the call returns: -ECANCELED after terminate, -ENOTRECOVERABLE when the workers are gone, and so on. (fork: a task

@@ -91,6 +91,35 @@ static void every_refused_call_leaves_no_future(void **state)
     grain_pool_free(pool);
 }
 
+/* A report is an out parameter too: no task has failed, and no code is written. */
+static void a_refused_call_reports_no_failure(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = pool_with(1);
+    int code = 77;
+    struct grain_report report = {.codes = &code};
+    struct grain_call_options options = {.report = &report, .retries = -1}, right = {.report = &report};
+    struct grain_column column = {"abc", 1, 1};
+    struct grain_in in = {"abc", 1, 1};
+    int statuses[8];
+    for (int i = 0; i < 8; i++) {
+        report.failed = 5;
+        const struct grain_call_options *given = i < 7 ? &options : &right;
+        statuses[i] = i == 0   ? grain_apply(pool, twice, "a", 1, NULL, 0, given)
+                      : i == 1 ? grain_map(pool, twice, in, no_out, given)
+                      : i == 2 ? grain_map_chunks(pool, chunk, in, no_out, given)
+                      : i == 3 ? grain_starmap(pool, star, &column, 1, 1, no_out, given)
+                      : i == 4 ? grain_apply_async(pool, twice, "a", 1, NULL, 0, given, NULL)
+                      : i == 5 ? grain_map_async(pool, twice, in, no_out, given, NULL)
+                      : i == 6 ? grain_starmap(pool, star, &column, 0, 1, no_out, given)
+                               : grain_map(NULL, twice, in, no_out, given);
+        assert_int_equal(statuses[i], -EINVAL);
+        assert_int_equal(report.failed, 0);
+        assert_int_equal(code, 77);
+    }
+    grain_pool_free(pool);
+}
+
 static void what_else_is_refused_leaves_nothing_either(void **state)
 {
     (void)state;
@@ -272,6 +301,7 @@ int main(int argc, char **argv)
     contract_start(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_refused_call_leaves_no_future),
+        cmocka_unit_test(a_refused_call_reports_no_failure),
         cmocka_unit_test(what_else_is_refused_leaves_nothing_either),
         cmocka_unit_test(a_backend_is_named_or_the_default),
         cmocka_unit_test(a_wrong_option_is_named),
