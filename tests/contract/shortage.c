@@ -265,6 +265,9 @@ static int short_of_a_replacement(int unused)
         numbers[i] = i;
     pid_t helper = fork();
     if (helper == 0) {
+        struct rlimit limits = {0};
+        while (prlimit(supervisor, RLIMIT_NPROC, NULL, &limits) == 0 && limits.rlim_cur != 1)
+            sleep_ms(1);
         sleep_ms(2500);
         supervisor_limit(supervisor, 12);
         _exit(0);
