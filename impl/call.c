@@ -317,9 +317,11 @@ int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const v
     if (status)
         return status;
     status = async_apply(pool, &apply, options, future);
+    if (status == 0)
+        return 0;
     struct job job;
     job_of_apply(&job, task, arg, arg_size, result, result_size);
-    return status ? call_late(pool, &job, options, status) : 0;
+    return call_late(pool, &job, options, status);
 }
 
 int grain_map_async_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,

@@ -22,7 +22,8 @@ static size_t room_of(struct async *async, const struct apply *apply, const void
     *slack = 0;
     for (int i = 0; i < 3; i++) {
         room += job_align(sizes[i], job_alignment(async->begun_with[i] == data[i] ? data[i] : by_chance, sizes[i]));
-        *slack += job_alignment(data[i], sizes[i]) + JOB_ALIGN_FIRM;
+        size_t alignment = job_alignment(data[i], sizes[i]); /* mostly no more than FIRM: then kept batches fit */
+        *slack += 2 * (alignment > JOB_ALIGN_FIRM ? alignment : JOB_ALIGN_FIRM);
         async->begun_with[i] = data[i];
     }
     return room;
