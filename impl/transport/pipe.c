@@ -13,6 +13,7 @@
 #include "transport/descriptor.h"
 
 #define FIRST_ROOM (64u << 10)
+#define KEEP_ROOM  (1u << 20)
 
 /* --------------------------------------------------------------------------------------- descriptors */
 
@@ -46,10 +47,23 @@ int pipe_unblock(int end)
     return flags < 0 || fcntl(end, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+/* A large message may be the only one: its room goes back to the system when one comes that needs less than a quarter. */
+static void room_shrink(char **memory, size_t *room, size_t size)
+{
+    size_t less = *room;
+    while (less > KEEP_ROOM && size <= less / 4)
+        less /= 2;
+    if (less < *room && mremap(*memory, *room, less, 0) == *memory)
+        *room = less;
+}
+
 int pipe_room(char **memory, size_t *room, size_t size)
 {
-    if (size <= *room)
+    if (size <= *room) {
+        if (*room > KEEP_ROOM)
+            room_shrink(memory, room, size);
         return 0;
+    }
     size_t larger = *room ? *room : FIRST_ROOM;
     while (larger < size)
         if (__builtin_mul_overflow(larger, (size_t)2, &larger))

@@ -76,7 +76,8 @@ int pipe_in_read(struct pipe_in *in, int end);
 void *pipe_in_part(const struct pipe_in *in, size_t *at, size_t size);
 void *pipe_in_part_at(const struct pipe_in *in, size_t *at, size_t size, size_t alignment, size_t phase);
 
-/* Grows a block of memory to `size` bytes at least; *memory NULL: a new one. 0 or -ENOMEM, and the block as it was. */
+/* Grows a block of memory to `size` bytes at least, or gives back what is far more than that; what is in its first `size`
+ * bytes stays. *memory NULL: a new one. 0 or -ENOMEM, and the block as it was. */
 int pipe_room(char **memory, size_t *room, size_t size);
 
 #endif

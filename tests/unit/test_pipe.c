@@ -86,6 +86,29 @@ static void messages_of_any_size_arrive_whole(void **state)
     close_both(&ends, &in);
 }
 
+static void room_of_a_large_message_goes_back(void **state)
+{
+    (void)state;
+    const size_t size = 5000000;
+    struct pipe_ends ends;
+    struct pipe_in in;
+    open_both(&ends, &in);
+    char *data = malloc(size);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (char)(i * 11 + i / 253);
+    for (uint64_t round = 0; round < 6; round++) {
+        struct pipe_out out;
+        size_t at = 0, length = round % 2 ? 3000 : size;
+        pipe_out_start(&out, 1, 0, round);
+        pipe_out_add(&out, data, length);
+        assert_int_equal(carry(&out, &in, &ends), 1);
+        assert_memory_equal(pipe_in_part(&in, &at, length), data, length);
+        assert_true(round % 2 ? in.room <= 1 << 20 : in.room >= size);
+    }
+    free(data);
+    close_both(&ends, &in);
+}
+
 /* A writer that dies after some packets, and a reader that died after some: neither spoils the next message. */
 static void what_was_torn_is_dropped(void **state)
 {
@@ -163,9 +186,8 @@ static void no_end_is_a_standard_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_of_any_size_arrive_whole),
-        cmocka_unit_test(what_was_torn_is_dropped),
-        cmocka_unit_test(what_has_no_room_is_lost_alone),
+        cmocka_unit_test(messages_of_any_size_arrive_whole), cmocka_unit_test(room_of_a_large_message_goes_back),
+        cmocka_unit_test(what_was_torn_is_dropped),          cmocka_unit_test(what_has_no_room_is_lost_alone),
         cmocka_unit_test(no_end_is_a_standard_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
