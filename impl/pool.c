@@ -93,6 +93,10 @@ static int shortage_named(int status, const struct backend_pool *core)
                       core->workers, core->backend->name);
     if (status == -EPERM) /* which says something else of a pool */
         return refuse(-EAGAIN, "%d workers on %s: this process may not start any", core->workers, core->backend->name);
+    if (status == -ENOMEM)
+        return refuse(status, "%d workers on %s: no more memory (%s)", core->workers, core->backend->name,
+                      core->memory_limit ? "grain_pool_options.memory_limit, RLIMIT_AS"
+                                         : "RLIMIT_AS, a control group's limit");
     if (status == -EMFILE || status == -ENFILE)
         return refuse(status, "%d workers on %s: no more descriptors (%s)", core->workers, core->backend->name,
                       status == -EMFILE ? "RLIMIT_NOFILE" : "fs.file-max");

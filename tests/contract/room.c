@@ -140,6 +140,62 @@ static void a_small_address_space_is_shared_with_the_program(void **state)
     child_succeeds(address_space_check);
 }
 
+/* Too little for a pool, or just enough: it opens and works, or says why not, and nothing is left of it. */
+static int scarcity_check(void)
+{
+    struct grain_pool_options options = options_with(2);
+    struct rlimit limit;
+    int opened = 0, refused = 0;
+    for (size_t left = MIB / 4; left <= 256 * MIB; left += left / 3) {
+        struct grain_pool *pool;
+        getrlimit(RLIMIT_AS, &limit);
+        setrlimit(RLIMIT_AS, &(struct rlimit){address_bytes() + left, limit.rlim_max});
+        int status = grain_pool_open(&pool, &options);
+        if (status == 0) {
+            unsigned char one = 1, two = 0;
+            status = grain_apply(pool, adds_one, &one, 1, &two, 1, NULL);
+            if (status && status != -ENOMEM)
+                return 1;
+            if (status == 0 && two != 2)
+                return 2;
+            opened++;
+        } else if (status != -ENOMEM && status != -EAGAIN) {
+            return 3;
+        } else {
+            refused++;
+        }
+        grain_pool_free(pool);
+        setrlimit(RLIMIT_AS, &limit);
+    }
+    return opened && (refused || cannot("parallel")) ? 0 : 4;
+}
+
+static void scarce_address_space_is_an_error_at_most(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+#ifdef SANITIZED
+    skip();
+#endif
+    child_succeeds(scarcity_check);
+}
+
+static void a_pool_without_room_names_the_limit(void **state)
+{
+    (void)state;
+    struct grain_pool *pool;
+    struct grain_pool_options options = options_with(2);
+    options.memory_limit = 4096;
+    int status = grain_pool_open(&pool, &options);
+    if (is_fork()) {
+        assert_int_equal(status, -ENOMEM);
+        assert_non_null(strstr(grain_last_message(), "memory_limit"));
+    } else {
+        assert_int_equal(status, 0);
+    }
+    grain_pool_free(pool);
+}
+
 static void a_limited_pool_reserves_what_it_may_use(void **state)
 {
     (void)state;
@@ -166,6 +222,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_on_files_stops_no_call_and_no_program),
         cmocka_unit_test(a_small_address_space_is_shared_with_the_program),
+        cmocka_unit_test(scarce_address_space_is_an_error_at_most),
+        cmocka_unit_test(a_pool_without_room_names_the_limit),
         cmocka_unit_test(a_limited_pool_reserves_what_it_may_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
