@@ -719,9 +719,9 @@ GRAIN_API int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
 GRAIN_API void grain_release(struct grain_pool *pool, void *memory);
 
 /* Gives memory back to the system that the pool keeps for its next calls. What is in use stays as it is, and the next calls
- * take fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 16 MiB of shared
+ * take fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 32 MiB of shared
  * memory (fork) beyond what is in use then, or, if that is more, beyond what the second largest of the last 32 calls
- * needed; calls whose data are a few hundred bytes do not count there. For queued calls it keeps at most 32 MiB. So a
+ * needed; calls whose data are a few hundred bytes do not count there. For queued calls it keeps as much once more. So a
  * large call that stands alone gives its memory back when it ends, and large calls in a row find it there.
  * thread: any but this pool's workers; calls may be under way.
  * return: 0; -EINVAL pool is NULL; -ESHUTDOWN after close; -ECANCELED after terminate; -EDEADLK in a worker of the pool;

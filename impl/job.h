@@ -207,14 +207,14 @@ static inline size_t job_power(uintptr_t number)
 
 static inline size_t job_alignment(const void *data, size_t size)
 {
-    size_t own = job_power((uintptr_t)data), least = job_power(size);
-    size_t most = least > JOB_ALIGN_FIRM ? least : JOB_ALIGN_FIRM;
-    if (least > JOB_ALIGN_FIRM)
-        least = JOB_ALIGN_FIRM;
-    if (least < JOB_ALIGN_LEAST)
-        least = JOB_ALIGN_LEAST;
-    own = own < most ? own : most;
-    return size >= JOB_ALIGN_LEAST && own > least ? own : least;
+    if (size < JOB_ALIGN_LEAST)
+        return JOB_ALIGN_LEAST;
+    size_t power = job_power(size), most = power > JOB_ALIGN_FIRM ? power : JOB_ALIGN_FIRM;
+    uintptr_t own = (uintptr_t)data | most;
+    own &= ~own + 1; /* the caller's, as far as it counts */
+    power = power < JOB_ALIGN_FIRM ? power : JOB_ALIGN_FIRM;
+    power = power > JOB_ALIGN_LEAST ? power : JOB_ALIGN_LEAST;
+    return own > power ? own : power;
 }
 
 /* The first address from `at` on with that alignment. */

@@ -34,7 +34,7 @@
 #include "transport/reserve.h"
 
 #define ARENA_GRANULE ((size_t)256 << 10)
-#define ARENA_KEEP    ((size_t)16 << 20)
+#define ARENA_KEEP    ((size_t)32 << 20)
 #define ARENA_CALLS   32
 
 struct arena {
