@@ -103,11 +103,11 @@ static void the_figures_know_every_call(void **state)
             fail_msg("call %d of %zu bytes: %llu", call, 2 * AREA, (unsigned long long)first);
         for (int i = 0; i < 10; i++)
             assert_int_equal(call_make(pool, call, in, out), 0);
-        if (call != IMAP && call != APPLY_ASYNC &&
-            call != MAP_ASYNC)                         /* of those the next may begin before one has ended */
-            assert_int_equal(call_bytes(pool), first); /* the most, not the sum */
-        else if (call_bytes(pool) > 3 * first)
-            fail_msg("call %d ten times: %llu", call, (unsigned long long)call_bytes(pool));
+        /* The most, not the sum. Of calls that nobody waits for, each dispatcher may still have one to put away. */
+        bool is_waited_for = call != IMAP && call != APPLY_ASYNC && call != MAP_ASYNC;
+        if (call_bytes(pool) > (is_waited_for ? first : 6 * first))
+            fail_msg("call %d ten times: %llu after %llu", call, (unsigned long long)call_bytes(pool),
+                     (unsigned long long)first);
         grain_pool_free(pool);
     }
     free(out);
