@@ -115,11 +115,14 @@ static void workers_check(struct grain_pool *pool, int workers)
     assert_int_equal(apply_twice(pool, 21), 42);
     if (workers == 1)
         return;
-    assert_int_equal(grain_map(pool, who, (struct grain_in){NULL, (size_t)workers, 0},
-                               (struct grain_out){ids, sizeof ids[0]}, &options),
-                     0);
-    for (int i = 0; i < workers; i++)
-        seen |= 1 << ids[i];
+    for (int attempt = 0; attempt < 20 && seen != (1 << workers) - 1;
+         attempt++) { /* a busy machine may keep one back */
+        assert_int_equal(grain_map(pool, who, (struct grain_in){NULL, (size_t)workers, 0},
+                                   (struct grain_out){ids, sizeof ids[0]}, &options),
+                         0);
+        for (int i = 0; i < workers; i++)
+            seen |= 1 << ids[i];
+    }
     assert_int_equal(seen, (1 << workers) - 1);
 }
 

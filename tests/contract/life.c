@@ -77,10 +77,12 @@ static void three_workers_have_three_ids(void **state)
     struct grain_pool *pool = pool_with(3);
     int ids[3], seen = 0;
     struct grain_call_options options = {.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
-    assert_int_equal(
-        grain_map(pool, who, (struct grain_in){NULL, 3, 0}, (struct grain_out){ids, sizeof ids[0]}, &options), 0);
-    for (int i = 0; i < 3; i++)
-        seen |= 1 << ids[i];
+    for (int attempt = 0; attempt < 20 && seen != 7; attempt++) { /* on a busy machine two may take all three tasks */
+        assert_int_equal(
+            grain_map(pool, who, (struct grain_in){NULL, 3, 0}, (struct grain_out){ids, sizeof ids[0]}, &options), 0);
+        for (int i = 0; i < 3; i++)
+            seen |= 1 << ids[i];
+    }
     assert_int_equal(seen, 7);
     grain_pool_free(pool);
 }
