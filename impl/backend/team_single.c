@@ -213,7 +213,6 @@ void single_settle(struct worker *worker, uint64_t ticket)
     }
     struct grain_error error;
     heir_describe(&error, slot);
-    job_outcome_clear(outcome); /* should the dead one have failed it already, or another replacement */
     job_fail(&job->job, outcome, &error);
     single_finish(worker, job, ticket);
 }

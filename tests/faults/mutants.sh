@@ -152,7 +152,7 @@ mutant "a single's cursor not cleared" backend/team.c sed '/^ *job_set_index(&sl
 mutant "a single finished before it is run" backend/team_single.c lines_swapped single_do 'job_run\(' 'single_finish\('
 mutant "an heir that runs a single again" backend/team_single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
 mutant "an heir that trusts the next single's state" backend/team_single.c sed '/ticket_is_current(/,+1d'
-mutant "a single's failure counted twice" backend/team_single.c sed '/should the dead one have failed it/d'
+mutant "a failure counted once more by each replacement" job.c sed 's/outcome->counting == error->index + 1/false/'
 mutant "a spent worker that reports its part" backend/team_run.c sed 's/return !is_cut;/return true;/'
 mutant "a spent worker that forgets its ticket" backend/team_run.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
 mutant "an heir that does not wait for who may have the ticket" backend/team_heir.c \
