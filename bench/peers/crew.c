@@ -61,7 +61,7 @@ void crew_begin(struct crew *crew)
 {
     pthread_mutex_lock(&crew->lock);
     for (int i = 0; i < crew->pool->workers; i++) {
-        crew->workers[i].outcome.failed = 0;
+        job_outcome_clear(&crew->workers[i].outcome);
         crew->workers[i].claims = 0;
     }
 }

@@ -224,8 +224,8 @@ static int job_do(struct openmp_state *state, struct job *job)
     if (chunk == 0)
         chunk = is_chosen ? 1 : (job->count + parts - 1) / parts;
     long units = units_of(job->count, chunk);
-    for (size_t i = 0; i < parts; i++)
-        state->workers[i].outcome.failed = state->workers[i].claims = 0;
+    for (size_t i = 0; i < parts; state->workers[i++].claims = 0)
+        job_outcome_clear(&state->workers[i].outcome);
     if (units > 1)
         driver_keeps(state->driver, (int)parts - 1);
     if (job->form == JOB_CALLS) {
