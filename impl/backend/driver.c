@@ -11,11 +11,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "job.h"
 #include "signals.h"
 #include "transport/wait.h"
+
+#define PROOF_LOOKS 100000 /* at a thread that is to be gone: far more than it takes */
 
 struct driver {
     struct driver *next; /* in the list of waiting ones */
@@ -53,32 +56,49 @@ static void *driver_main(void *argument)
 
 /* --------------------------------------------------------------------------------- threads to come */
 
-static void *wait_main(void *lock)
+struct proof {
+    pthread_mutex_t *lock;
+    pthread_t thread;
+    pid_t id;
+};
+
+static void *proof_main(void *argument)
 {
-    pthread_mutex_lock(lock);
-    pthread_mutex_unlock(lock);
+    struct proof *proof = argument;
+    proof->id = gettid();
+    pthread_mutex_lock(proof->lock);
+    pthread_mutex_unlock(proof->lock);
     return NULL;
+}
+
+/* A thread that was joined counts for a moment longer, until the kernel does not know its number any more. */
+static void proof_end(const struct proof *proof)
+{
+    pthread_join(proof->thread, NULL);
+    for (int look = 0; look < PROOF_LOOKS && syscall(SYS_tgkill, getpid(), proof->id, 0) == 0; look++)
+        sched_yield();
 }
 
 /* Whether so many threads can be there at once: all wait for a lock until the last was started. */
 static int threads_prove(int count)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_t *threads = count > 0 ? calloc((size_t)count, sizeof *threads) : NULL;
-    if (!threads)
+    struct proof *proofs = count > 0 ? calloc((size_t)count, sizeof *proofs) : NULL;
+    if (!proofs)
         return count > 0 ? -ENOMEM : 0;
     sigset_t mask;
     signals_service_mask(&mask);
     int started = 0, status = 0;
     pthread_mutex_lock(&lock);
     while (started < count && status == 0) {
-        status = signals_thread(&threads[started], &mask, wait_main, &lock);
+        proofs[started].lock = &lock;
+        status = signals_thread(&proofs[started].thread, &mask, proof_main, &proofs[started]);
         started += status == 0;
     }
     pthread_mutex_unlock(&lock);
     while (started > 0)
-        pthread_join(threads[--started], NULL);
-    free(threads);
+        proof_end(&proofs[--started]);
+    free(proofs);
     return status;
 }
 

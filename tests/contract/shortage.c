@@ -149,7 +149,12 @@ static void processes_run_out(void **state)
 static int with_processes_again(int most)
 {
     int code = with_processes(most);
-    return code ? code : try_open(-EAGAIN, "RLIMIT_NPROC");
+    if (code)
+        return code;
+    /* What has ended counts for a moment longer. */
+    for (uint64_t start = now_ns(); (code = try_open(-EAGAIN, "RLIMIT_NPROC")) == REFUSED && is_within(start, 5000);)
+        sleep_ms(10);
+    return code;
 }
 
 static void those_of_a_pool_before_are_used_again(void **state)
@@ -160,7 +165,8 @@ static void those_of_a_pool_before_are_used_again(void **state)
     int most = 1;
     while (most < WORKERS + 6 && in_child(with_processes, most) == REFUSED)
         most++;
-    assert_int_equal(in_child(with_processes_again, most), 0);
+    /* One more, for the thread that forks the supervisor may be gone by the time that the last worker is forked, or not. */
+    assert_int_equal(in_child(with_processes_again, most + 1), 0);
 }
 
 static int with_descriptors(int more)
