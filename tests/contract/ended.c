@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "contract.h"
 
@@ -277,6 +278,50 @@ static void what_was_taken_back_has_codes_too(void **state)
     grain_pool_free(caller.pool);
 }
 
+/* In memory that all processes share. */
+static _Atomic int *births;
+static int births_most;
+
+static int is_born(void *argument, struct grain_context *ctx)
+{
+    (void)argument;
+    (void)ctx;
+    return atomic_fetch_add(births, 1) >= births_most;
+}
+
+/* Workers are replaced after five chunks, and none of the replacements comes to be; on openmp, where that is not done, one
+ * of the first does not. */
+static void workers_that_do_not_come_to_be_leave_codes(void **state)
+{
+    (void)state;
+    needs("parallel");
+    if (!is_fork() && cannot("replaces") && strcmp(backend, "openmp") != 0)
+        skip();
+    for (int round = 0; round < 4; round++) {
+        static struct caller caller;
+        caller_open(&caller, round % 2 ? MAP : CHUNKS, 1 + 2 * (round / 2), GRAIN_SCHEDULE_DEFAULT);
+        grain_pool_free(caller.pool);
+        struct grain_pool_options options = options_with(WORKERS);
+        void *memory;
+        bool is_replaced = !cannot("replaces");
+        options.initializer = is_born;
+        options.max_tasks_per_worker = is_replaced ? 5 : 0;
+        births_most = is_replaced ? WORKERS : WORKERS - 1;
+        atomic_store(births, 0);
+        int status = grain_pool_open(&caller.pool, &options);
+        if (status == -ENOTRECOVERABLE && !is_replaced) /* told at the open: over pipes */
+            continue;
+        assert_int_equal(status, 0);
+        assert_int_equal(grain_alloc(caller.pool, sizeof(struct board), &memory), 0);
+        caller.board = memory;
+        call(&caller);
+        assert_int_equal(caller.status, -ENOTRECOVERABLE);
+        report_checked(&caller, -ENOTRECOVERABLE);
+        assert_true(caller.report.failed > 0);
+        grain_pool_free(caller.pool);
+    }
+}
+
 static void late_checked(struct caller *caller, int status, int expected)
 {
     assert_int_equal(status, expected);
@@ -313,8 +358,12 @@ static void a_call_that_comes_too_late_has_codes_too(void **state)
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
+    births = mmap(NULL, sizeof *births, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (births == MAP_FAILED)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_terminate_leaves_a_code_for_every_task),
+        cmocka_unit_test(workers_that_do_not_come_to_be_leave_codes),
         cmocka_unit_test(what_was_queued_has_codes_too),
         cmocka_unit_test(what_was_taken_back_has_codes_too),
         cmocka_unit_test(a_call_that_comes_too_late_has_codes_too),
