@@ -215,11 +215,12 @@ struct grain_pool_options {
      * that falls, a CPU twice or one that is not usable is -EINVAL, of the variable too. Backends whose workers are the
      * caller (serial, null): -ENOTSUP; the variable does not reach them. */
     const char *cpus;
-    /* Forked workers have copies of the descriptors that the caller had at open (those with FD_CLOEXEC too), and their
-     * supervisor keeps them for replacements. So a child that reads a pipe of the caller's to its end never sees that
-     * end while the pool is open: popen("...", "w"), then a pool, then pclose() waits for ever. With this option workers and
-     * supervisor close all descriptors but 0, 1, 2, those in keep_descriptors (keep_count open ones), and what grain needs;
-     * an initializer may open others. Where workers are no processes nothing is copied, and nothing closed. */
+    /* Forked workers have copies of the descriptors that the caller had at open (those with FD_CLOEXEC too), and
+     * their supervisor keeps them for replacements. So a child that reads a pipe of the caller's to its end never
+     * sees that end while the pool is open: popen("...", "w"), then a pool, then pclose() waits for ever. With
+     * this option workers and supervisor close all descriptors but 0, 1, 2, those in keep_descriptors (keep_count
+     * open ones), and what grain needs; an initializer may open others. Where workers are no processes nothing is
+     * copied, and nothing closed. */
     bool close_descriptors;
     const int *keep_descriptors;
     size_t keep_count;

@@ -43,12 +43,13 @@ struct job_errors {
 struct job_outcome {
     size_t failed;
     struct grain_error first;
-    /* The failure that is being counted: 1 + its task's index, and what `failed` is with it. So who is killed in the middle
-     * of that leaves it to be done again, and never counted twice. */
+    /* The failure that is being counted: 1 + its task's index, and what `failed` is with it. So who is killed in
+     * the middle of that leaves it to be done again, and never counted twice. */
     size_t counting, counted;
 };
 
-/* Before a job that workers may leave to replacements, else `failed` alone. `first` is not looked at while none has failed. */
+/* Before a job that workers may leave to replacements, else `failed` alone. `first` is not looked at while none
+ * has failed. */
 static inline void job_outcome_clear(struct job_outcome *outcome)
 {
     outcome->failed = 0;
@@ -245,8 +246,8 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
 void job_fail_rest(const struct job *job, const struct grain_context *ctx, struct job_outcome *outcome, size_t begin,
                    size_t end, struct grain_error *error);
 
-/* Fails tasks that did not run, or not to their end, because the pool ended: with -ECANCELED, -ENOTRECOVERABLE or whatever
- * ended the call. */
+/* Fails tasks that did not run, or not to their end, because the pool ended: with -ECANCELED, -ENOTRECOVERABLE or
+ * whatever ended the call. */
 void job_drop(const struct job *job, struct job_outcome *outcome, size_t begin, size_t end, int code);
 
 /* The same with all of a job that failed before any of it was run; not where its tasks are accounted for. */

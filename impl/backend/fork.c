@@ -133,8 +133,8 @@ static void fork_close(struct backend_pool *pool)
 
 /* ------------------------------------------------------------------------------------------- a call */
 
-/* Whether a call that ended early has something to hand over, or to tell. After a terminate nobody waits for the workers'
- * end who did not ask what became of the tasks. */
+/* Whether a call that ended early has something to hand over, or to tell. After a terminate nobody waits for the
+ * workers' end who did not ask what became of the tasks. */
 static bool is_to_account(const struct job *job, int status)
 {
     return status == -ENOTRECOVERABLE || (status == -ECANCELED && job->has_report);

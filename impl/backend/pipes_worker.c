@@ -116,8 +116,8 @@ static void reply_send(struct pipes_worker *worker, uint64_t sequence, const str
     message_send(worker, &out);
 }
 
-/* Whether a report can be written at once. Nobody reads those of workers that die while no call runs: in the end they fill
- * the pipe. */
+/* Whether a report can be written at once. Nobody reads those of workers that die while no call runs: in the end
+ * they fill the pipe. */
 static bool has_room(int end)
 {
     struct pollfd room = {.fd = end, .events = POLLOUT};

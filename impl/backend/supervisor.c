@@ -90,8 +90,8 @@ static int worker_fork(struct boss *boss, int id, bool is_replacement)
     return 0;
 }
 
-/* Ends everything at once: for when there is nobody left to work for. Callers that wait are woken when no worker is left
- * that could still change what they look at then. */
+/* Ends everything at once: for when there is nobody left to work for. Callers that wait are woken when no worker
+ * is left that could still change what they look at then. */
 static _Noreturn void give_up(struct boss *boss, int status)
 {
     supervisor_kill_all(boss->workers, boss->count, SIGKILL);

@@ -54,8 +54,8 @@ struct crew {
     struct pipes *pipes; /* caller, in memory that is copied at the fork; NULL: workers live on the team's rings */
 };
 
-/* What the supervisor keeps of the worker of a slot, in memory of its own: a task that overwrites whatever it likes cannot
- * make it kill other processes. */
+/* What the supervisor keeps of the worker of a slot, in memory of its own: a task that overwrites whatever it
+ * likes cannot make it kill other processes. */
 struct supervisor_worker {
     pid_t pid;            /* 0: none */
     bool is_out_of_reach; /* a signal was refused: its task has made it another user's */
@@ -68,8 +68,8 @@ struct supervisor_worker {
 /* How long the end of workers is waited for that no signal reaches, or that the kernel holds. */
 #define SUPERVISOR_END_NS 1000000000u
 
-/* The supervisor's: signals one worker, false when it may not; all of them. Then whether all that are left are out of reach;
- * and, after SIGKILL, the end of one: false when that one is. */
+/* The supervisor's: signals one worker, false when it may not; all of them. Then whether all that are left are out
+ * of reach; and, after SIGKILL, the end of one: false when that one is. */
 bool supervisor_kill(struct supervisor_worker *worker, int signo);
 void supervisor_kill_all(struct supervisor_worker *workers, int count, int signo);
 bool supervisor_is_left_alone(const struct supervisor_worker *workers, int count);
@@ -98,8 +98,8 @@ void supervisor_continue(const struct supervisor *supervisor);
 void supervisor_await(const struct supervisor *supervisor);
 void supervisor_drop(struct supervisor *supervisor);
 
-/* Caller, when the team is stopped or broken: waits until no worker is left that could change what lies in shared memory,
- * but not for ever: SIGKILL does not reach one that the kernel holds. */
+/* Caller, when the team is stopped or broken: waits until no worker is left that could change what lies in shared
+ * memory, but not for ever: SIGKILL does not reach one that the kernel holds. */
 void supervisor_await_workers(const struct supervisor *supervisor);
 
 /* Caller: around a call whose tasks may take limit_ns each: meanwhile the supervisor watches them. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signals from the supervisor to its workers. A task may have made its worker another user's: then they reach it as long as
- * the supervisor, which has the caller's credentials as they were at open, is allowed to. Where it is not, nothing waits
- * for such a worker for ever; it leaves by itself when its task has returned, as a thread would.
+ * Signals from the supervisor to its workers. A task may have made its worker another user's: then they reach it as
+ * long as the supervisor, which has the caller's credentials as they were at open, is allowed to. Where it is not,
+ * nothing waits for such a worker for ever; it leaves by itself when its task has returned, as a thread would.
  */
 #include <errno.h>
 #include <signal.h>

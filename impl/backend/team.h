@@ -199,8 +199,8 @@ void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
 void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
 int team_wait(struct team_front *front, struct team_job *job);
 
-/* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not ended with
- * that code, and merges the outcomes. `code`, or 0: all have ended. */
+/* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not
+ * ended with that code, and merges the outcomes. `code`, or 0: all have ended. */
 int team_account(struct team_front *front, struct team_job *job, int code);
 
 /* Caller: the same for a job of a single task; see team_single.c. */

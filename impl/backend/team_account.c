@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * What became of the tasks of a job that its workers left in the middle: they were killed for a terminate, or the pool is
- * lost. Which tasks have ended is read where a replacement would read it: from the marks in `units`, and from the piece and
- * the cursor in each slot. So nothing is stored for this while tasks run. Workers that are threads tell of the tasks that
- * they drop themselves: part_drop().
+ * What became of the tasks of a job that its workers left in the middle: they were killed for a terminate, or the
+ * pool is lost. Which tasks have ended is read where a replacement would read it: from the marks in `units`, and from
+ * the piece and the cursor in each slot. So nothing is stored for this while tasks run. Workers that are threads tell
+ * of the tasks that they drop themselves: part_drop().
  */
 #include "backend/team_front.h"
 #include "backend/ticket.h"
 
-/* A piece that a worker left: those of its tasks that have not ended begin at `open`. Its slot knows better than the mark
- * of a unit, which may stand for what was run of the unit before. */
+/* A piece that a worker left: those of its tasks that have not ended begin at `open`. Its slot knows better than
+ * the mark of a unit, which may stand for what was run of the unit before. */
 struct left {
     uint64_t begin, open, end;
 };
 
-/* False: the slot has no piece of this job. No further than the job goes: a task that ran wild may have written here. */
+/* False: the slot has no piece of this job. No further than the job goes: a task that ran wild may have written
+ * here. */
 static bool piece_left(struct team *team, const struct team_job *job, int id, struct left *left)
 {
     const struct team_slot *slot = &team->slots[id];

@@ -35,8 +35,8 @@ void claim_start(struct claim_share *share, struct claim_shared *shared, enum gr
  * source: Polychronopoulos and Kuck, IEEE Transactions on Computers 36(12), 1987. */
 bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end);
 
-/* What is left, for who does not run it: under a shared schedule all of it at once, of a static share the next claim. False
- * when there is nothing. */
+/* What is left, for who does not run it: under a shared schedule all of it at once, of a static share the next
+ * claim. False when there is nothing. */
 bool claim_rest(struct claim_share *share, uint64_t *begin, uint64_t *end);
 
 /* Whether there is another claim; under a shared schedule one for whoever comes first. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: what a report says when the pool is terminated in the middle of a call: each task that ended has its own code,
- * 0 or its failure's, and its result is there; every other one has -ECANCELED; `failed` and `first` say the same.
+ * Contract: what a report says when the pool is terminated in the middle of a call: each task that ended has its own
+ * code, 0 or its failure's, and its result is there; every other one has -ECANCELED; `failed` and `first` say the
+ * same.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -114,8 +115,8 @@ static void caller_open(struct caller *caller, enum form form, int64_t chunk, en
         caller->codes[i] = UNSET;
 }
 
-/* How many tasks may have returned without having ended in the pool's eyes: where a worker was killed in between, its last
- * one; over pipes, what it had not sent. */
+/* How many tasks may have returned without having ended in the pool's eyes: where a worker was killed in between,
+ * its last one; over pipes, what it had not sent. */
 static int unseen_most(const struct caller *caller)
 {
     if (!is_fork())
@@ -289,8 +290,8 @@ static int is_born(void *argument, struct grain_context *ctx)
     return atomic_fetch_add(births, 1) >= births_most;
 }
 
-/* Workers are replaced after five chunks, and none of the replacements comes to be; on openmp, where that is not done, one
- * of the first does not. */
+/* Workers are replaced after five chunks, and none of the replacements comes to be; on openmp, where that is not
+ * done, one of the first does not. */
 static void workers_that_do_not_come_to_be_leave_codes(void **state)
 {
     (void)state;

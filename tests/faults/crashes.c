@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bad inputs do not use up a pool: of many items every third crashes, by a signal, abort() or exit(); each fails alone, the
- * others' results arrive, and the pool works afterwards. Nor does it matter how often a worker is killed while it waits.
- * With the argument `long`: a hundred thousand items, and five seconds of kills.
+ * Bad inputs do not use up a pool: of many items every third crashes, by a signal, abort() or exit(); each fails
+ * alone, the others' results arrive, and the pool works afterwards. Nor does it matter how often a worker is killed
+ * while it waits. With the argument `long`: a hundred thousand items, and five seconds of kills.
  */
 #include <errno.h>
 #include <pthread.h>

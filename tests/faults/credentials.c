@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Callers and tasks that become another user, and a task that overwrites what the stats are read from: the pool goes on,
- * limits, deaths and its end are what they were, and only the pool's own processes are ever killed. As root alone.
+ * Callers and tasks that become another user, and a task that overwrites what the stats are read from: the pool goes
+ * on, limits, deaths and its end are what they were, and only the pool's own processes are ever killed. As root
+ * alone.
  */
 #include <errno.h>
 #include <linux/capability.h>

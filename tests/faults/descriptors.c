@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Which descriptors a fork pool's processes have: those that the caller had, or with close_descriptors none but the
- * standard ones and a list, so that a reader of a pipe sees its end while the pool is open. And pools of a program whose
- * standard streams are closed.
+ * standard ones and a list, so that a reader of a pipe sees its end while the pool is open. And pools of a program
+ * whose standard streams are closed.
  */
 #include <dirent.h>
 #include <errno.h>
