@@ -141,10 +141,11 @@ static void the_threads_of_a_pool_are_gone_after_join(void **state)
     assert_int_equal(grain_pool_close(pool), 0);
     assert_int_equal(grain_pool_join(pool), 0);
     uint64_t begin = now_ns();
-    while ((left = threads() - before) > 0 && now_ns() - begin < 2000000000u)
+    bool has_runtime = strcmp(backend, "openmp") == 0;
+    while ((left = threads() - before) > 0 && !has_runtime && now_ns() - begin < 5000000000u)
         sleep_ms(1);
-    if (strcmp(backend, "openmp") == 0)
-        assert_in_range(left, 1, WORKERS); /* the driver, and its team */
+    if (has_runtime)
+        assert_in_range(left, 1, WORKERS + 2); /* the driver, and its team; and what was just joined */
     else
         assert_int_equal(left, 0);
     grain_pool_free(pool);
