@@ -255,13 +255,16 @@ static int run_child(struct child *child, const struct plan_cell *cell, const st
     return status;
 }
 
-/* A sample in which somebody stopped the process, or all of this, is taken again: it would be wrong, or cut short. */
+/* A sample in which somebody stopped the process, or all of this, is taken again: its times mean nothing, or it was cut
+ * short. A wrong result stays one. */
 static int run_undisturbed(struct child *child, const struct plan_cell *cell, const struct output_names *names,
                            struct sample *sample)
 {
     const struct sample blank = *sample;
     int status = run_child(child, cell, names, sample);
     for (int attempt = 1; attempt < ATTEMPTS_MAX && status == 0 && child->was_suspended; attempt++) {
+        if (sample->status == SAMPLE_WRONG)
+            return status;
         *sample = blank;
         status = run_child(child, cell, names, sample);
     }

@@ -138,6 +138,21 @@ SH
   [ "$(wc -l <samples)" -eq 16 ]
 }
 
+@test "a wrong result stays one, also where the sweep was stopped meanwhile" {
+  export FAKE_WRONG=.
+  held_sweep
+  kill -s STOP "$pid"
+  await is_in_state "$pid" T
+  sleep 2
+  touch go
+  kill -s CONT "$pid"
+  code=0
+  wait "$pid" || code=$?
+  [ "$code" -eq 3 ]
+  [ "$(wc -l <samples)" -eq 15 ]
+  [ "$(grep -c '"wrong"' dir/samples.jsonl)" -eq 15 ]
+}
+
 # With `set -m` the sweep has a process group of its own, as a job of an interactive shell has.
 @test "Ctrl-Z stops the process that is measured too, fg goes on with both" {
   FEW+=(--timeout 2)
