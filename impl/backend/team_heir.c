@@ -262,6 +262,9 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
         INJECT(heir_moved_on);
         atomic_signal_fence(memory_order_seq_cst);
     }
+    /* A thread that its task has ended did not look, after that task, whether it was asked for something. */
+    if (begin < end && !worker->team->is_shared && job_is_asked(&slot->ctx))
+        end = piece_heed(&slot->ctx, begin, end);
     if (begin < end)
         piece_run(worker, job, part, begin, end);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);

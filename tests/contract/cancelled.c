@@ -77,6 +77,49 @@ static void no_task_is_cancelled_by_a_close(void **state)
     grain_pool_free(pool);
 }
 
+#define COUNT 60
+
+static int is_inside;
+
+static int leaves_when_cancelled(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)result;
+    __atomic_store_n(&is_inside, 1, __ATOMIC_RELEASE); /* pairs with the acquire below */
+    while (!grain_context_cancelled(ctx))
+        sleep_ms(1);
+    pthread_exit(NULL);
+}
+
+/* Each of them ends its thread: the first stands for the rest, which is dropped. */
+static void a_task_that_ends_its_thread_then_is_the_last(void **state)
+{
+    (void)state;
+    needs("cancel");
+    if (is_fork())
+        skip(); /* the worker is told by SIGTERM */
+    struct grain_pool *pool = pool_with(1);
+    struct grain_future *map;
+    static int codes[COUNT];
+    struct grain_report report = {.codes = codes};
+    struct grain_in in = {NULL, COUNT, 0};
+    struct grain_out out = {NULL, 0};
+    struct grain_call_options options = {.report = &report, .chunk = 30};
+    is_inside = 0;
+    assert_int_equal(grain_map_async(pool, leaves_when_cancelled, in, out, &options, &map), 0);
+    while (!__atomic_load_n(&is_inside, __ATOMIC_ACQUIRE))
+        sleep_ms(1);
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    assert_int_equal(grain_pool_join(pool), 0);
+    assert_int_equal(grain_future_get(map, 0), -ECANCELED);
+    assert_int_equal(report.failed, COUNT);
+    assert_int_equal(codes[0], -EOWNERDEAD);
+    for (int i = 1; i < COUNT; i++)
+        assert_true(codes[i] == -ECANCELED || (i == 1 && codes[i] == -EOWNERDEAD));
+    grain_future_free(map);
+    grain_pool_free(pool);
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -86,6 +129,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_learns_that_its_pool_is_terminated),
         cmocka_unit_test(no_task_is_cancelled_by_a_close),
+        cmocka_unit_test(a_task_that_ends_its_thread_then_is_the_last),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }
