@@ -5,6 +5,7 @@
  * Built against grain_inject, the library with its points switched on.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -266,6 +267,59 @@ static void replacements_that_never_get_anywhere_end_the_pool(void **state)
     }
 }
 
+#define STOPPED 40
+
+/* The last of a piece: it returns when the pool has been told to stop, and its worker dies right after it. */
+static int ends_after_the_stop(const void *arg, void *result, struct grain_context *ctx)
+{
+    sigset_t term;
+    (void)arg;
+    ++*(unsigned char *)result;
+    if (grain_context_index(ctx) + 1 < STOPPED)
+        return 0;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    for (plan->passes = 1; plan->passes; usleep(100)) /* until terminate has returned */
+        ;
+    strcpy(plan->point, "piece_run");
+    return 0;
+}
+
+static void *terminates(void *pool)
+{
+    while (plan->passes == 0)
+        usleep(100);
+    assert_int_equal(grain_pool_terminate(pool), 0);
+    plan->passes = 0;
+    return NULL;
+}
+
+static void what_a_stopped_worker_has_run_is_told_as_run(void **state)
+{
+    (void)state;
+    *plan = (struct plan){.action = ACT_KILL, .every = 1, .host = getpid()};
+    struct grain_pool *pool;
+    struct grain_pool_options pool_options = {.backend = "fork", .workers = 1, .grace_ns = 10000000000u};
+    assert_int_equal(grain_pool_open(&pool, &pool_options), 0);
+    struct grain_report report = {.codes = codes};
+    struct grain_call_options options = {.schedule = GRAIN_SCHEDULE_DYNAMIC, .chunk = STOPPED, .report = &report};
+    unsigned char visits[STOPPED] = {0};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, terminates, pool), 0);
+    int status = grain_map(pool, ends_after_the_stop, (struct grain_in){NULL, STOPPED, 0},
+                           (struct grain_out){visits, 1}, &options);
+    pthread_join(thread, NULL);
+    assert_int_equal(plan->acts, 1);
+    assert_int_equal(status, -ECANCELED);
+    assert_int_equal(report.failed, 1); /* it is told as if it had been in its last task */
+    assert_int_equal(report.first.index, STOPPED - 1);
+    for (size_t i = 0; i < STOPPED - 1; i++)
+        assert_true(codes[i] == 0 && visits[i] == 1);
+    plan->point[0] = '\0';
+    grain_pool_free(pool);
+}
+
 static void a_pause_at_any_point_changes_nothing(void **state)
 {
     (void)state;
@@ -289,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_kill_among_workers_that_are_replaced_as_planned_loses_nothing),
         cmocka_unit_test(a_kill_of_an_heir_runs_nothing_twice),
         cmocka_unit_test(replacements_that_never_get_anywhere_end_the_pool),
+        cmocka_unit_test(what_a_stopped_worker_has_run_is_told_as_run),
         cmocka_unit_test(a_pause_at_any_point_changes_nothing),
     };
     return cmocka_run_group_tests(tests, shared_plan, NULL);
