@@ -36,13 +36,13 @@ static bool running_fail(struct team *team, const struct job *job, int id, struc
     uint64_t at = job_index(&slot->ctx), after = at + 1;
     if (at < left->begin || at >= left->end)
         return false;
+    struct grain_error error = {.code = code, .index = at};
     if (job->form == JOB_CHUNK) {
-        struct grain_error error = {.code = code};
         after = slot->ctx.end > at && slot->ctx.end <= left->end ? slot->ctx.end : at;
         if (after > at)
             job_fail_rest(job, &slot->ctx, outcome, at, after, &error);
     } else if (slot->ctx.unfailed <= at) {
-        job_drop(job, outcome, at, after, code);
+        job_fail(job, outcome, &error); /* it may have been counting a failure of its own: that is this one */
     }
     left->open = after;
     return true;
