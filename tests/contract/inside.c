@@ -175,13 +175,14 @@ static void a_serial_call_in_a_worker_is_still_in_that_worker(void **state)
 
 /* ----------------------------------------------------------------------------------- serial's turns */
 
-struct turn {
+static struct turn {
     int running, most, runs;
-};
+} the_turn;
 
 static int counts_who_is_inside(const void *arg, void *result, struct grain_context *ctx)
 {
-    struct turn *turn = *(struct turn *const *)arg;
+    struct turn *turn = &the_turn;
+    (void)arg;
     int now = __atomic_add_fetch(&turn->running, 1, __ATOMIC_RELAXED);
     (void)result;
     if (now > turn->most)
@@ -195,14 +196,11 @@ static int counts_who_is_inside(const void *arg, void *result, struct grain_cont
     return 0;
 }
 
-static struct turn turn;
-
 static void *calls_in_turn(void *pool)
 {
-    struct turn *at = &turn;
     intptr_t wrong = 0;
     for (int i = 0; i < 20; i++)
-        wrong += grain_apply(pool, counts_who_is_inside, &at, sizeof at, NULL, 0, NULL) != 0;
+        wrong += grain_apply(pool, counts_who_is_inside, NULL, 0, NULL, 0, NULL) != 0;
     return (void *)wrong;
 }
 
@@ -215,7 +213,7 @@ static void callers_of_a_pool_of_one_take_turns(void **state)
         skip(); /* tasks of a forked worker count in its own memory */
     struct grain_pool *pool = pool_with(1);
     pthread_t callers[4];
-    turn = (struct turn){0};
+    the_turn = (struct turn){0};
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&callers[i], NULL, calls_in_turn, pool), 0);
     for (int i = 0; i < 4; i++) {
@@ -223,8 +221,8 @@ static void callers_of_a_pool_of_one_take_turns(void **state)
         pthread_join(callers[i], &wrong);
         assert_null(wrong);
     }
-    assert_int_equal(turn.most, 1);
-    assert_int_equal(turn.runs, 80);
+    assert_int_equal(the_turn.most, 1);
+    assert_int_equal(the_turn.runs, 80);
     grain_pool_free(pool);
 }
 

@@ -110,7 +110,7 @@ static int who(const void *arg, void *result, struct grain_context *ctx)
 /* As many workers as before, at work at the same time. */
 static void workers_check(struct grain_pool *pool, int workers)
 {
-    int ids[8], seen = 0;
+    int ids[8] = {0}, seen = 0;
     struct grain_call_options options = {.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC};
     assert_int_equal(apply_twice(pool, 21), 42);
     if (workers == 1)

@@ -89,7 +89,7 @@ static int waited(int status, struct grain_future *future)
 
 static int iterated(struct grain_pool *pool, bool is_ordered, const struct grain_call_options *options)
 {
-    struct grain_iter *iter;
+    struct grain_iter *iter = NULL;
     int left = COUNT, failed = 0, next, value;
     size_t index;
     int status = (is_ordered ? grain_imap_sized : grain_imap_unordered_sized)(

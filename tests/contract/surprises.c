@@ -143,13 +143,16 @@ static void every_worker_draws_the_same_random_numbers(void **state)
     grain_pool_free(pool);
 }
 
-static struct grain_pool **handle;
+/* In memory that all processes share. */
+static struct shared {
+    struct grain_pool *pool;
+} * shared;
 
 static int asks_with_the_handle(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)arg;
     (void)ctx;
-    *(int *)result = apply_twice(*handle, 1);
+    *(int *)result = apply_twice(shared->pool, 1);
     return 0;
 }
 
@@ -158,14 +161,14 @@ static void a_handle_is_refused_in_a_worker(void **state)
     (void)state;
     needs("runs tasks");
     int status = 0;
-    handle = mmap(NULL, sizeof *handle, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true((void *)handle != MAP_FAILED);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true((void *)shared != MAP_FAILED);
     struct grain_pool *pool = pool_with(1);
-    *handle = pool;
+    shared->pool = pool;
     assert_int_equal(grain_apply(pool, asks_with_the_handle, NULL, 0, &status, sizeof status, NULL), 0);
     assert_int_equal(status, is_fork() ? -EPERM : -EDEADLK);
     grain_pool_free(pool);
-    munmap(handle, sizeof *handle);
+    munmap(shared, sizeof *shared);
 }
 
 static int one(void *source, void *item)

@@ -35,7 +35,7 @@ static inline size_t table_words(char *line, char *words[TABLE_ROWS])
 
 static inline void table_read(struct table *table, const char *title)
 {
-    char line[256], *words[TABLE_ROWS];
+    char line[256], *words[TABLE_ROWS] = {NULL};
     bool is_inside = false;
     FILE *header = fopen(GRAIN_HEADER, "r");
     assert_non_null(header);
