@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "pool.h"
-
 #define MESSAGE_SIZE 232
 
 static _Thread_local char last_message[MESSAGE_SIZE];
@@ -31,7 +29,7 @@ const char *grain_last_message(void)
 
 /* -------------------------------------------------------------------------------------- arguments */
 
-int check_block(const char *what, const void *data, size_t count, size_t size)
+int check_block_slowly(const char *what, const void *data, size_t count, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total) || total > PTRDIFF_MAX)
@@ -55,7 +53,7 @@ int check_column(size_t index, const struct grain_column *column, size_t count)
 
 /* -------------------------------------------------------------------------------- options of a call */
 
-int check_options(const struct grain_call_options *options)
+int check_options_slowly(const struct grain_call_options *options)
 {
     static const char name[] = "grain_call_options";
     if ((unsigned)options->schedule >= GRAIN_SCHEDULE_COUNT)
@@ -68,13 +66,8 @@ int check_options(const struct grain_call_options *options)
     return check_block("grain_call_options.params", options->params, 1, options->params_size);
 }
 
-enum grain_schedule check_schedule_of(const struct grain_pool *pool, const struct grain_call_options *options)
-{
-    return options->schedule ? options->schedule : pool->core.default_schedule;
-}
-
 /* Over pipes nobody looks at what workers are doing. */
-int check_ability(const struct grain_pool *pool, const struct grain_call_options *options)
+int check_ability_slowly(const struct grain_pool *pool, const struct grain_call_options *options)
 {
     const struct backend_pool *core = &pool->core;
     bool is_piped = core->transport == GRAIN_TRANSPORT_PIPE;

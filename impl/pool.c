@@ -377,7 +377,7 @@ int pool_look(const struct grain_pool *pool)
         return refuse(-EINVAL, "pool: NULL");
     if (!pool_is_owner(pool))
         return -EPERM;
-    return pool_is_inside(pool->core.id) ? -EDEADLK : 0;
+    return job_current_pool() && pool_is_inside(pool->core.id) ? -EDEADLK : 0;
 }
 
 int pool_enter(struct grain_pool *pool)
