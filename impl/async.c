@@ -188,6 +188,7 @@ static void *dispatcher_main(void *argument)
 {
     struct grain_pool *pool = argument;
     struct async *async = pool->async;
+    job_thread_keep();
     for (;;) {
         pthread_mutex_lock(&async->lock);
         struct batch *batch = batch_take(async);

@@ -15,6 +15,7 @@
 #include "child.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -50,10 +51,13 @@ void child_purge(void)
 
 void child_flush(void)
 {
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before); /* one that a task left pending is not to stop this */
     if (__fpending(stdout) > 0)
         fflush(stdout);
     if (__fpending(stderr) > 0)
         fflush(stderr);
+    pthread_setcancelstate(before, NULL);
 }
 
 static _Noreturn void end(int code)

@@ -86,7 +86,7 @@ static void deliver(struct async *async, struct grain_future *future)
     /* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted */
     atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
     if (!atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
-        job_guard(callback_call, future); /* one that ends its thread has returned */
+        job_guard_going_on(callback_call, future); /* one that ends its thread has returned */
     delivering = NULL;
     pthread_mutex_lock(&async->lock);
     atomic_store_explicit(&future->state, FUTURE_READY, memory_order_release);
@@ -107,6 +107,7 @@ static void *delivery_main(void *argument)
 {
     struct async *async = argument;
     delivering_pool = async;
+    job_thread_keep();
     pthread_mutex_lock(&async->lock);
     for (;;) {
         bool may_come = running_look(async);

@@ -35,6 +35,28 @@ bool job_guard(void (*body)(void *), void *argument)
     return has_left;
 }
 
+static void pending_take(void *unused)
+{
+    (void)unused;
+    pthread_testcancel();
+}
+
+bool job_guard_going_on(void (*body)(void *), void *argument)
+{
+    int before;
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+    bool has_left = job_guard(body, argument);
+    has_left = job_guard(pending_take, NULL) || has_left;
+    pthread_setcancelstate(before, NULL);
+    return has_left;
+}
+
+void job_thread_keep(void)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+}
+
 /* What glibc unwinds to is a list; this thread's innermost entry now, and again. User code that ended its thread may
  * have left an entry of its own at the head, on a stack that is gone. */
 _Static_assert(sizeof(__pthread_unwind_buf_t) <= sizeof(struct job_thread), "a job_thread has room for it");

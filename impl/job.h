@@ -150,6 +150,11 @@ void job_run_guarded(const struct job *job, size_t begin, size_t end, struct gra
 /* Runs body(argument). True: it tried to end its thread, and has been left instead; false: it returned. */
 bool job_guard(void (*body)(void *), void *argument);
 
+/* In a thread of grain's that user code must not end: job_thread_keep() first of all; then a cancellation takes effect in
+ * what job_guard_going_on() runs and nowhere else, and one that is pending at its end has taken effect in it. */
+void job_thread_keep(void);
+bool job_guard_going_on(void (*body)(void *), void *argument);
+
 /* What the failure of a task that ended its thread says. */
 #define JOB_LEFT_TEXT "the task ended its thread (pthread_exit, or a cancellation)"
 

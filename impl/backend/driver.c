@@ -35,9 +35,16 @@ static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next
 static struct driver *waiting;
 static pid_t list_owner;
 
+static void driver_work(void *argument)
+{
+    struct driver *driver = argument;
+    driver->work(driver->user);
+}
+
 static void *driver_main(void *argument)
 {
     struct driver *driver = argument;
+    job_thread_keep();
     pthread_mutex_lock(&driver->lock);
     for (;;) {
         while (!driver->is_working)
@@ -45,7 +52,7 @@ static void *driver_main(void *argument)
         pthread_mutex_unlock(&driver->lock);
         sigset_t before;
         pthread_sigmask(SIG_SETMASK, &driver->mask, &before);
-        driver->work(driver->user);
+        job_guard_going_on(driver_work, driver);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         pthread_mutex_lock(&driver->lock);
         driver->is_working = false;

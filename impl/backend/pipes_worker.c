@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -175,7 +176,10 @@ static bool request_run(struct pipes_worker *worker, int status)
         atomic_signal_fence(memory_order_seq_cst);
         atomic_store_explicit(&slot->ticket, sequence, memory_order_relaxed);
         atomic_signal_fence(memory_order_seq_cst);
-        if (job_run(&worker->job, span.begin, span.end, &slot->ctx) < span.end)
+        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+        size_t end = job_run(&worker->job, span.begin, span.end, &slot->ctx);
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+        if (end < span.end)
             return false;
         child_flush(); /* before the caller is told */
     }
@@ -211,6 +215,9 @@ void pipes_work(struct pipes *pipes, int id, int pid, bool is_replacement, void 
         birth_tell(&worker);
     }
     slot_progress(slot);
+    /* A cancellation takes effect in tasks alone, not while a request or a reply is on its way. */
+    job_thread_keep();
     while (request_await(&worker, &status) && request_run(&worker, status))
         ;
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL); /* for the finalizer */
 }

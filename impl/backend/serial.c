@@ -45,29 +45,43 @@ static void stay_end(struct stay *stay)
     pthread_mutex_unlock(&state->turn);
 }
 
+/* The whole of a job. */
+struct run {
+    const struct job *job;
+    struct grain_context *ctx;
+    size_t step;
+};
+
+static size_t step_end(const struct run *run, size_t begin)
+{
+    return run->job->count - begin > run->step ? begin + run->step : run->job->count;
+}
+
+static void queued_run(void *argument)
+{
+    struct run *run = argument;
+    struct job_thread thread;
+    job_thread_note(&thread);
+    run->ctx->thread = &thread;
+    for (size_t begin = 0; begin < run->job->count; begin += run->step)
+        job_run_guarded(run->job, begin, step_end(run, begin), run->ctx);
+}
+
 static int serial_run(struct backend_pool *pool, struct job *job)
 {
     struct serial_state *state = pool->state;
     struct grain_context ctx = {.outcome = &job->outcome, .state_at = &state->worker_state};
     /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
-    size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;
-    struct job_thread thread;
-    if (job->is_queued) {
-        job_thread_note(&thread);
-        ctx.thread = &thread;
-    }
+    struct run run = {job, &ctx, job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count};
     pthread_mutex_lock(&state->turn);
     struct stay stay __attribute__((cleanup(stay_end))) = {pool, job_enter(pool)};
     pool->caller = stay.outer;
     if (__atomic_load_n(&state->is_cancelled, __ATOMIC_RELAXED))
         return -ECANCELED;
-    for (size_t begin = 0; begin < job->count; begin += step) {
-        size_t end = job->count - begin > step ? begin + step : job->count;
-        if (job->is_queued)
-            job_run_guarded(job, begin, end, &ctx);
-        else
-            job_run(job, begin, end, &ctx);
-    }
+    if (job->is_queued)
+        job_guard_going_on(queued_run, &run);
+    for (size_t begin = 0; begin < job->count && !job->is_queued; begin += run.step)
+        job_run(job, begin, step_end(&run, begin), &ctx);
     return 0;
 }
 
