@@ -81,7 +81,9 @@ static int fork_open(struct backend_pool *pool)
         state->front.user = state;
     }
     if (status == 0) {
-        status = pipes_make(pool, state);
+        status = team_account_prepare(&state->front);
+        if (status == 0)
+            status = pipes_make(pool, state);
         if (status == 0)
             status = supervisor_start(&state->supervisor, state->crew);
         if (status) {

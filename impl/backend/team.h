@@ -162,6 +162,8 @@ struct team_front {
     pthread_mutex_t lock;     /* serialises producers; guards the rings' tails, team.pushed, favourite, singles */
     _Atomic uint64_t singles; /* single tasks handed over; relaxed, never by a locked instruction: a figure */
     int favourite;            /* the slot that got the last single task */
+    /* For team_account(), under the lock: a place per worker. Not on the stack of a caller, which may be small. */
+    struct team_left *left;
     /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
     bool (*is_alive)(void *user);
     void *user;
@@ -202,6 +204,9 @@ int team_wait(struct team_front *front, struct team_job *job);
 /* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not
  * ended with that code, and merges the outcomes. `code`, or 0: all have ended. */
 int team_account(struct team_front *front, struct team_job *job, int code);
+
+/* After team_front_init, where it is to be called: takes the memory that it needs. 0 or -ENOMEM. */
+int team_account_prepare(struct team_front *front);
 
 /* Caller: the same for a job of a single task; see team_single.c. */
 void team_submit_single(struct team_front *front, struct team_job *job);

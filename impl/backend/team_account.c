@@ -5,18 +5,21 @@
  * the piece and the cursor in each slot. So nothing is stored for this while tasks run. Workers that are threads tell
  * of the tasks that they drop themselves: part_drop().
  */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "backend/team_front.h"
 #include "backend/ticket.h"
 
 /* A piece that a worker left: those of its tasks that have not ended begin at `open`. Its slot knows better than
  * the mark of a unit, which may stand for what was run of the unit before. */
-struct left {
+struct team_left {
     uint64_t begin, open, end;
 };
 
 /* False: the slot has no piece of this job. No further than the job goes: a task that ran wild may have written
  * here. */
-static bool piece_left(struct team *team, const struct team_job *job, int id, struct left *left)
+static bool piece_left(struct team *team, const struct team_job *job, int id, struct team_left *left)
 {
     const struct team_slot *slot = &team->slots[id];
     uint64_t ticket = atomic_load_explicit(&slot->ticket, memory_order_acquire);
@@ -28,7 +31,7 @@ static bool piece_left(struct team *team, const struct team_job *job, int id, st
 }
 
 /* Fails the task that the worker was in, or the chunk; failures that were told of stand. False: it was in none. */
-static bool running_fail(struct team *team, const struct job *job, int id, struct left *left, int code)
+static bool running_fail(struct team *team, const struct job *job, int id, struct team_left *left, int code)
 {
     struct team_slot *slot = &team->slots[id];
     struct job_outcome *outcome =
@@ -49,7 +52,7 @@ static bool running_fail(struct team *team, const struct job *job, int id, struc
 }
 
 /* Drops what of [begin, end), a unit without a mark, lies in no piece that was left. */
-static bool unit_drop(struct job *job, const struct left *left, int count, uint64_t begin, uint64_t end, int code)
+static bool unit_drop(struct job *job, const struct team_left *left, int count, uint64_t begin, uint64_t end, int code)
 {
     bool has_dropped = false;
     while (begin < end) {
@@ -84,10 +87,11 @@ static void unit_place(const struct team_job *job, uint64_t unit, uint64_t *begi
     *end = plain->count - *begin > plain->chunk ? *begin + plain->chunk : plain->count;
 }
 
-int team_account(struct team_front *front, struct team_job *job, int code)
+/* With the front's lock held. */
+static int account(struct team_front *front, struct team_job *job, int code)
 {
     struct team *team = front->team;
-    struct left left[TEAM_WORDS * 64];
+    struct team_left *left = front->left;
     uint64_t units = team_units(&job->job, team->workers);
     bool is_short = false;
     int count = 0;
@@ -112,4 +116,18 @@ int team_account(struct team_front *front, struct team_job *job, int code)
         is_short |= unit_drop(&job->job, left, count, begin, end, code);
     }
     return is_short ? code : 0;
+}
+
+int team_account(struct team_front *front, struct team_job *job, int code)
+{
+    pthread_mutex_lock(&front->lock);
+    int status = account(front, job, code);
+    pthread_mutex_unlock(&front->lock);
+    return status;
+}
+
+int team_account_prepare(struct team_front *front)
+{
+    front->left = calloc((size_t)front->team->workers, sizeof *front->left);
+    return front->left ? 0 : -ENOMEM;
 }

@@ -71,6 +71,7 @@ int team_front_init(struct team_front *front, struct team *team)
 
 void team_front_drop(struct team_front *front)
 {
+    free(front->left);
     pthread_mutex_destroy(&front->lock);
 }
 

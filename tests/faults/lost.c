@@ -157,6 +157,38 @@ static void replacements_that_die_unready_cost_what_had_not_ended(void **state)
     }
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SMALL_STACK (1u << 20)
+#else
+#define SMALL_STACK 20480u
+#endif
+
+static void *maps(void *pool)
+{
+    struct grain_call_options options = call_options(1, GRAIN_SCHEDULE_DYNAMIC);
+    return (void *)(intptr_t)grain_map(pool, task, in, out, &options);
+}
+
+static void a_caller_with_a_small_stack_is_told_too(void **state)
+{
+    (void)state;
+    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED);
+    pthread_attr_t small;
+    pthread_t killer, caller;
+    void *status;
+    board->waits = true;
+    pthread_attr_init(&small);
+    assert_int_equal(pthread_attr_setstacksize(&small, SMALL_STACK), 0);
+    assert_int_equal(pthread_create(&killer, NULL, supervisor_kill, NULL), 0);
+    assert_int_equal(pthread_create(&caller, &small, maps, pool), 0);
+    pthread_join(caller, &status);
+    pthread_join(killer, NULL);
+    pthread_attr_destroy(&small);
+    assert_int_equal((intptr_t)status, -ENOTRECOVERABLE);
+    report_checked(WORKERS, COUNT);
+    grain_pool_free(pool);
+}
+
 /* Nobody asks for a report: the results that there are arrive nevertheless. */
 static void results_arrive_without_a_report(void **state)
 {
@@ -223,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_supervisor_costs_what_had_not_ended),
         cmocka_unit_test(replacements_that_die_unready_cost_what_had_not_ended),
+        cmocka_unit_test(a_caller_with_a_small_stack_is_told_too),
         cmocka_unit_test(results_arrive_without_a_report),
         cmocka_unit_test(queued_calls_say_what_became_of_them),
     };

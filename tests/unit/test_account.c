@@ -31,6 +31,7 @@ static struct team_job *job_left(struct team_front *front, enum job_form form)
     memset(team, 0, team_size(1));
     team_init(team, 1, 1, GRAIN_WAIT_PARK, true);
     team_front_init(front, team);
+    assert_int_equal(team_account_prepare(front), 0);
     memset(codes, 0, sizeof codes);
     struct team_job *job = team_job_take(front);
     job->job =
