@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: user code that has its thread cancelled, and returns before that takes effect, has succeeded; what comes after
- * it on that thread, of this pool or the next, goes on. A cancellation that takes effect: leaving.c.
+ * Contract: user code that has its thread cancelled, and returns before that takes effect, has succeeded; no thread of
+ * grain's ends by that between two tasks, of this pool or the next. A cancellation that takes effect: leaving.c.
  */
 #include <errno.h>
 #include <pthread.h>
