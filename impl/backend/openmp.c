@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Workers that are an OpenMP team, used as an OpenMP programmer would: `parallel for schedule(runtime)` over the chunks
- * (behind a pilot where the pool chooses them), `taskloop`, and for queued calls of apply a `task` each. Regions run on a
- * driver thread of the pool, never on the caller's: that keeps the caller fork-safe (GCC bug 60035: a region in a main
- * thread, then a fork, then a region in the child hangs). A region exists only while a job runs.
+ * (behind a pilot where the pool chooses them), `taskloop`, and a `task` for each queued call. Regions run on a driver
+ * thread of the pool, never on the caller's: that keeps the caller fork-safe (GCC bug 60035: a region in the main thread,
+ * then a fork, then a region in the child hangs). A region exists only while a job runs.
  */
 #include <errno.h>
 #include <omp.h>
@@ -209,10 +209,9 @@ static void region_tasks(struct openmp_state *state, const struct job *job, long
         thread_place(state);
         const void *outer = job_enter(state->pool);
 #pragma omp single
-        for (long unit = 0; unit < units; unit++) {
+        for (long unit = 0; unit < units; unit++)
 #pragma omp task if (workers > 1) default(none) firstprivate(unit) shared(state, job, chunk)
             unit_run(state, job, (size_t)unit * chunk, chunk);
-        }
         job_leave(outer);
     }
 }
@@ -319,9 +318,11 @@ static int openmp_run(struct backend_pool *pool, struct job *job)
     return request.status;
 }
 
-/* Between two tasks of a chunk; once cancelled, for ever: `attention` stays. */
+/* Between two tasks of a chunk; once cancelled, for ever: `attention` stays. Both words are relaxed: `is_cancelled` is
+ * stored again, so that the driver, which looks at it after the region's end, cannot miss it. */
 static size_t rest_drop(struct grain_context *ctx, size_t next, size_t end)
 {
+    __atomic_store_n((uint32_t *)(uintptr_t)ctx->stop, 1, __ATOMIC_RELAXED); /* is_cancelled */
     job_drop(ctx->job, ctx->outcome, next, end, -ECANCELED);
     return next;
 }
