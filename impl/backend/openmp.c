@@ -284,8 +284,7 @@ static void serve(void *argument)
         struct request *request = request_pop(state);
         if (request) {
             request->status = job_do(state, request->job);
-            /* seq_cst and a wake each time: the request is the caller's stack, gone once it sees 1. The
-             * address alone is given to the kernel then; a wake there is at most superfluous. */
+            /* seq_cst, and a wake each time: the request lies on the caller's stack, which is gone once it sees 1. */
             atomic_store_explicit(&request->is_done, 1, memory_order_seq_cst);
             wait_wake(&request->is_done, 1, false);
         } else if (atomic_load_explicit(&state->is_stopped, memory_order_acquire)) {
