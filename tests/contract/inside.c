@@ -17,7 +17,7 @@ static struct board {
     void *memory;
 } board;
 
-static int numbers[4] = {1, 2, 3, 4}, results[4];
+static int numbers[4] = {1, 2, 3, 4}, results[4], mapped[4];
 
 /* Runs in a worker of board.pool; call and map are queued behind it. */
 static int asks_its_own_pool(const void *arg, void *result, struct grain_context *ctx)
@@ -83,7 +83,7 @@ static void a_worker_waits_for_no_call_of_its_own_pool(void **state)
         grain_apply_async(board.pool, twice, &numbers[0], sizeof(int), &results[0], sizeof(int), NULL, &board.call), 0);
     struct grain_future *map;
     assert_int_equal(grain_map_async(board.pool, twice, (struct grain_in){numbers, 4, sizeof(int)},
-                                     (struct grain_out){results, sizeof(int)}, NULL, &map),
+                                     (struct grain_out){mapped, sizeof(int)}, NULL, &map),
                      0);
     __atomic_store_n(&board.map, map, __ATOMIC_RELEASE); /* pairs with the acquire in the task */
     assert_int_equal(grain_future_get(asking, GRAIN_FOREVER), 0);
@@ -91,7 +91,7 @@ static void a_worker_waits_for_no_call_of_its_own_pool(void **state)
     /* And nothing was harmed by asking. */
     assert_int_equal(grain_future_get(board.call, GRAIN_FOREVER), 0);
     assert_int_equal(grain_future_get(board.map, GRAIN_FOREVER), 0);
-    assert_int_equal(results[3], 8);
+    assert_int_equal(mapped[3], 8);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(grain_iter_next(board.iter, &value, NULL, GRAIN_FOREVER), 1);
         assert_int_equal(value, 8 - 2 * i);
