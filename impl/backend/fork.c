@@ -53,7 +53,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     team->memory = state->arena.range.base;
     team->max_chunks = pool->max_tasks_per_worker;
     state->crew = crew;
-    return status;
+    return 0;
 }
 
 /* What a pool over pipes has that others have not; `steal` takes memory that thieves see. */
