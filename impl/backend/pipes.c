@@ -19,6 +19,7 @@
 #define ALIVE_TICK_MS 100
 #define QUIT_TRIES    50
 #define QUIT_PAUSE_NS 1000000L
+#define LOOK_PAUSE_NS 1000000L
 
 /* One call. */
 struct pipes_call {
@@ -275,6 +276,19 @@ static int is_vain(const struct pipes *pipes)
     return reasons[atomic_load_explicit(&pipes->crew->team->phase, memory_order_acquire)];
 }
 
+/* poll() has failed: it takes no more descriptors than RLIMIT_NOFILE allows, which the host may have lowered since the
+ * open, and needs memory. Then each is looked at after a pause; none of them blocks. False: a signal came. */
+static bool polls_look(struct pipes *pipes, int count)
+{
+    if (errno == EINTR)
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_NS}, NULL);
+    for (int i = 0; i < count; i++)
+        if (pipes->polls[i].fd >= 0)
+            pipes->polls[i].revents = pipes->polls[i].events;
+    return true;
+}
+
 /* 0: there is something to look at, or there may be. */
 static int replies_await(struct pipes_call *call)
 {
@@ -289,7 +303,8 @@ static int replies_await(struct pipes_call *call)
     }
     pipes->polls[(size_t)2 * (size_t)parts] = (struct pollfd){.fd = pipes->stop_fd, .events = POLLIN};
     int ready = poll(pipes->polls, 2 * (nfds_t)parts + 1, ALIVE_TICK_MS);
-    if (ready == 0 && !pipes->is_alive(pipes->user))
+    bool is_blind = ready == 0 || (ready < 0 && polls_look(pipes, 2 * parts));
+    if (is_blind && !pipes->is_alive(pipes->user))
         team_set_phase(pipes->crew->team, TEAM_BROKEN);
     return is_vain(pipes);
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -308,6 +309,35 @@ static void *storm_main(void *argument)
     return NULL;
 }
 
+/* poll() then takes fewer descriptors than the call has to look at. */
+static void a_limit_on_descriptors_that_is_lowered_later_stops_no_call(void **state)
+{
+    (void)state;
+    static int how[COUNT], results[COUNT];
+    struct grain_pool *pool = pipe_pool(4);
+    struct notes *notes = notes_of(pool);
+    struct grain_report report = {.codes = codes};
+    struct grain_call_options options = {.chunk = 1, .report = &report, .params = &notes, .params_size = sizeof notes};
+    struct rlimit before, low;
+    how[7] = SIGKILL;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){.rlim_cur = 2, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    alarm(20); /* ends a call that does not */
+    int status = grain_map(pool, ends_as_told, (struct grain_in){how, 100, sizeof *how},
+                           (struct grain_out){results, sizeof *results}, &options);
+    alarm(0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, GRAIN_TASK_FAILED);
+    assert_int_equal(report.failed, 1);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(codes[i], i == 7 ? -EOWNERDEAD : 0);
+        assert_true(i == 7 || results[i] == 3 * i);
+    }
+    how[7] = 0;
+    grain_pool_free(pool);
+}
+
 static void a_storm_tears_messages_and_loses_nothing(void **state)
 {
     (void)state;
@@ -362,6 +392,7 @@ int main(void)
         cmocka_unit_test(twenty_deaths_without_a_call_do_not_block_the_end),
         cmocka_unit_test(a_killed_supervisor_is_noticed),
         cmocka_unit_test(queued_calls_end_each_in_its_own_way),
+        cmocka_unit_test(a_limit_on_descriptors_that_is_lowered_later_stops_no_call),
         cmocka_unit_test(a_storm_tears_messages_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
