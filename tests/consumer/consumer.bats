@@ -160,7 +160,7 @@ TEXT
     sort -u >needed
   [ "$(wc -l <needed)" -ge 30 ]
   awk -v least="${least#2.}" '{ minor = substr($1, 3) + 0 } minor > least &&
-    $2 !~ /^(dl(open|sym|close|error)|__pthread_(register_cancel|unregister_cancel|unwind_next)|pthread_(create|detach|join|once|condattr_setclock|kill|self|key_.*|[gs]etspecific|mutex.*|attr_.*|tryjoin_np|timedjoin_np|setname_np|getattr_np|[gs]etaffinity_np|cond.*|sigmask|exit|cancel|atfork)|[lf]?stat(64|at)?(64)?|__isoc23_.*)$/' needed >newer
+    $2 !~ /^(dl(open|sym|close|error)|__pthread_(register_cancel|unregister_cancel|unwind_next)|pthread_(create|detach|join|once|condattr_setclock|kill|self|key_.*|[gs]etspecific|mutex.*|attr_.*|tryjoin_np|timedjoin_np|setname_np|getattr_np|[gs]etaffinity_np|cond.*|sigmask|exit|cancel|testcancel|setcancel.*|atfork)|[lf]?stat(64|at)?(64)?|__isoc23_.*)$/' needed >newer
   cat newer
   [ ! -s newer ]
 }
