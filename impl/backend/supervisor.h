@@ -66,7 +66,7 @@ struct supervisor_worker {
 };
 
 /* How long the end of workers is waited for that no signal reaches, or that the kernel holds. */
-#define SUPERVISOR_END_NS 1000000000u
+#define SUPERVISOR_END_NS UINT64_C(1000000000)
 
 /* The supervisor's: signals one worker, false when it may not; all of them. Then whether all that are left are out
  * of reach; and, after SIGKILL, the end of one: false when that one is. */
