@@ -250,6 +250,8 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
     job->outcome.failed = place->job.outcome.failed;
     if (job->outcome.failed)
         job->outcome.first = place->job.outcome.first;
+    if (is_single && job->codes) /* what its ticket carries has no room for them */
+        job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
     job->handovers = place->job.handovers;
     job->steals = place->job.steals;
     job->is_accounted = status && !is_single;

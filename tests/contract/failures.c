@@ -178,6 +178,73 @@ static void a_pool_works_on_after_failures(void **state)
     grain_pool_free(pool);
 }
 
+static int comes_to(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)result;
+    (void)ctx;
+    return *(const int *)arg;
+}
+
+static int column_comes_to(const void *const args[], void *result, struct grain_context *ctx)
+{
+    return comes_to(args[0], result, ctx);
+}
+
+static int chunk_comes_to(const void *items, void *results, size_t count, struct grain_context *ctx)
+{
+    (void)count;
+    return comes_to(items, results, ctx);
+}
+
+enum one { ONE_APPLY, ONE_MAP, ONE_STARMAP, ONE_CHUNK, ONE_APPLY_ASYNC, ONE_MAP_ASYNC, ONE_COUNT };
+
+static int one_run(struct grain_pool *pool, enum one call, const int *own, const struct grain_call_options *options)
+{
+    struct grain_in in = {own, 1, sizeof *own};
+    struct grain_out out = {NULL, 0};
+    struct grain_column column = {own, sizeof *own, 0};
+    struct grain_future *future = NULL;
+    int status = 0;
+    switch (call) {
+    case ONE_APPLY:
+        return grain_apply(pool, comes_to, own, sizeof *own, NULL, 0, options);
+    case ONE_MAP:
+        return grain_map(pool, comes_to, in, out, options);
+    case ONE_STARMAP:
+        return grain_starmap(pool, column_comes_to, &column, 1, 1, out, options);
+    case ONE_CHUNK:
+        return grain_map_chunks(pool, chunk_comes_to, in, out, options);
+    case ONE_APPLY_ASYNC:
+        status = grain_apply_async(pool, comes_to, own, sizeof *own, NULL, 0, options, &future);
+        break;
+    default:
+        status = grain_map_async(pool, comes_to, in, out, options, &future);
+    }
+    assert_int_equal(status, 0);
+    status = grain_future_get(future, GRAIN_FOREVER);
+    grain_future_free(future);
+    return status;
+}
+
+static void a_call_of_one_task_has_its_code_too(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    static const int own[] = {7, 0, -EBADMSG, GRAIN_TASK_FAILED};
+    struct grain_pool *pool = pool_with(2);
+    for (int call = ONE_APPLY; call < ONE_COUNT; call++)
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+            int code = 12345;
+            struct grain_report report = {.codes = &code, .failed = 99};
+            struct grain_call_options options = {.report = &report};
+            assert_int_equal(one_run(pool, (enum one)call, &own[i], &options), own[i] ? GRAIN_TASK_FAILED : 0);
+            assert_int_equal(code, own[i]);
+            assert_int_equal(report.failed, own[i] != 0);
+            assert_true(own[i] == 0 || report.first.code == own[i]);
+        }
+    grain_pool_free(pool);
+}
+
 static void every_status_has_a_sentence(void **state)
 {
     (void)state;
@@ -194,9 +261,10 @@ int main(int argc, char **argv)
 {
     contract_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_failing_task_ends_only_itself),   cmocka_unit_test(failures_are_told_as_they_were),
-        cmocka_unit_test(a_long_message_is_cut_not_overrun), cmocka_unit_test(chunk_tasks_fail_by_item_or_as_a_whole),
-        cmocka_unit_test(a_pool_works_on_after_failures),    cmocka_unit_test(every_status_has_a_sentence),
+        cmocka_unit_test(a_failing_task_ends_only_itself),     cmocka_unit_test(failures_are_told_as_they_were),
+        cmocka_unit_test(a_long_message_is_cut_not_overrun),   cmocka_unit_test(chunk_tasks_fail_by_item_or_as_a_whole),
+        cmocka_unit_test(a_pool_works_on_after_failures),      cmocka_unit_test(every_status_has_a_sentence),
+        cmocka_unit_test(a_call_of_one_task_has_its_code_too),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }
