@@ -78,19 +78,33 @@ static bool is_file_limited(void)
     return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
-/* Without access at first: under mlockall(MCL_FUTURE) a range that could be written would get all of its pages here. */
+/* Whether mlockall(MCL_FUTURE) is in force: then a page is there as soon as it is mapped. */
+static bool is_locked_at_once(void)
+{
+    unsigned char is_there = 0;
+    size_t page = page_size();
+    void *probe = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED)
+        return false;
+    bool is_locked = mincore(probe, page, &is_there) == 0 && (is_there & 1);
+    munmap(probe, page);
+    return is_locked;
+}
+
+/* Where pages would come at once, the whole range would get all of its own here: there it is mapped without access at
+ * first. (Not everywhere: valgrind goes through a range byte by byte when its access changes.) */
 static bool range_map(struct reserve *reserve, size_t size)
 {
+    bool is_late = is_locked_at_once();
     int flags = MAP_SHARED | MAP_NORESERVE | (reserve->fd < 0 ? MAP_ANONYMOUS : 0);
-    void *base = mmap(NULL, size, PROT_NONE, flags, reserve->fd, 0);
+    void *base = mmap(NULL, size, is_late ? PROT_NONE : PROT_READ | PROT_WRITE, flags, reserve->fd, 0);
     if (base == MAP_FAILED)
         return false;
-    munlock(base, size);
-    madvise(base, size, MADV_DONTDUMP);
-    if (mprotect(base, size, PROT_READ | PROT_WRITE)) {
+    if (is_late && (munlock(base, size) || mprotect(base, size, PROT_READ | PROT_WRITE))) {
         munmap(base, size);
         return false;
     }
+    madvise(base, size, MADV_DONTDUMP);
     reserve->base = base;
     reserve->size = size;
     return true;
