@@ -131,12 +131,23 @@ static void request_columns(struct pipes_lane *lane, const struct job *job)
     }
 }
 
+/* What the lane has was not run, or nothing is known of it. */
+static void lane_drop(struct pipes_call *call, struct pipes_lane *lane)
+{
+    job_drop(call->job, &call->job->outcome, lane->begin, lane->end, call->status);
+    lane->begin = lane->end;
+}
+
+/* A lane that cannot send is idle again; the worker takes what came of its message for one that was torn. */
 static void request_send(struct pipes_call *call, struct pipes_lane *lane)
 {
     int status = pipe_out_send(&lane->out, lane->request.write);
     lane->is_sent = status == 1;
-    if (status < 0)
+    if (status < 0) {
         call->status = status;
+        lane_drop(call, lane);
+        call->busy--;
+    }
 }
 
 /* Sends the lane's chunk: its own bytes of everything, in the order in which request_decode() takes them. */
@@ -158,13 +169,6 @@ static void request_make(struct pipes_call *call, struct pipes_lane *lane)
                         pipes_alignment(items, job->item_size), 0);
     }
     request_send(call, lane);
-}
-
-/* What the lane has was not run, or nothing is known of it. */
-static void lane_drop(struct pipes_call *call, struct pipes_lane *lane)
-{
-    job_drop(call->job, &call->job->outcome, lane->begin, lane->end, call->status);
-    lane->begin = lane->end;
 }
 
 /* Gives an idle lane what it still has, or else its next claim; without either it stays idle. */
