@@ -105,7 +105,8 @@ struct grain_report {
  * runs queued calls on serial, goes on, but no later cancellation and no later setuid() reaches it; on fork the process
  * ends, with exit status 0. On serial a call that waits runs its tasks on the calling thread: that thread ends, and the
  * pool is as usable as before. Initializers (which have failed then), finalizers and callbacks likewise. To leave a
- * task by longjmp or swapcontext is undefined. C++ exceptions: at the end of this file. */
+ * task by longjmp or swapcontext is undefined, and so is what comes of a child that a task forks and that returns from
+ * it (daemon() makes one): it has to end by exit or exec. C++ exceptions: at the end of this file. */
 typedef int (*grain_task_fn)(const void *arg, void *result, struct grain_context *ctx);
 
 /* A task over columns: args[i] is the value of column i for this task. */
