@@ -4,13 +4,17 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "contract.h"
 
 #define SHORT 400
 #define LONG  40
+
+#define PATIENCE_MS 20000
 
 /* Short tasks, then as many long ones as nobody expects; the result says who ran it. */
 static int long_at_the_end(const void *arg, void *result, struct grain_context *ctx)
@@ -55,25 +59,42 @@ static int naps(const void *arg, void *result, struct grain_context *ctx)
     return 0;
 }
 
-static void *apply_of_a_long_nap(void *argument)
+/* Seen by all workers: the long task has begun; it may end. */
+static struct board {
+    atomic_int has_begun, may_end;
+} * board;
+
+static int lasts_until_told(const void *arg, void *result, struct grain_context *ctx)
 {
-    int ms = 500, result = 0;
-    int status = grain_apply(argument, naps, &ms, sizeof ms, &result, sizeof result, NULL);
-    return (void *)(intptr_t)(status == 0 && result == ms ? 0 : -1);
+    (void)arg;
+    (void)ctx;
+    board->has_begun = 1;
+    for (int ms = 0; !board->may_end && ms < PATIENCE_MS; ms++)
+        sleep_ms(1);
+    *(int *)result = board->may_end;
+    return 0;
+}
+
+static void *apply_of_a_long_task(void *pool)
+{
+    int was_told = 0, status = grain_apply(pool, lasts_until_told, NULL, 0, &was_told, sizeof was_told, NULL);
+    return (void *)(intptr_t)(status == 0 && was_told ? 0 : -1);
 }
 
 static void a_short_task_does_not_wait_behind_a_long_one(void **state)
 {
     (void)state;
     needs("overlap");
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true((void *)board != MAP_FAILED);
     struct grain_pool *pool = pool_with(2);
     pthread_t caller;
-    uint64_t start = now_ns();
-    assert_int_equal(pthread_create(&caller, NULL, apply_of_a_long_nap, pool), 0);
-    sleep_ms(50);
+    assert_int_equal(pthread_create(&caller, NULL, apply_of_a_long_task, pool), 0);
+    for (int ms = 0; !board->has_begun && ms < PATIENCE_MS; ms++)
+        sleep_ms(1);
     for (int i = 0; i < 100; i++)
         assert_int_equal(apply_twice(pool, i), 2 * i);
-    assert_true(now_ns() - start < 400000000u); /* the long one is not over */
+    board->may_end = 1; /* one that waited behind it would have waited until its patience was over */
     void *status;
     pthread_join(caller, &status);
     assert_null(status);
@@ -104,7 +125,7 @@ static void terminate_is_prompt_inside_a_chunk(void **state)
     void *status;
     pthread_join(caller, &status);
     assert_int_equal((intptr_t)status, -ECANCELED);
-    assert_true(now_ns() - start < 2000000000u); /* the chunk would take 100 s */
+    assert_true(now_ns() - start < 30000000000u); /* the chunk would take 100 s */
     grain_pool_free(pool);
 }
 
