@@ -224,7 +224,8 @@ struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack)
     if (batch)
         return batch;
     pthread_mutex_unlock(&async->lock);
-    batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack);
+    while (!(batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack)) && room > 1)
+        room /= 2; /* what is left may lie in pieces */
     pthread_mutex_lock(&async->lock);
     return batch;
 }

@@ -77,8 +77,13 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
 static int job_dispatch(struct grain_pool *pool, struct job *job)
 {
     const struct grain_backend *backend = pool->core.backend;
-    if (backend->run)
+    if (backend->run) {
+        int status = backend->run(&pool->core, job);
+        if (status != -ENOMEM || job->is_accounted || !backend->alloc)
+            return status;
+        batch_spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
         return backend->run(&pool->core, job);
+    }
     void *ticket;
     int status = backend->submit(&pool->core, job, &ticket);
     return status ? status : backend->wait(&pool->core, job, ticket);

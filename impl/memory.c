@@ -46,6 +46,10 @@ int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
     if (status)
         return status;
     status = pool_memory_get(pool, size, memory);
+    if (status == -ENOMEM) { /* what queued calls have left is the next ones', unless it is wanted here */
+        batch_spares_trim(pool->async);
+        status = pool_memory_get(pool, size, memory);
+    }
     if (status == 0)
         memset(*memory, 0, size);
     pool_leave(pool);

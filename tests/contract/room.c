@@ -216,6 +216,66 @@ static void a_limited_pool_reserves_what_it_may_use(void **state)
     grain_pool_free(pool);
 }
 
+/* Queues calls until there is no memory for more, at least so many. */
+static int queue_fills(struct grain_pool *pool)
+{
+    enum { LEAST = 600, MOST = 2000 };
+    static struct grain_future *futures[MOST];
+    static const char argument[4000];
+    char result;
+    size_t count = 0;
+    while (count < MOST &&
+           grain_apply_async(pool, adds_one, argument, sizeof argument, &result, 1, NULL, &futures[count]) == 0)
+        count++;
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+        grain_future_free(futures[i]);
+    }
+    return count < LEAST ? -ENOMEM : 0;
+}
+
+/* A call is settled a moment before its memory is back. */
+static int soon(int (*call)(struct grain_pool *pool), struct grain_pool *pool)
+{
+    int status = call(pool);
+    for (int turn = 0; status == -ENOMEM && turn < 400; turn++) {
+        sleep_ms(5);
+        status = call(pool);
+    }
+    return status;
+}
+
+static int takes_a_quarter(struct grain_pool *pool)
+{
+    void *memory;
+    int status = grain_alloc(pool, MIB, &memory);
+    grain_release(pool, memory);
+    return status;
+}
+
+static int sends_a_quarter(struct grain_pool *pool)
+{
+    static const char argument[MIB];
+    char result = 0;
+    return grain_apply(pool, adds_one, argument, sizeof argument, &result, 1, NULL);
+}
+
+static void what_queued_calls_have_left_is_there_for_all_others(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    struct grain_pool *pool;
+    struct grain_pool_options options = options_with(2);
+    options.memory_limit = 4 * MIB;
+    assert_int_equal(grain_pool_open(&pool, &options), 0);
+    for (int round = 0; round < 4; round++) {
+        assert_int_equal(soon(queue_fills, pool), 0);
+        assert_int_equal(soon(takes_a_quarter, pool), 0);
+        assert_int_equal(soon(sends_a_quarter, pool), 0);
+    }
+    grain_pool_free(pool);
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -225,6 +285,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(scarce_address_space_is_an_error_at_most),
         cmocka_unit_test(a_pool_without_room_names_the_limit),
         cmocka_unit_test(a_limited_pool_reserves_what_it_may_use),
+        cmocka_unit_test(what_queued_calls_have_left_is_there_for_all_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
