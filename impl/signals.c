@@ -97,34 +97,34 @@ static void on_caught(int signo)
     errno = error;
 }
 
-static enum set_by_host set_now(int signo, int *flags)
+static enum set_by_host set_in(const struct sigaction *action)
 {
-    struct sigaction action;
-    *flags = 0;
-    if (sigaction(signo, NULL, &action))
-        return SET_DEFAULT;
-    *flags = action.sa_flags;
-    if (action.sa_flags & SA_SIGINFO)
+    if (action->sa_flags & SA_SIGINFO)
         return SET_HANDLED;
-    return action.sa_handler == SIG_DFL ? SET_DEFAULT : action.sa_handler == SIG_IGN ? SET_IGNORED : SET_HANDLED;
+    return action->sa_handler == SIG_DFL ? SET_DEFAULT : action->sa_handler == SIG_IGN ? SET_IGNORED : SET_HANDLED;
 }
 
-static bool is_caught_here(int signo)
+/* One call for each signal, where its handler becomes known and is replaced: an open waits for that. */
+static void supervisor_set(int signo)
 {
-    struct sigaction action;
-    return sigaction(signo, NULL, &action) == 0 && action.sa_handler == on_caught;
+    bool is_default = signo == SIGCHLD || signo == SIGCONT || signo == SIGTSTP;
+    struct sigaction action = {.sa_flags = 0}, before = {.sa_flags = 0};
+    action.sa_handler = is_default ? SIG_DFL : SIG_IGN; /* a fault of its own ends it nevertheless */
+    if (sigaction(signo, &action, &before) && sigaction(signo, NULL, &before))
+        return;
+    host.flags[signo] = before.sa_flags;
+    enum set_by_host now = set_in(&before);
+    /* The opener may be a worker: what counts is what it was given. */
+    if (now != SET_HANDLED || before.sa_handler != on_caught)
+        host.of[signo] = now;
+    if (signo == SIGTSTP && host.of[signo] != SET_DEFAULT)
+        set(signo, SIG_IGN, 0);
 }
 
 void signals_supervisor(const sigset_t *mask, sigset_t *awaited)
 {
-    for (int signo = 1; signo < NSIG; signo++) {
-        enum set_by_host now = set_now(signo, &host.flags[signo]);
-        /* The opener may be a worker: what counts is what it was given. */
-        if (now != SET_HANDLED || !is_caught_here(signo))
-            host.of[signo] = now;
-        bool is_default = signo == SIGCHLD || signo == SIGCONT || (signo == SIGTSTP && host.of[signo] == SET_DEFAULT);
-        set(signo, is_default ? SIG_DFL : SIG_IGN, 0); /* a fault of its own ends it nevertheless */
-    }
+    for (int signo = 1; signo < NSIG; signo++)
+        supervisor_set(signo);
     sigemptyset(awaited);
     sigaddset(awaited, SIGCHLD);
     sigaddset(awaited, SIGCONT);
@@ -160,9 +160,9 @@ void signals_worker(const sigset_t *mask, const _Atomic uint32_t *phase, uint32_
 
 void signals_process(const sigset_t *mask)
 {
-    int flags;
+    struct sigaction action;
     for (int signo = 1; signo < NSIG; signo++)
-        if (set_now(signo, &flags) == SET_HANDLED)
+        if (sigaction(signo, NULL, &action) == 0 && set_in(&action) == SET_HANDLED)
             set(signo, SIG_DFL, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
 }

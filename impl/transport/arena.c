@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,15 +14,22 @@
 
 /* ----------------------------------------------------------------------------------- open and close */
 
+static size_t granules_bytes(const struct arena *arena)
+{
+    return (arena->range.size / ARENA_GRANULE / 64 + 2) * sizeof *arena->granules;
+}
+
 int arena_open(struct arena *arena, size_t limit)
 {
     memset(arena, 0, sizeof *arena);
     int status = reserve_open(&arena->range, limit);
     if (status)
         return status;
-    size_t granules = arena->range.size / ARENA_GRANULE + 1;
-    arena->granules = calloc(granules / 64 + 1, sizeof *arena->granules);
-    if (!arena->granules) {
+    /* Half a megabyte for the largest range, of which hardly a page is used: calloc() may clear all of it, and then every
+     * fork copies its page tables. */
+    arena->granules =
+        mmap(NULL, granules_bytes(arena), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (arena->granules == MAP_FAILED) {
         reserve_close(&arena->range);
         return -ENOMEM;
     }
@@ -37,7 +43,7 @@ int arena_open(struct arena *arena, size_t limit)
 void arena_close(struct arena *arena)
 {
     blocks_drop(&arena->blocks);
-    free(arena->granules);
+    munmap(arena->granules, granules_bytes(arena));
     reserve_close(&arena->range);
     pthread_cond_destroy(&arena->returned);
     pthread_mutex_destroy(&arena->lock);
