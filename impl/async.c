@@ -73,9 +73,9 @@ void async_release(struct async *async)
 
 /* ------------------------------------------------------------------------------------- dispatchers */
 
-/* How many calls come while one batch runs is the room of the next, for fresh memory is dear. It doubles when a batch is
- * full (queue.c), and halves after several that were nearly empty: among the large batches of a stream there are small
- * ones. */
+/* How many calls come while one batch runs is the room of the next, for fresh memory is dear. It doubles when a batch
+ * is full (queue.c), and halves after several that were nearly empty: among the large batches of a stream there are
+ * small ones. */
 static void room_learn(struct async *async, const struct batch *batch)
 {
     if (!batch->is_calls)

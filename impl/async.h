@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * Calls that nobody waits for on the spot. Calls of apply are collected in a batch, which becomes one job (JOB_CALLS)
- * when it is full, when somebody waits for one of them, or some time after the last batch began: a stream of calls makes
- * large batches, in which a call costs a few stores; a call that comes alone is a batch of one at once. Every other asynchronous call is a batch of its own. Dispatchers are threads that
- * take batches and run them as any caller would; there are as many as it takes for a long batch to block nothing.
+ * when it is full, when somebody waits for one of them, or some time after the last batch began: a stream of calls
+ * makes large batches, in which a call costs a few stores; a call that comes alone is a batch of one at once. Every
+ * other asynchronous call is a batch of its own. Dispatchers are threads that take batches and run them as any caller
+ * would; there are as many as it takes for a long batch to block nothing.
  *
  *   apply_async -> open batch -> queue -> dispatcher: backend->run -> settle every future -> callbacks: delivery.c
  *
- * A batch has two kinds of memory: its own (futures), and the pool's (calls, arguments, results), which workers see. Both
- * live until the last future is freed; when the pool goes before that, everything is settled first. A future is settled
- * (its result copied to where the caller wants it) by whoever asks for it when its call has ended: so a long task in the
- * same batch keeps nobody waiting, and the dispatchers do nothing a call. What nobody can ask for, because it has a
- * callback or no handle, the dispatcher settles when the batch has ended.
+ * A batch has two kinds of memory: its own (futures), and the pool's (calls, arguments, results), which workers see.
+ * Both live until the last future is freed; when the pool goes before that, everything is settled first. A future is
+ * settled (its result copied to where the caller wants it) by whoever asks for it when its call has ended: so a long
+ * task in the same batch keeps nobody waiting, and the dispatchers do nothing a call. What nobody can ask for, because
+ * it has a callback or no handle, the dispatcher settles when the batch has ended.
  *
- * Who settles holds the future (FUTURE_HELD, by compare-and-swap): then the pool's memory of its batch stays where it is.
- * Everything that outlives the pool hangs on struct async, which goes with the last batch.
+ * Who settles holds the future (FUTURE_HELD, by compare-and-swap): then the pool's memory of its batch stays where it
+ * is. Everything that outlives the pool hangs on struct async, which goes with the last batch.
  */
 #ifndef GRAIN_ASYNC_H
 #define GRAIN_ASYNC_H
@@ -36,8 +37,8 @@
 #define BATCH_SPARE_BYTES    ((size_t)16 << 10) /* smaller ones are not kept */
 #define BATCH_PAYLOAD_MAX    ((size_t)1 << 20)  /* of more than one call */
 
-/* HELD: somebody looks whether the call has ended; back to PENDING if not. Each of the others is final but for DELIVERING
- * -> IN_CALLBACK -> READY. */
+/* HELD: somebody looks whether the call has ended; back to PENDING if not. Each of the others is final but for
+ * DELIVERING -> IN_CALLBACK -> READY. */
 enum future_state { FUTURE_PENDING, FUTURE_HELD, FUTURE_DELIVERING, FUTURE_IN_CALLBACK, FUTURE_READY };
 
 /* What few futures have. */
@@ -155,8 +156,8 @@ void async_cancel(struct grain_pool *pool);
 /* Before the backend is closed, with no call left: ends the threads, settles everything. */
 void async_stop(struct grain_pool *pool);
 
-/* Settles a future whose call or batch has ended, unless that was done; returns when it is. True: it has a callback to be
- * delivered, and is not ready before that. */
+/* Settles a future whose call or batch has ended, unless that was done; returns when it is. True: it has a callback to
+ * be delivered, and is not ready before that. */
 bool future_settle(struct grain_future *future);
 
 /* The same if its call has ended, and nobody else is about it. */
@@ -172,7 +173,8 @@ int async_wake(struct grain_pool *pool);
 /* Has a batch that is open started at once. */
 void async_hurry(struct batch *batch);
 
-/* Puts a batch at the head of `running` or `ended`, and takes it out of whatever list it is in. With async.lock held. */
+/* Puts a batch at the head of `running` or `ended`, and takes it out of whatever list it is in. With async.lock
+ * held. */
 void batch_list(struct batch **head, struct batch *batch);
 void batch_unlist(struct batch *batch);
 
@@ -180,9 +182,9 @@ void batch_unlist(struct batch *batch);
 struct batch *batch_new(struct async *async, size_t room, size_t tail);
 void *batch_tail(struct batch *batch);
 
-/* Memory for a batch of calls that have so many bytes of arguments, results and params each, and once `slack`; NULL: out
- * of memory. With async.lock held, which is let go where pages have to be made: what was known before may not be so any
- * more. batch_start: makes it an empty batch, whose references are set; batch_keep: it is not needed. */
+/* Memory for a batch of calls that have so many bytes of arguments, results and params each, and once `slack`; NULL:
+ * out of memory. With async.lock held, which is let go where pages have to be made: what was known before may not be so
+ * any more. batch_start: makes it an empty batch, whose references are set; batch_keep: it is not needed. */
 struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack);
 void batch_start(struct grain_pool *pool, struct batch *batch);
 void batch_keep(struct batch *batch);

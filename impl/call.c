@@ -127,8 +127,8 @@ static void report_fill(struct grain_report *report, const struct job *job)
         report->first = job->outcome.first;
 }
 
-/* A call that comes after close or terminate, or finds no room in the queue: its report says so too, where its arguments
- * are such that there is one. */
+/* A call that comes after close or terminate, or finds no room in the queue: its report says so too, where its
+ * arguments are such that there is one. */
 static int call_late(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, int status)
 {
     bool is_late = status == -ESHUTDOWN || status == -ECANCELED || status == -ENOMEM || status == -EAGAIN;

@@ -3,13 +3,13 @@
  * The beginning and the end of a forked child; child.h says what is promised.
  *
  * The handler for exit() has to be the last one registered. Registered in the child it would take a lock of the C
- * library, which another thread of the host may have held at the fork, and perhaps memory. So it is registered before the
- * fork, for its length alone: the parent takes it back. In the parent it does nothing. (Another thread of the host that
- * registers a handler between the two has that one called first in the child.)
+ * library, which another thread of the host may have held at the fork, and perhaps memory. So it is registered before
+ * the fork, for its length alone: the parent takes it back. In the parent it does nothing. (Another thread of the host
+ * that registers a handler between the two has that one called first in the child.)
  *
  * on_exit() cannot be taken back, at_quick_exit() does not say the exit code. What both stand on can: handlers of
- * __cxa_atexit() and __cxa_at_quick_exit() have a key by which __cxa_finalize() takes them back, and glibc calls both as
- * f(argument, exit code).
+ * __cxa_atexit() and __cxa_at_quick_exit() have a key by which __cxa_finalize() takes them back, and glibc calls both
+ * as f(argument, exit code).
  * source: glibc's stdlib/exit.c (ef_cxa), cxa_finalize.c, cxa_at_quick_exit.c, alike since 2.10.
  */
 #include "child.h"
@@ -139,7 +139,8 @@ pid_t child_fork(void)
     return pid;
 }
 
-/* 1 byte is glibc's way to say that a stream has no buffer. A stream that was printed to before has its end set for a full
+/* 1 byte is glibc's way to say that a stream has no buffer. A stream that was printed to before has its end set for a
+ * full
  * buffer: without the store putc() would not see that lines are to be written. (The field is one of those that putc()
  * itself, as a macro, may use.) */
 static void lines_of(FILE *stream)

@@ -22,17 +22,17 @@
 pid_t child_fork(void);
 
 /* In a worker: drops what waits in its copies of the standard streams, of stdin too: a task that closes it, or opens
- * another file in its place, would put the place where the host reads on back by what the host has read ahead. From now on stdout, and stderr where it has a
- * buffer, are written line by line: lines of several workers do not tear each other, and of what a task has printed a
- * crash loses no more than a line that is not finished. */
+ * another file in its place, would put the place where the host reads on back by what the host has read ahead. From now
+ * on stdout, and stderr where it has a buffer, are written line by line: lines of several workers do not tear each
+ * other, and of what a task has printed a crash loses no more than a line that is not finished. */
 void child_streams(void);
 
 /* In a child: drops what waits in stdout and stderr; writes it. */
 void child_purge(void);
 void child_flush(void);
 
-/* Whether text waits in a stream. No lock: a hint that is exact where no other thread prints. No call in the usual case,
- * of a stream of bytes: these are the fields that putc() itself, as a macro, looks at. */
+/* Whether text waits in a stream. No lock: a hint that is exact where no other thread prints. No call in the usual
+ * case, of a stream of bytes: these are the fields that putc() itself, as a macro, looks at. */
 static inline bool child_stream_has_output(FILE *stream)
 {
     return stream->_mode > 0 ? __fpending(stream) > 0 : stream->_IO_write_ptr != stream->_IO_write_base;

@@ -83,7 +83,8 @@ static void callback_call(void *argument)
 static void deliver(struct async *async, struct grain_future *future)
 {
     delivering = future;
-    /* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted */
+    /* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not
+     * wanted */
     atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
     if (!atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
         job_guard_going_on(callback_call, future); /* one that ends its thread has returned */

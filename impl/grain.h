@@ -9,13 +9,14 @@
  * Handles are opaque; times are uint64_t nanoseconds and end in _ns; option structs that are all zero
  * mean the defaults. Later versions may add fields at the end of struct grain_pool_options, grain_call_options,
  * grain_process_options and grain_pool_stats; those of all other structs stay as they are. So that a field is never
- * silently ignored, each function that takes or fills one of the four is told its size, by a macro of the function's name
- * (at the end of this file): what an older program does not know is 0 to a newer library; a field that an older library
- * does not know is -E2BIG when a newer program sets it, and 0 where the library fills. The function itself, called by
- * its address or from another language, knows no size: struct_size says it, and 0 there is the struct of version 0.1.0.
+ * silently ignored, each function that takes or fills one of the four is told its size, by a macro of the function's
+ * name (at the end of this file): what an older program does not know is 0 to a newer library; a field that an older
+ * library does not know is -E2BIG when a newer program sets it, and 0 where the library fills. The function itself,
+ * called by its address or from another language, knows no size: struct_size says it, and 0 there is the struct of
+ * version 0.1.0.
  * Linux on x86-64 and arm64, glibc 2.32 or newer; tested on Debian 12 (glibc 2.36) with Linux 6.
- * The shared library stays once it is loaded: dlclose() does not unload it, for threads of OpenMP's runtime outlive pools.
- * The static one, inside something that is unloaded, would leave them without their code.
+ * The shared library stays once it is loaded: dlclose() does not unload it, for threads of OpenMP's runtime outlive
+ * pools. The static one, inside something that is unloaded, would leave them without their code.
  */
 #ifndef GRAIN_H
 #define GRAIN_H
@@ -68,10 +69,10 @@ enum grain_transport {
 };
 
 enum grain_bind {
-    /* With a list of CPUs (grain_pool_options.cpus, $GRAIN_CPUS): worker w on the w-th CPU of the list, and round again.
-     * Without one: a pool that has a worker for every usable CPU binds worker w to the w-th of them, cores before their
-     * hyperthreads; in a pool of fewer workers each runs where the kernel puts it, on any usable CPU, so that the
-     * workers of two small pools, in one program or in two, are not bound to the same CPUs. */
+    /* With a list of CPUs (grain_pool_options.cpus, $GRAIN_CPUS): worker w on the w-th CPU of the list, and round
+     * again. Without one: a pool that has a worker for every usable CPU binds worker w to the w-th of them, cores
+     * before their hyperthreads; in a pool of fewer workers each runs where the kernel puts it, on any usable CPU, so
+     * that the workers of two small pools, in one program or in two, are not bound to the same CPUs. */
     GRAIN_BIND_DEFAULT = 0,
     GRAIN_BIND_NONE /* each worker runs where the kernel puts it: on any usable CPU, or on any of the list */
 };
@@ -88,10 +89,11 @@ struct grain_error {
 
 /* Filled by every call whose arguments are right, also when it returns GRAIN_TASK_FAILED, -ECANCELED, -ENOTRECOVERABLE,
  * -ENOMEM or -ESHUTDOWN. A call that is refused writes 0 into failed, and no codes.
- * codes: the caller's array of count entries, or NULL. Every entry is written: 0 for a task that ended well, whose result
- * is there; its own code, -EOWNERDEAD or -ETIMEDOUT for one that failed; and for one that did not run, or not to its end,
- * what the call returns: -ECANCELED after terminate, -ENOTRECOVERABLE when the workers are gone, and so on. (fork: a task
- * whose worker was killed just after it had returned counts among these; over pipes all tasks of its chunk do.) */
+ * codes: the caller's array of count entries, or NULL. Every entry is written: 0 for a task that ended well, whose
+ * result is there; its own code, -EOWNERDEAD or -ETIMEDOUT for one that failed; and for one that did not run, or not to
+ * its end, what the call returns: -ECANCELED after terminate, -ENOTRECOVERABLE when the workers are gone, and so on.
+ * (fork: a task whose worker was killed just after it had returned counts among these; over pipes all tasks of its
+ * chunk do.) */
 struct grain_report {
     int *codes;
     size_t failed;            /* how many tasks have a code other than 0 */
@@ -115,13 +117,14 @@ typedef int (*grain_star_fn)(const void *const args[], void *result, struct grai
 /* A chunk task: one call on count consecutive items; grain_context_index() is the first one's index. */
 typedef int (*grain_chunk_fn)(const void *items, void *results, size_t count, struct grain_context *ctx);
 
-/* Alignment of what tasks get. A copy that grain makes (fork: items, results, params, columns; everywhere: arguments and
- * results of grain_apply_async and grain_imap, and params of every call without waiting) begins at a multiple of 16 and
- * of the largest power of two up to 64 that divides the item's size (of a column: the value's); item i is as aligned as
- * that and the size allow. From 16 bytes on it is also as aligned as the caller's own: up to 64, and up to 4096 where the
- * size is a multiple of that, as the size of every type so aligned is. Columns that lie among each other, as the members
- * of an array of structs do, are copied together, and each is as aligned as the caller's own, up to 64 at least. What is
- * not copied (threads; memory of grain_alloc, which begins at a multiple of 64) is passed as it lies. */
+/* Alignment of what tasks get. A copy that grain makes (fork: items, results, params, columns; everywhere: arguments
+ * and results of grain_apply_async and grain_imap, and params of every call without waiting) begins at a multiple of 16
+ * and of the largest power of two up to 64 that divides the item's size (of a column: the value's); item i is as
+ * aligned as that and the size allow. From 16 bytes on it is also as aligned as the caller's own: up to 64, and up to
+ * 4096 where the size is a multiple of that, as the size of every type so aligned is. Columns that lie among each
+ * other, as the members of an array of structs do, are copied together, and each is as aligned as the caller's own, up
+ * to 64 at least. What is not copied (threads; memory of grain_alloc, which begins at a multiple of 64) is passed as it
+ * lies. */
 
 /* Output, and the end of forked children (workers of fork, and grain_process_start). What waits in stdout and stderr
  * when a child is forked is dropped there: the program itself prints it. (A worker drops what was read ahead of stdin
@@ -170,8 +173,8 @@ struct grain_column {
 };
 
 /* Called once when an asynchronous call has ended: callback when every task succeeded, with the results; error_callback
- * with the first failure otherwise. In the pool's delivery thread, one at a time. Any call of the pool is allowed inside,
- * but join and the get of its own future are -EDEADLK, and a free takes place afterwards. */
+ * with the first failure otherwise. In the pool's delivery thread, one at a time. Any call of the pool is allowed
+ * inside, but join and the get of its own future are -EDEADLK, and a free takes place afterwards. */
 typedef void (*grain_callback_fn)(void *user, const void *results, size_t count);
 typedef void (*grain_error_fn)(void *user, const struct grain_error *error);
 
@@ -197,9 +200,9 @@ struct grain_pool_options {
     int workers; /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
     enum grain_bind bind;
-    /* Most bytes of shared memory (fork), and of address space that is reserved for it; 0: no limit of grain's own, but at
-     * most an eighth of what RLIMIT_AS leaves when the pool is opened. RLIMIT_FSIZE stops no pool that is opened under it;
-     * one that was opened before cannot grow any more: -ENOMEM. */
+    /* Most bytes of shared memory (fork), and of address space that is reserved for it; 0: no limit of grain's own, but
+     * at most an eighth of what RLIMIT_AS leaves when the pool is opened. RLIMIT_FSIZE stops no pool that is opened
+     * under it; one that was opened before cannot grow any more: -ENOMEM. */
     size_t memory_limit;
     uint64_t grace_ns; /* terminate: from SIGTERM to SIGKILL (fork); 0: 100 ms */
     bool allow_nested; /* allow opening this pool inside another pool's worker */
@@ -240,9 +243,9 @@ struct grain_call_options {
     /* How often a task whose worker died (fork) is run again, alone, before it fails; of map_chunks: each item of the
      * chunk as a chunk of one. Not one that returned a failure, told of one, or took too long. */
     int retries;
-    /* A task that takes longer fails with -ETIMEDOUT; 0: it may. Where workers are processes it is stopped within 1.25 x
-     * this + 10 ms; threads cannot be, there it fails when it returns. Of map_chunks it is the time of a chunk. While the whole pool is
-     * stopped (Ctrl-Z) no time passes where workers are processes; where they are threads it does. */
+    /* A task that takes longer fails with -ETIMEDOUT; 0: it may. Where workers are processes it is stopped within 1.25
+     * x this + 10 ms; threads cannot be, there it fails when it returns. Of map_chunks it is the time of a chunk. While
+     * the whole pool is stopped (Ctrl-Z) no time passes where workers are processes; where they are threads it does. */
     uint64_t task_timeout_ns;
 };
 
@@ -313,7 +316,8 @@ struct grain_pool_stats {
 
 /* CPUs that this process may really use: its affinity mask, and the CPU quota of its control groups (v1 and v2,
  * rounded up). Where OpenMP has bound the calling thread to one of its places, as it does with the first thread under
- * OMP_PROC_BIND=true, the CPUs of all its places count, not that thread's mask. Python's multiprocessing.cpu_count() counts those of the machine.
+ * OMP_PROC_BIND=true, the CPUs of all its places count, not that thread's mask. Python's multiprocessing.cpu_count()
+ * counts those of the machine.
  * units: CPUs.
  * thread: any.
  * return: at least 1.
@@ -373,14 +377,14 @@ GRAIN_API int grain_schedule_parse(const char *name, enum grain_schedule *schedu
 /* Opens a pool and starts its workers. options NULL: all defaults. stdout and stderr are flushed first (fork).
  * owns: the caller frees *pool with grain_pool_free(); *pool is NULL after a failure.
  * thread: any. A fork pool copies the process as it is: locks that other threads hold are inherited held, so open fork
- *         pools early. OpenMP's runtime starts its threads in the first call that uses them, and ends the program where it
- *         cannot (RLIMIT_NPROC, the limit of a control group). So open starts and ends as many threads beforehand; if
- *         others have taken them when that call comes, the program still ends.
+ *         pools early. OpenMP's runtime starts its threads in the first call that uses them, and ends the program where
+ *         it cannot (RLIMIT_NPROC, the limit of a control group). So open starts and ends as many threads beforehand;
+ *         if others have taken them when that call comes, the program still ends.
  * return: 0; -EINVAL pool is NULL, a bad option or no such backend; -E2BIG an option that only newer versions know;
  *         -EDEADLK in the worker of a pool, without allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those
- *         already started are stopped), for want of processes or threads; -EMFILE or -ENFILE no descriptor is left (fork);
- *         -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the initializer kept failing (the calls of the
- *         pool say so where it turns out later). */
+ *         already started are stopped), for want of processes or threads; -EMFILE or -ENFILE no descriptor is left
+ *         (fork); -ENOTSUP the backend lacks what was asked for; -ENOTRECOVERABLE the initializer kept failing (the
+ *         calls of the pool say so where it turns out later). */
 GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_options *options);
 
 /* No new work from now on; queued work still finishes. Idempotent.
@@ -407,9 +411,9 @@ GRAIN_API int grain_pool_terminate(struct grain_pool *pool);
 GRAIN_API int grain_pool_join(struct grain_pool *pool);
 
 /* Terminate, join and release. When it returns no thread and no process that grain started for the pool is left; on
- * OpenMP its runtime keeps its threads, and the one that they take for their master, for the next pool. NULL is fine. In a
- * forked child, and in a worker of the pool, it does nothing; in a callback of the pool it takes place afterwards, on a
- * thread of its own, which ends with it.
+ * OpenMP its runtime keeps its threads, and the one that they take for their master, for the next pool. NULL is fine.
+ * In a forked child, and in a worker of the pool, it does nothing; in a callback of the pool it takes place afterwards,
+ * on a thread of its own, which ends with it.
  * owns: gives back what grain_pool_open() gave, and all memory of grain_alloc().
  * thread: one, after every other use of the pool has returned. */
 GRAIN_API void grain_pool_free(struct grain_pool *pool);
@@ -428,9 +432,10 @@ GRAIN_API int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats 
  * thread: any but this pool's workers.
  * return: 0; GRAIN_TASK_FAILED the task failed, options->report->first says how; -EINVAL pool or task is NULL, data is
  *         NULL with a size, a bad option; -E2BIG an option that only newer versions know; -EOVERFLOW a size over
- *         PTRDIFF_MAX; -ENOTSUP the backend lacks the schedule or another option; -ENOMEM, the pool stays usable; -ESHUTDOWN after close; -ECANCELED after terminate, also
- *         when it came while this waited; -EDEADLK in a worker of the pool; -EPERM in a forked child; -ENOTRECOVERABLE
- *         the workers are gone: results of tasks that had ended are there, the report says which.
+ *         PTRDIFF_MAX; -ENOTSUP the backend lacks the schedule or another option; -ENOMEM, the pool stays usable;
+ *         -ESHUTDOWN after close; -ECANCELED after terminate, also when it came while this waited; -EDEADLK in a worker
+ *         of the pool; -EPERM in a forked child; -ENOTRECOVERABLE the workers are gone: results of tasks that had ended
+ *         are there, the report says which.
  * source: multiprocessing.Pool.apply(). */
 GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
                           size_t result_size, const struct grain_call_options *options);
@@ -438,11 +443,12 @@ GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const voi
 /* Runs task on every item, in any order; results come in the order of the items. Waits until every task has ended: one
  * that fails does not stop the others; its own result is unspecified. An empty input is 0 at once.
  * shape: in.count items of in.size bytes, in.count results of out.size bytes.
- * units: options->chunk in tasks; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)). 0: the pool chooses: with steal 1, for
- *        a claim of one's own costs nothing; with static an equal share for each worker; with dynamic on openmp what the
- *        first tasks show to be good, which are measured for that (a chunk of 16 to 32 us, of at least one task and at
- *        most 1/32 of a worker's share); else a part of the share that is fixed: 1/32, with guided at least 1/256, over
- *        pipes 1/16.
+ * units: options->chunk in tasks; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)). 0: the pool chooses: with steal 1,
+ * for
+ *        a claim of one's own costs nothing; with static an equal share for each worker; with dynamic on openmp what
+ *        the first tasks show to be good, which are measured for that (a chunk of 16 to 32 us, of at least one task and
+ *        at most 1/32 of a worker's share); else a part of the share that is fixed: 1/32, with guided at least 1/256,
+ *        over pipes 1/16.
  * owns: nothing; items are copied (fork) unless they lie in grain_alloc() memory.
  * thread: any but this pool's workers.
  * return: as grain_apply; -EINVAL also a negative chunk that is not GRAIN_CHUNK_PYTHON; -EOVERFLOW also count * size
@@ -455,7 +461,8 @@ GRAIN_API int grain_map(struct grain_pool *pool, grain_task_fn task, struct grai
 /* As grain_map, but one call a claim, on consecutive items: the task has the loop. A non-zero return fails every task
  * of that chunk which grain_context_fail_at() has not failed already.
  * shape: as grain_map; a call gets at most options->chunk items, the last one fewer; with guided it may get more.
- * units: options->chunk in items; 0: as grain_map, but with steal and dynamic always 1/32 of a worker's share, over pipes
+ * units: options->chunk in items; 0: as grain_map, but with steal and dynamic always 1/32 of a worker's share, over
+ * pipes
  *        1/16: a call may have something to prepare.
  * owns: as grain_map.
  * thread: any but this pool's workers.
@@ -643,7 +650,8 @@ struct grain_process_options {
 
 /* Runs task(arg) in a child process of its own, an ordinary fork of the caller with the caller's state as it is; the
  * task's result pointer is NULL, and its context has no params. stdout and stderr are flushed before, and by the child
- * at its end, also by exit(): see "Output" above; its signals are as after exec: see "Signals". Its buffers are those of the
+ * at its end, also by exit(): see "Output" above; its signals are as after exec: see "Signals". Its buffers are those
+ * of the
  * program: killed or crashed, it loses what it has not flushed.
  * shape: arg_size bytes at arg; 0 with NULL is legal.
  * owns: *process is the caller's until grain_process_free(), NULL after a failure. arg is not copied: the child has
@@ -720,13 +728,14 @@ GRAIN_API int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
  * thread: any but this pool's workers. */
 GRAIN_API void grain_release(struct grain_pool *pool, void *memory);
 
-/* Gives memory back to the system that the pool keeps for its next calls. What is in use stays as it is, and the next calls
- * take fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 32 MiB of shared
- * memory (fork) beyond what is in use then, or, if that is more, beyond what the second largest of the last 32 calls
- * needed; calls whose data are a few hundred bytes do not count there. For queued calls it keeps as much once more. So a
- * large call that stands alone gives its memory back when it ends, and large calls in a row find it there.
+/* Gives memory back to the system that the pool keeps for its next calls. What is in use stays as it is, and the next
+ * calls take fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 32 MiB
+ * of shared memory (fork) beyond what is in use then, or, if that is more, beyond what the second largest of the last
+ * 32 calls needed; calls whose data are a few hundred bytes do not count there. For queued calls it keeps as much once
+ * more. So a large call that stands alone gives its memory back when it ends, and large calls in a row find it there.
  * thread: any but this pool's workers; calls may be under way.
- * return: 0; -EINVAL pool is NULL; -ESHUTDOWN after close; -ECANCELED after terminate; -EDEADLK in a worker of the pool;
+ * return: 0; -EINVAL pool is NULL; -ESHUTDOWN after close; -ECANCELED after terminate; -EDEADLK in a worker of the
+ * pool;
  *         -EPERM in a forked child.
  * source: malloc_trim(3). */
 GRAIN_API int grain_pool_trim(struct grain_pool *pool);
@@ -754,8 +763,8 @@ GRAIN_API const void *grain_context_params(const struct grain_context *ctx);
  * return: true from grain_pool_terminate() on; on serial and null always false. */
 GRAIN_API bool grain_context_cancelled(const struct grain_context *ctx);
 
-/* The worker's own pointer: NULL until the initializer sets it, or a task; kept from task to task. On serial there is one
- * for all callers, who take turns: one call at a time runs its tasks.
+/* The worker's own pointer: NULL until the initializer sets it, or a task; kept from task to task. On serial there is
+ * one for all callers, who take turns: one call at a time runs its tasks.
  * owns: what it points to is the initializer's, and the finalizer's to undo.
  * thread: the task's, the initializer's, the finalizer's.
  * return: never NULL. */
@@ -780,9 +789,9 @@ GRAIN_API int grain_context_fail_at(struct grain_context *ctx, size_t index, int
 
 /* ------------------------------------------------------------------------------------- sizes of structs */
 
-/* Every function that takes options, or fills stats, is a macro of its own name too, which adds the size of that struct:
- * grain_pool_open(&pool, &options) is grain_pool_open_sized(&pool, &options, sizeof(struct grain_pool_options)). See the
- * head of this file.
+/* Every function that takes options, or fills stats, is a macro of its own name too, which adds the size of that
+ * struct: grain_pool_open(&pool, &options) is grain_pool_open_sized(&pool, &options, sizeof(struct
+ * grain_pool_options)). See the head of this file.
  * units: size in bytes; without a struct (NULL) it is ignored.
  * thread: as the function without _sized.
  * return: as the function without _sized; -E2BIG a field is set that this library does not know: it is older than the

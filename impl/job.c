@@ -63,8 +63,8 @@ static struct job_call *call_at(const struct job *job, size_t index)
     return (struct job_call *)(uintptr_t)job->items + index;
 }
 
-/* The first failure of a queued call: for its own caller it is the only task there is. The call has not ended by that: its
- * task may still run. A worker that is killed in here leaves it to its replacement to say so again. */
+/* The first failure of a queued call: for its own caller it is the only task there is. The call has not ended by that:
+ * its task may still run. A worker that is killed in here leaves it to its replacement to say so again. */
 static void call_note(const struct job *job, const struct grain_error *error)
 {
     struct job_call *call = call_at(job, error->index);

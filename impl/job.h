@@ -18,8 +18,8 @@ enum job_form { JOB_TASK, JOB_CHUNK, JOB_STAR, JOB_CALLS, JOB_LIMITED };
 
 /* One queued call of apply; a job of form JOB_CALLS has an array of them for items, in memory that workers see. Who
  * leaves CALL_PENDING does so by compare-and-swap: the worker that is about to run it, or whoever takes it back. A call
- * that runs is its worker's; when that died, its replacement's. Everything after CALL_RUNNING is the end (release, pairs
- * with the acquire of job_call_state). */
+ * that runs is its worker's; when that died, its replacement's. Everything after CALL_RUNNING is the end (release,
+ * pairs with the acquire of job_call_state). */
 enum job_call_state { CALL_PENDING, CALL_RUNNING, CALL_DONE, CALL_FAILED, CALL_TAKEN_BACK };
 
 struct job_call {
@@ -98,8 +98,8 @@ void job_describe(struct job *job, const struct job *from);
 
 /* The worker's side of a call; tasks see it as an opaque handle. One per worker. Whoever calls job_run() sets worker,
  * pid and outcome, and heed where somebody may ask for attention; the rest is job_run()'s own. Others touch three words
- * of a running worker's, through job_index(), job_ask(), job_deadline_ns(): they may read `index` and `deadline_ns`, and
- * set `attention`. */
+ * of a running worker's, through job_index(), job_ask(), job_deadline_ns(): they may read `index` and `deadline_ns`,
+ * and set `attention`. */
 struct job_thread;
 
 struct grain_context {
@@ -119,8 +119,8 @@ struct grain_context {
     const void *params;   /* of the running task */
     void *owner;          /* whose context it is, for heed */
     int pid;              /* the worker process, 0 where workers are threads */
-    /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC without *stopped_ns); 0: it may take as
-     * long as it likes, or none runs. Stored after `index`, cleared as soon as the task has returned. */
+    /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC without *stopped_ns); 0: it may take
+     * as long as it likes, or none runs. Stored after `index`, cleared as soon as the task has returned. */
     uint64_t deadline_ns;
     const uint64_t *stopped_ns;   /* for how long all of the pool was stopped; others write it. NULL: that counts */
     void (*stopped_settle)(void); /* returns when what has been stopped until now stands in *stopped_ns */
@@ -143,23 +143,23 @@ struct job_thread {
 void job_thread_note(struct job_thread *thread);
 void job_thread_restore(struct job_thread *thread);
 
-/* As job_run(), for threads that must go on: a task that ends its thread fails (guard_run.c). ctx->thread is the calling
- * one's. A drop is not told. */
+/* As job_run(), for threads that must go on: a task that ends its thread fails (guard_run.c). ctx->thread is the
+ * calling one's. A drop is not told. */
 void job_run_guarded(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
 
 /* Runs body(argument). True: it tried to end its thread, and has been left instead; false: it returned. */
 bool job_guard(void (*body)(void *), void *argument);
 
-/* In a thread of grain's that user code must not end: job_thread_keep() first of all; then a cancellation takes effect in
- * what job_guard_going_on() runs and nowhere else, and one that is pending at its end has taken effect in it. */
+/* In a thread of grain's that user code must not end: job_thread_keep() first of all; then a cancellation takes effect
+ * in what job_guard_going_on() runs and nowhere else, and one that is pending at its end has taken effect in it. */
 void job_thread_keep(void);
 bool job_guard_going_on(void (*body)(void *), void *argument);
 
 /* What the failure of a task that ended its thread says. */
 #define JOB_LEFT_TEXT "the task ended its thread (pthread_exit, or a cancellation)"
 
-/* In a function that never returns, of a forked child: the frames above it are copies of the host's, and no exception may
- * be caught there, nor clean up. An unwinder finds the end of the stack. */
+/* In a function that never returns, of a forked child: the frames above it are copies of the host's, and no exception
+ * may be caught there, nor clean up. An unwinder finds the end of the stack. */
 #if defined(__x86_64__)
 #define JOB_STACK_ENDS() __asm__ volatile(".cfi_undefined rip")
 #elif defined(__aarch64__)
@@ -197,9 +197,9 @@ static inline uint32_t job_is_asked(const struct grain_context *ctx)
     return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
 }
 
-/* What a copy of the caller's data is aligned to; see "Alignment" in grain.h. A type's size is a multiple of its alignment,
- * so the lowest bit of the size bounds it. size: of one item; a copy that is smaller than JOB_ALIGN_LEAST is never aligned
- * to more. */
+/* What a copy of the caller's data is aligned to; see "Alignment" in grain.h. A type's size is a multiple of its
+ * alignment, so the lowest bit of the size bounds it. size: of one item; a copy that is smaller than JOB_ALIGN_LEAST is
+ * never aligned to more. */
 #define JOB_ALIGN_LEAST 16u
 #define JOB_ALIGN_FIRM  64u   /* the caller's own alignment counts up to this, */
 #define JOB_ALIGN_MOST  4096u /* and up to this where the size is a multiple of it too */

@@ -21,8 +21,8 @@ static uint64_t without_stops(const struct grain_context *ctx, uint64_t now_ns)
     return ctx->stopped_ns ? now_ns - __atomic_load_n(ctx->stopped_ns, __ATOMIC_RELAXED) : now_ns;
 }
 
-/* The fence keeps the compiler from storing the deadline before the index: a worker that is stopped and killed for it has
- * died in that task and no other. */
+/* The fence keeps the compiler from storing the deadline before the index: a worker that is stopped and killed for it
+ * has died in that task and no other. */
 void limit_begin(struct grain_context *ctx, uint64_t limit_ns)
 {
     if (limit_ns == 0)

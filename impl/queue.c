@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * How calls that nobody waits for get into the queue: a call of apply into the open batch, everything else as a batch of
- * its own. The memory they are written into: batch.c. Who runs them: async.c.
+ * How calls that nobody waits for get into the queue: a call of apply into the open batch, everything else as a batch
+ * of its own. The memory they are written into: batch.c. Who runs them: async.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +11,9 @@
 
 #define SIZE_MOST ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
 
-/* What calls like this one take of the payload each; *slack: and how much more this one may. Of an array's items some are
- * more aligned by chance than their size asks for: that counts only where the batch before began with the same one. */
+/* What calls like this one take of the payload each; *slack: and how much more this one may. Of an array's items some
+ * are more aligned by chance than their size asks for: that counts only where the batch before began with the same
+ * one. */
 static size_t room_of(struct async *async, const struct apply *apply, const void *params, size_t *slack)
 {
     const void *data[] = {apply->arg, apply->result, params};

@@ -81,8 +81,8 @@ static void set(int signo, void (*handler)(int), int flags)
     sigaction(signo, &action, NULL);
 }
 
-/* A worker's, for what the host handles, and for what is to end it. In a child that a task has forked it gives way to the
- * default where that is what the host had. */
+/* A worker's, for what the host handles, and for what is to end it. In a child that a task has forked it gives way to
+ * the default where that is what the host had. */
 static void on_caught(int signo)
 {
     int error = errno;

@@ -5,8 +5,8 @@
  *   threads that run what the user wrote   the mask that the opener had; so a handler of the host may run there
  *   grain's other threads                  everything blocked
  *   a forked worker                        the opener's mask; what the host ignores is ignored; what it handles is caught
- *                                          by a handler that does nothing, so that a program that a task starts finds it
- *                                          at its default, as if the host had started it
+ *                                          by a handler that does nothing, so that a program that a task starts finds
+ *                                          it at its default, as if the host had started it
  *   the supervisor                         ignores everything; it stops where the host stops
  *   a grain_process                        as after exec: ignored stays, handled is default; the mask of the thread that
  *                                          starts it
@@ -33,8 +33,8 @@ int signals_thread(pthread_t *thread, const sigset_t *mask, void *(*main)(void *
  * stay blocked, for a signalfd: they are put into *awaited. mask: the opener's. */
 void signals_supervisor(const sigset_t *mask, sigset_t *awaited);
 
-/* In a worker that it forks: the host's again, as said above. phase: SIGTERM ends it at once from `stop_at` on; else that
- * signal is the caller's business. */
+/* In a worker that it forks: the host's again, as said above. phase: SIGTERM ends it at once from `stop_at` on; else
+ * that signal is the caller's business. */
 void signals_worker(const sigset_t *mask, const _Atomic uint32_t *phase, uint32_t stop_at);
 
 /* In the child of grain_process_start, forked with everything blocked. */

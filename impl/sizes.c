@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See sizes.h. The functions themselves, for those who call them without the macro of the same name: by address, or from
- * another language. They are told no size: struct_size says it, and 0 there means the struct of the first release.
+ * See sizes.h. The functions themselves, for those who call them without the macro of the same name: by address, or
+ * from another language. They are told no size: struct_size says it, and 0 there means the struct of the first release.
  */
 #include "sizes.h"
 

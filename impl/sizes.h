@@ -9,15 +9,15 @@
 #include "grain.h"
 
 /* Copies what the program gave into what this library knows; fields that the program does not know are 0. 0; -EINVAL a
- * size that no version has, or another one in struct_size, with which both structs begin; -E2BIG a field is set that this
- * library does not know. `name` is the struct's, for what is said of it. */
+ * size that no version has, or another one in struct_size, with which both structs begin; -E2BIG a field is set that
+ * this library does not know. `name` is the struct's, for what is said of it. */
 int sizes_take(const char *name, void *known, size_t known_size, const void *given, size_t given_size);
 
 /* Copies what this library knows to what the program gave room for; fields that this library does not know are 0. */
 void sizes_give(void *given, size_t given_size, const void *known, size_t known_size);
 
-/* *options as this library knows them: themselves, or, in a program of another version, a copy in *room; all 0 for NULL.
- * Most calls pay two comparisons for it. As sizes_take(). */
+/* *options as this library knows them: themselves, or, in a program of another version, a copy in *room; all 0 for
+ * NULL. Most calls pay two comparisons for it. As sizes_take(). */
 static inline int sizes_take_call(const struct grain_call_options **options, size_t size,
                                   struct grain_call_options *room)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pool's own choice of a chunk beside the best there is: which chunk wins a sweep, and how far the pool's own, taken
- * turn by turn with that winner in one process, each called equally often a time, is from it. It holds when the median of the rounds' ratios and the upper
- * end of its 95 % interval are within the limits below.
+ * The pool's own choice of a chunk beside the best there is: which chunk wins a sweep, and how far the pool's own,
+ * taken turn by turn with that winner in one process, each called equally often a time, is from it. It holds when the
+ * median of the rounds' ratios and the upper end of its 95 % interval are within the limits below.
  */
 #ifndef GRAIN_BENCH_CHOICE_H
 #define GRAIN_BENCH_CHOICE_H
@@ -14,11 +14,12 @@
 #define CHOICE_ROUNDS_MIN 15
 #define CHOICE_CHUNKS_MIN 12
 
-/* The chunk of the quickest cell among those that differ from this one in nothing but the chunk; 0: there is none. *tried:
- * how many there are. */
+/* The chunk of the quickest cell among those that differ from this one in nothing but the chunk; 0: there is none.
+ * *tried: how many there are. */
 uint64_t choice_winner(const struct summary *summary, const struct cell *cell, size_t *tried);
 
-/* Not shown: too few rounds, or a winner of too few chunks. Reported: OpenMP as shipped, of which nothing is claimed. */
+/* Not shown: too few rounds, or a winner of too few chunks. Reported: OpenMP as shipped, of which nothing is
+ * claimed. */
 enum choice_outcome { CHOICE_HOLDS, CHOICE_FAILS, CHOICE_NOT_SHOWN, CHOICE_REPORTED, CHOICE_OUTCOMES };
 
 struct choice_row {

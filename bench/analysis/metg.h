@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * METG(x), the minimum effective task granularity: how short a task may be while the workers still do x of what they
- * could. A curve is one backend, call, schedule and number of workers over `compute:N` for growing N; each of its points
- * is a granularity g (core time a task: wall * P_used / tasks) with an efficiency. METG(x) is the smallest g from which on
- * efficiency is at least x: where the curve crosses x for the last time, linear in log g between the two points around
- * it. What no point brackets is censored, never invented.
+ * could. A curve is one backend, call, schedule and number of workers over `compute:N` for growing N; each of its
+ * points is a granularity g (core time a task: wall * P_used / tasks) with an efficiency. METG(x) is the smallest g
+ * from which on efficiency is at least x: where the curve crosses x for the last time, linear in log g between the two
+ * points around it. What no point brackets is censored, never invented.
  * source: Slaughter et al., "Task Bench: A Parameterized Benchmark for Evaluating Parallel Runtime Performance", SC'20.
  */
 #ifndef GRAIN_BENCH_METG_H

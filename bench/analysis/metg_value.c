@@ -64,8 +64,8 @@ static double drawn_median(const double *values, size_t rounds, const double *pl
     return known > 0 ? gsl_stats_median_from_sorted_data(drawn, 1, known) : NAN;
 }
 
-/* The pairs of a curve: the medians of all rounds (places NULL), or of drawn ones. The draws are the same for all points,
- * so that what slowed a round down slows all of the curve. */
+/* The pairs of a curve: the medians of all rounds (places NULL), or of drawn ones. The draws are the same for all
+ * points, so that what slowed a round down slows all of the curve. */
 static size_t curve_pairs(const struct metg_curve *curve, enum metg_base base, const double *places,
                           struct metg_pair pairs[METG_POINTS_MAX])
 {
@@ -85,8 +85,8 @@ static size_t curve_pairs(const struct metg_curve *curve, enum metg_base base, c
     return count;
 }
 
-/* One METG a resample. Of one that is censored only one side is known: below the smallest g it may be 0, above the largest
- * it may be anything. */
+/* One METG a resample. Of one that is censored only one side is known: below the smallest g it may be 0, above the
+ * largest it may be anything. */
 struct draws {
     double lows[STATISTICS_RESAMPLES], highs[STATISTICS_RESAMPLES];
 };
@@ -144,8 +144,8 @@ out:
     return status;
 }
 
-/* o of the model: P_used * (T - what 100 % would take) = P_used * s + o * n over the points, each weighted by its relative
- * error as in model.c. */
+/* o of the model: P_used * (T - what 100 % would take) = P_used * s + o * n over the points, each weighted by its
+ * relative error as in model.c. */
 static double curve_overhead(const struct metg_curve *curve, enum metg_base base)
 {
     double x[METG_POINTS_MAX], y[METG_POINTS_MAX], weight[METG_POINTS_MAX];

@@ -41,7 +41,8 @@ void series_free(struct series_set *set);
 /* The series of one cell, or NULL. */
 const struct series *series_find(const struct series_set *set, const struct cell *cell);
 
-/* The order of cells in summary.csv and in every table: below 0 where a comes first, 0 where nothing of that differs. */
+/* The order of cells in summary.csv and in every table: below 0 where a comes first, 0 where nothing of that
+ * differs. */
 int series_order(const struct cell *a, const struct cell *b);
 
 /* Whether a record counts: it went well and has a time. */

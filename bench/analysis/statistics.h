@@ -23,8 +23,8 @@ struct estimate {
     size_t values;    /* how many values were known */
 };
 
-/* Room for values, or NULL; the caller frees it. Memory that is out makes a figure NAN, as if nothing were known: whether
- * that has happened since this was asked last. Whoever writes figures down asks before. */
+/* Room for values, or NULL; the caller frees it. Memory that is out makes a figure NAN, as if nothing were known:
+ * whether that has happened since this was asked last. Whoever writes figures down asks before. */
 double *statistics_room(size_t count);
 bool statistics_ran_out(void);
 

@@ -120,7 +120,8 @@ static const char *summary_grade(const struct series *series, size_t planned, in
         return "missing";
     if (series->good < planned)
         return "incomplete";
-    /* Where there is no partner, or the cell is its own, the times themselves are all there is; a rival is a partner too. */
+    /* Where there is no partner, or the cell is its own, the times themselves are all there is; a rival is a partner
+     * too. */
     paired = !is_work && isfinite(statistics_median(room, series->count));
     for (size_t i = 0; i < series->count && !paired; i++) {
         double over_rival = series_over_rival(series, series->rounds[i]);

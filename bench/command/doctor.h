@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * `grain doctor`: a table of checks. doctor_cpu.c looks at processors and who else uses them, doctor_rest.c
- * at memory, OpenMP and programs, doctor_openmp.c at OpenMP's regions; doctor.c prints. A new check is a row in one of the
- * tables.
+ * at memory, OpenMP and programs, doctor_openmp.c at OpenMP's regions; doctor.c prints. A new check is a row in one of
+ * the tables.
  */
 #ifndef GRAIN_BENCH_DOCTOR_H
 #define GRAIN_BENCH_DOCTOR_H

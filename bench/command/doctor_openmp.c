@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Checks of OpenMP's regions: this program is run again, `grain doctor --regions`, once for each way in which threads can
- * be told to wait and to bind, and what it measures is judged. A run that hangs is ended.
+ * Checks of OpenMP's regions: this program is run again, `grain doctor --regions`, once for each way in which threads
+ * can be told to wait and to bind, and what it measures is judged. A run that hangs is ended.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an OpenMP region costs here: this program times empty regions and tiny loops, and notes on which CPUs the threads
- * of the team were. `grain doctor` runs itself for it, once for each way in which a runtime can be told to wait and to
+ * What an OpenMP region costs here: this program times empty regions and tiny loops, and notes on which CPUs the
+ * threads of the team were. `grain doctor` runs itself for it, once for each way in which a runtime can be told to wait
+ * and to
  * bind: variables count from before the program starts. region_probe.c measures, regions.c reads, writes and judges.
  */
 #ifndef GRAIN_BENCH_REGIONS_H

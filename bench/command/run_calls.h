@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The calls of `grain run`, in one table: each counts all rows of an input in its own way. run.c moves the data to where
- * the workers see it, then lets the call start (part of submit) and finish (collect).
+ * The calls of `grain run`, in one table: each counts all rows of an input in its own way. run.c moves the data to
+ * where the workers see it, then lets the call start (part of submit) and finish (collect).
  */
 #ifndef GRAIN_BENCH_RUN_CALLS_H
 #define GRAIN_BENCH_RUN_CALLS_H

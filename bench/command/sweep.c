@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * `grain sweep`: measures a plan of cells into a directory. What a plan is: sweep/plan.h; how it runs:
- * sweep/run.h; the options: sweep_options.c. Here are the rules for the directory, and the end: what to do next, the exit
- * code, and after Ctrl-C the command that goes on.
+ * sweep/run.h; the options: sweep_options.c. Here are the rules for the directory, and the end: what to do next, the
+ * exit code, and after Ctrl-C the command that goes on.
  */
 #include <errno.h>
 #include <inttypes.h>

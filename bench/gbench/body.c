@@ -78,9 +78,9 @@ static void call_problem(struct subject *subject, int status)
 }
 
 /* Spoiling the results goes the same way as the run itself, so it warms workers and the pages of the results. Short
- * tasks are run as well, for the pages and the caches of their items; under `steal` more than once where workers are processes, for
- * every worker has page tables of its own, and it is not the same rows that each of them steals. A run of long chains
- * would take long for nothing. */
+ * tasks are run as well, for the pages and the caches of their items; under `steal` more than once where workers are
+ * processes, for every worker has page tables of its own, and it is not the same rows that each of them steals. A run
+ * of long chains would take long for nothing. */
 static int warm_up(struct subject *subject)
 {
     const struct kind *kind = subject->kind;

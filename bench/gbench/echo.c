@@ -48,9 +48,9 @@ struct echo {
     struct bound bound;
 };
 
-/* What a way consists of. begin and end: around a series of trips; NULL: the other process needs not to be told. Two that
- * spin need two CPUs. Where both sleep the caller is free to go where the kernel wakes it, as the caller of a pool is: held
- * on a CPU of its own it would wait for two wake-ups across CPUs, several times as long as any pool does. */
+/* What a way consists of. begin and end: around a series of trips; NULL: the other process needs not to be told. Two
+ * that spin need two CPUs. Where both sleep the caller is free to go where the kernel wakes it, as the caller of a pool
+ * is: held on a CPU of its own it would wait for two wake-ups across CPUs, several times as long as any pool does. */
 struct echo_means {
     bool binds_caller;
     void (*answer)(struct echo *echo); /* the other process's life; returns when the pipe to it ends */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See quiet.h. Whether a thread wants a CPU is asked of /proc, not of its CPU time: on a busy machine one that spins may get
- * none for a while.
+ * See quiet.h. Whether a thread wants a CPU is asked of /proc, not of its CPU time: on a busy machine one that spins
+ * may get none for a while.
  */
 #include "quiet.h"
 

@@ -127,8 +127,8 @@ const char *subject_init(struct subject *subject, const struct cell *cell, const
     return problem ? problem : baseline_problem(subject);
 }
 
-/* All usable CPUs by name: left to itself, a pool with fewer workers than CPUs binds none of them, and how long it takes
- * would depend on where the kernel puts them. Made once; NULL where nobody is bound, or without memory. */
+/* All usable CPUs by name: left to itself, a pool with fewer workers than CPUs binds none of them, and how long it
+ * takes would depend on where the kernel puts them. Made once; NULL where nobody is bound, or without memory. */
 static const char *cpu_list(const char *backend)
 {
     static char *list;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Figure (e): efficiency against granularity, a line each of a few chosen backends and calls, so that METG(x) is where a
- * line crosses x for the last time. Every line has its place, colour and shape whether others are there or not: what
+ * Figure (e): efficiency against granularity, a line each of a few chosen backends and calls, so that METG(x) is where
+ * a line crosses x for the last time. Every line has its place, colour and shape whether others are there or not: what
  * `series` stands for in plots/fig_metg.gp is the order of the table here.
  */
 #include <math.h>

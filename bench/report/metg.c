@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The part "METG": how short tasks may be while the CPUs still do half, or nine tenths, of what they could. What is said
- * is in the curves of analysis/metg.h and in the claims; this file lays it out.
+ * The part "METG": how short tasks may be while the CPUs still do half, or nine tenths, of what they could. What is
+ * said is in the curves of analysis/metg.h and in the claims; this file lays it out.
  */
 #include "analysis/metg.h"
 

@@ -7,13 +7,14 @@
  *
  * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply.
  * Calls that are named as in grain.h, without `grain_`, but for three: `apply_async` is collected by futures in the
- * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task, one
- * after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until all
- * is handed over, collect_ns from then on until every result is there; calls that block have neither.
+ * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task,
+ * one after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until
+ * all is handed over, collect_ns from then on until every result is there; calls that block have neither.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
- * `idle` (an open pool, half a second of sleep: its CPU time counts), and the floor's `peak` (P copies of the kernel), `bandwidth` (the items read, each CPU its share), `atomic` (one word that
- * all CPUs add to at the same time, each as often as the call has tasks), `cacheline`, `futex`, `pipe` (raw round trips
- * between two processes), `fork` (fork, exit, wait) and `thread` (create, join), both one after the other.
+ * `idle` (an open pool, half a second of sleep: its CPU time counts), and the floor's `peak` (P copies of the kernel),
+ * `bandwidth` (the items read, each CPU its share), `atomic` (one word that all CPUs add to at the same time, each as
+ * often as the call has tasks), `cacheline`, `futex`, `pipe` (raw round trips between two processes), `fork` (fork,
+ * exit, wait) and `thread` (create, join), both one after the other.
  */
 #ifndef GRAIN_BENCH_CELL_H
 #define GRAIN_BENCH_CELL_H
@@ -60,10 +61,10 @@ bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus,
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
 
 /* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for a call that
- * has all rows under way (`bandwidth` for `map_chunks` over rows), the round trip of its own kind for `apply` (`pipe` for
- * fork-pipe, `futex` where waiters park, else `cacheline`), `fork` or `thread` for `open`. False: there is none (another
- * program's cell, one that does no work, a baseline, a floor itself, `spawn`, a round trip with one usable CPU, `peak`
- * where tasks differ). */
+ * has all rows under way (`bandwidth` for `map_chunks` over rows), the round trip of its own kind for `apply` (`pipe`
+ * for fork-pipe, `futex` where waiters park, else `cacheline`), `fork` or `thread` for `open`. False: there is none
+ * (another program's cell, one that does no work, a baseline, a floor itself, `spawn`, a round trip with one usable
+ * CPU, `peak` where tasks differ). */
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 
 /* Whether a call is a raw round trip between two CPUs: `cacheline`, `futex`, `pipe`. */

@@ -2,8 +2,8 @@
  *
  * Runs one program to its end: clean environment (no OMP_*, GOMP_*, KMP_*, GRAIN_*: the library binds and
  * waits by its own rules), a process group of its own, output collected, a time limit, and an end when the
- * user asks for one. Nothing of it outlives the call. Time in which the caller was stopped does not count; when the user
- * stops the caller (Ctrl-Z), the program is stopped with it.
+ * user asks for one. Nothing of it outlives the call. Time in which the caller was stopped does not count; when the
+ * user stops the caller (Ctrl-Z), the program is stopped with it.
  */
 #ifndef GRAIN_BENCH_CHILD_H
 #define GRAIN_BENCH_CHILD_H

@@ -56,7 +56,8 @@ static const struct call *find_call(const char *name)
     return NULL;
 }
 
-/* The library's own name of a backend: "openmp-as-shipped" is its `openmp`, unbound; "fork-pipe" its `fork`, over pipes. */
+/* The library's own name of a backend: "openmp-as-shipped" is its `openmp`, unbound; "fork-pipe" its `fork`, over
+ * pipes. */
 static const char *library_backend(const char *backend)
 {
     static const char *const aliases[][2] = {{"openmp-as-shipped", "openmp"}, {"fork-pipe", "fork"}};

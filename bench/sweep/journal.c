@@ -27,8 +27,8 @@ struct journal {
     size_t count, capacity;
 };
 
-/* Where a record belongs among those before: behind them, or in the place of one that need not stay. `count + 1`: nowhere,
- * because its (cell, round) is there for good. */
+/* Where a record belongs among those before: behind them, or in the place of one that need not stay. `count + 1`:
+ * nowhere, because its (cell, round) is there for good. */
 static size_t place_of(const struct sample *samples, size_t count, const struct sample *next)
 {
     for (size_t i = 0; i < count; i++)

@@ -2,8 +2,9 @@
  *
  * Lists as they stand on the command line and in the tables of profiles.c: words and numbers between
  * commas. Numbers may be written 64, 2^6, 1..4 (every number), 2^0..2^17 (every power), and as words:
- * `python` (CPython's rule), `auto` (the pool chooses), `share` (of a chunk: an equal share for each worker), P, 2P, 16P (so many for each usable CPU), N (rows of the data
- * set), `up-to-P` and `up-to-2P` (1, 2, 4 ... and P, 2P themselves).
+ * `python` (CPython's rule), `auto` (the pool chooses), `share` (of a chunk: an equal share for each worker), P, 2P,
+ * 16P (so many for each usable CPU), N (rows of the data set), `up-to-P` and `up-to-2P` (1, 2, 4 ... and P, 2P
+ * themselves).
  */
 #ifndef GRAIN_BENCH_LIST_H
 #define GRAIN_BENCH_LIST_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * From a profile's rows and the lists of the command line to the list of cells. The serial baselines of
- * every kernel and number of rows are always in (but for cells that name their partners), whatever the lists say. How a row becomes cells: grid.c.
+ * every kernel and number of rows are always in (but for cells that name their partners), whatever the lists say. How a
+ * row becomes cells: grid.c.
  */
 #include "plan.h"
 
@@ -16,7 +17,8 @@
 #include "kernels/kernel.h"
 #include "list.h"
 
-/* The baselines in front: loop and callback of every kernel and number of rows that occurs, but for cells that name their partners. */
+/* The baselines in front: loop and callback of every kernel and number of rows that occurs, but for cells that name
+ * their partners. */
 static int add_serial(struct plan *plan, const struct grid *grid)
 {
     struct plan whole = {.profile = plan->profile, .rounds = plan->rounds};
@@ -63,7 +65,8 @@ static bool is_kernel(const char *word)
     return kernel_find(word) != NULL;
 }
 
-/* What is wrong with a kernel's number, which may be left out; NULL: nothing. It must come back from a cell's name as it
+/* What is wrong with a kernel's number, which may be left out; NULL: nothing. It must come back from a cell's name as
+ * it
  * was: 007 would not. */
 static const char *number_problem(const char *word)
 {

@@ -27,8 +27,9 @@ static const struct plan_row core_rows[] = {
     {.backends = "fork", .calls = "open", .workers = "2", .rows = "0", .repetitions = 5},
 };
 
-/* What "Overhead" in RESULTS.md is about: two workers, whatever the machine has. Peers that this build lacks give no cell.
- * The tasks of METG(50 %): a few nanoseconds on our pools, up to a microsecond where each is a task of OpenMP's own. */
+/* What "Overhead" in RESULTS.md is about: two workers, whatever the machine has. Peers that this build lacks give no
+ * cell. The tasks of METG(50 %): a few nanoseconds on our pools, up to a microsecond where each is a task of OpenMP's
+ * own. */
 #define METG_SMALL  "compute:1,compute:2,compute:4,compute:8,compute:16,compute:32"
 #define METG_TASKS  "compute:64,compute:256,compute:1024"
 #define METG_LONGER "compute:4096,compute:16384"
@@ -62,8 +63,8 @@ static const struct plan_row overhead_rows[] = {
     {.backends = "fork,pthread", .calls = "idle", .workers = "2", .rows = "0"},
 };
 
-/* What "The ladder" in RESULTS.md is about: one call, handed over in ever quicker ways, each beside the raw round trip of
- * its kind. One worker: a call of apply keeps no more busy. */
+/* What "The ladder" in RESULTS.md is about: one call, handed over in ever quicker ways, each beside the raw round trip
+ * of its kind. One worker: a call of apply keeps no more busy. */
 static const struct plan_row ladder_rows[] = {
     {.backends = "cpython", .calls = "apply", .workers = "1", .tasks = 2000, .beside = "loop"},
     {.backends = "fork-pipe", .calls = "apply", .workers = "1", .tasks = 2000, .beside = "floor"},
@@ -76,8 +77,8 @@ static const struct plan_row ladder_rows[] = {
     {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
 };
 
-/* What "The floor" in RESULTS.md is about: what the machine itself takes, and what the pools take, each beside its floor
- * where that can run turn by turn with it. */
+/* What "The floor" in RESULTS.md is about: what the machine itself takes, and what the pools take, each beside its
+ * floor where that can run turn by turn with it. */
 static const struct plan_row floor_rows[] = {
     {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
     {.backends = "floor", .calls = "fork,thread", .beside = "floor"},
@@ -138,10 +139,10 @@ static const struct plan_row calls_rows[] = {
     {.backends = "cpython", .calls = "spawn", .tasks = 10},
     {.backends = "cpython", .calls = "open", .rows = "0"},
 };
-/* What "METG" in RESULTS.md is about: tasks from 1 ns to 10 ms, at each length as many as make some 20 ms of serial work,
- * 10^6 at most and 16 for each CPU at least. Beside each the callback and the peak. Backends are measured where their
- * efficiency is neither surely 0 nor surely 1: who hands out task by task from 10 ns on, who takes long for it from 100
- * ns on. apply keeps one task under way, so a few will do. */
+/* What "METG" in RESULTS.md is about: tasks from 1 ns to 10 ms, at each length as many as make some 20 ms of serial
+ * work, 10^6 at most and 16 for each CPU at least. Beside each the callback and the peak. Backends are measured where
+ * their efficiency is neither surely 0 nor surely 1: who hands out task by task from 10 ns on, who takes long for it
+ * from 100 ns on. apply keeps one task under way, so a few will do. */
 #define METG(n, count, who, ...)                                                                                       \
     {                                                                                                                  \
         .kernels = "compute:" #n, .backends = who, .rows = (count), .beside = "callback,floor", __VA_ARGS__            \
@@ -203,8 +204,8 @@ static const struct plan_row metg_rows[] = {
     METG_CALL(10000000, "4", "apply"),
 };
 
-/* Other libraries on the same rows, and ours beside them: what "Peers" in RESULTS.md is about. A runtime that spins after
- * a region would disturb a `peak` beside it, so there is none. `auto` is chunk 0: a library's own choice. */
+/* Other libraries on the same rows, and ours beside them: what "Peers" in RESULTS.md is about. A runtime that spins
+ * after a region would disturb a `peak` beside it, so there is none. `auto` is chunk 0: a library's own choice. */
 #define PEER_CHUNKS "1,16,256,4096,auto"
 #define BASELINES   "loop,callback"
 
@@ -217,8 +218,8 @@ static const struct plan_row peers_rows[] = {
     {.backends = "cpython", .chunks = "python", .beside = "loop"},
 };
 
-/* Tasks of 100 ns, 10 us and 1 ms; tasks that stream 4 KB each through 64 MB; tasks of very different length, in no order
- * and rising. */
+/* Tasks of 100 ns, 10 us and 1 ms; tasks that stream 4 KB each through 64 MB; tasks of very different length, in no
+ * order and rising. */
 #define CHOICE_SHORT  "howmany,compute:80"
 #define CHOICE_MIDDLE "compute:8000,imbalance:10000,imbalance-sorted:10000"
 #define CHOICE_LONG   "compute:800000"

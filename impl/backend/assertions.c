@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sizes and limits that the code rests on, of which each is set in one file and relied on in another: checked when this is
- * compiled, for there is nothing here to run. What concerns one file alone is asserted there.
+ * Sizes and limits that the code rests on, of which each is set in one file and relied on in another: checked when this
+ * is compiled, for there is nothing here to run. What concerns one file alone is asserted there.
  */
 #include <limits.h>
 #include <stddef.h>
@@ -18,7 +18,8 @@
 
 #define LINE 64
 
-/* The machine: 64-bit addresses; words that processes share are changed without a lock, which would be each one's own. */
+/* The machine: 64-bit addresses; words that processes share are changed without a lock, which would be each one's
+ * own. */
 _Static_assert(sizeof(void *) == 8 && sizeof(size_t) == 8, "ranges of addresses, sizes and words have 64 bits");
 _Static_assert(CHAR_BIT == 8, "bytes");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&

@@ -41,8 +41,8 @@ struct backend_pool {
     void *state; /* state_size zeroed bytes, the backend's own */
     int workers; /* >= 1 */
     /* So that a worker is known as one of every pool that waits for it: a number that no other pool has; those of the
-     * pools in whose workers this one was opened, 0: none; and, while serial runs a call that a worker made, the pool of
-     * that worker. */
+     * pools in whose workers this one was opened, 0: none; and, while serial runs a call that a worker made, the pool
+     * of that worker. */
     uint64_t id;
     uint64_t outer_ids[BACKEND_DEPTH];
     const struct backend_pool *caller;
@@ -102,15 +102,16 @@ struct grain_backend {
     void (*cancel)(struct backend_pool *pool);
 
     /* Ends the workers, and waits until they are gone and their finalizers with them. One thread, once, after the last
-     * call has returned. Meanwhile others may call cancel, finalizers among them: it may take long. NULL: nothing runs. */
+     * call has returned. Meanwhile others may call cancel, finalizers among them: it may take long. NULL: nothing
+     * runs. */
     void (*quit)(struct backend_pool *pool);
 
     /* Required. The same thread, after quit: gives back what open took. No other hook is called any more. */
     void (*close)(struct backend_pool *pool);
 
     /* Memory that workers see without a copy: size > 0 gives memory, 64-byte aligned, in *memory;
-     * size 0 releases *memory; of a NULL *memory it gives back to the system all that is unused. NULL: ordinary memory is good enough (workers are threads). Any caller
-     * thread. Returns 0 or -ENOMEM. */
+     * size 0 releases *memory; of a NULL *memory it gives back to the system all that is unused. NULL: ordinary memory
+     * is good enough (workers are threads). Any caller thread. Returns 0 or -ENOMEM. */
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
 };
 

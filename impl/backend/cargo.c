@@ -33,7 +33,8 @@ static void copy_small(void *to, const void *from, size_t size)
  * close; fewer than two blocks are copied at once. */
 #define BLOCK_BYTES ((size_t)128 << 10)
 
-/* More bytes of units than these do not stay with the descriptor: clearing them again costs far less than their tasks. */
+/* More bytes of units than these do not stay with the descriptor: clearing them again costs far less than their
+ * tasks. */
 #define UNITS_KEEP ((size_t)1 << 20)
 
 static int take(struct cargo *cargo, size_t size, size_t alignment, void **memory)
@@ -54,7 +55,8 @@ static int take(struct cargo *cargo, size_t size, size_t alignment, void **memor
     return status;
 }
 
-/* What a copy of `size` bytes of items is aligned to. Where it takes a block of its own anyway, as much as the caller's. */
+/* What a copy of `size` bytes of items is aligned to. Where it takes a block of its own anyway, as much as the
+ * caller's. */
 static size_t alignment_of(const void *data, size_t item_size, size_t size)
 {
     return size > TEAM_INLINE ? job_power((uintptr_t)data) : job_alignment(data, item_size);
@@ -118,8 +120,9 @@ static int results_place(struct cargo *cargo)
     return take(cargo, size, alignment_of(job->results, job->result_size, size), &cargo->place->job.results);
 }
 
-/* The bytes stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and each
- * worker finds those of its part where it left them, in its cache. All are cleared when the marks have been round. */
+/* The bytes stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and
+ * each worker finds those of its part where it left them, in its cache. All are cleared when the marks have been
+ * round. */
 static int units_place(struct cargo *cargo, int workers)
 {
     struct team_job *place = cargo->place;

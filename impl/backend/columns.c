@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See columns.h: the columns' ranges in the order of their addresses, joined where one begins before the last has ended.
+ * See columns.h: the columns' ranges in the order of their addresses, joined where one begins before the last has
+ * ended.
  */
 #include "backend/columns.h"
 
@@ -24,8 +25,8 @@ static void order_insert(unsigned char *order, size_t count, size_t column, cons
     order[at] = (unsigned char)column;
 }
 
-/* A span of several columns begins at a multiple of its alignment where that leaves none of them less aligned than it is
- * in the caller's memory; else as far behind one as it does there. */
+/* A span of several columns begins at a multiple of its alignment where that leaves none of them less aligned than it
+ * is in the caller's memory; else as far behind one as it does there. */
 static void span_settle(struct columns_plan *plan, size_t span_index, const struct job *job, size_t begin)
 {
     struct columns_span *span = &plan->spans[span_index];

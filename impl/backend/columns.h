@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Which bytes of a starmap's columns are copied, and where a copy of them begins. Columns that lie among each other, as
- * the members of an array of structs do, are copied once: they lie in the copy as they lie in the caller's memory. Bytes
- * between columns that do not meet are nobody's, and are not read.
+ * the members of an array of structs do, are copied once: they lie in the copy as they lie in the caller's memory.
+ * Bytes between columns that do not meet are nobody's, and are not read.
  */
 #ifndef GRAIN_BACKEND_COLUMNS_H
 #define GRAIN_BACKEND_COLUMNS_H

@@ -2,8 +2,8 @@
  *
  * Workers that are processes: a team in an arena that caller, supervisor and workers share. Arguments
  * that do not lie in the arena are copied in, results are copied out. Next: team.h (how work flows, what
- * a kill leaves), supervisor.h (who watches whom), transport/arena.h (the memory); pipes.h: the same workers fed through
- * pipes.
+ * a kill leaves), supervisor.h (who watches whom), transport/arena.h (the memory); pipes.h: the same workers fed
+ * through pipes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -214,8 +214,8 @@ static int fork_run(struct backend_pool *pool, struct job *job)
     return status;
 }
 
-/* The memory that descriptors keep from job to job, of those that no call has. A caller that looks for one meanwhile waits
- * a moment, as it does when there are too many calls. */
+/* The memory that descriptors keep from job to job, of those that no call has. A caller that looks for one meanwhile
+ * waits a moment, as it does when there are too many calls. */
 static void places_trim(struct fork_state *state)
 {
     struct team_front *front = &state->front;

@@ -2,8 +2,8 @@
  *
  * Workers that are an OpenMP team, used as an OpenMP programmer would: `parallel for schedule(runtime)` over the chunks
  * (behind a pilot where the pool chooses them), `taskloop`, and a `task` for each queued call. Regions run on a driver
- * thread of the pool, never on the caller's: that keeps the caller fork-safe (GCC bug 60035: a region in the main thread,
- * then a fork, then a region in the child hangs). A region exists only while a job runs.
+ * thread of the pool, never on the caller's: that keeps the caller fork-safe (GCC bug 60035: a region in the main
+ * thread, then a fork, then a region in the child hangs). A region exists only while a job runs.
  */
 #include <errno.h>
 #include <omp.h>

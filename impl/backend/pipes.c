@@ -97,8 +97,9 @@ void pipes_cancel(struct pipes *pipes)
 
 /* A full request pipe is no hindrance: who reads looks at the phase between two packets. A full reply pipe is: so many
  * workers may have died since the last call that their replacements fill it with reports. */
-/* A worker that sleeps in its pipe learns of the end from nothing else, so a write that fails is tried again: there may be
- * memory, or room, a moment later. Whoever has filled the pipe is awake when it is emptied, and looks at the phase. */
+/* A worker that sleeps in its pipe learns of the end from nothing else, so a write that fails is tried again: there may
+ * be memory, or room, a moment later. Whoever has filled the pipe is awake when it is emptied, and looks at the
+ * phase. */
 static void quit_send(int end)
 {
     struct pipe_out out;

@@ -86,7 +86,8 @@ struct pipes {
     void *user;
 };
 
-/* What the copy of `size` bytes' items or params is aligned to in a message. Both ends reckon it from the caller's address. */
+/* What the copy of `size` bytes' items or params is aligned to in a message. Both ends reckon it from the caller's
+ * address. */
 static inline size_t pipes_alignment(uintptr_t data, size_t size)
 {
     size_t alignment = job_alignment((const void *)data, size);

@@ -41,7 +41,8 @@ static size_t stop_heed(struct grain_context *ctx, size_t next, size_t end)
 
 /* ----------------------------------------------------------------------------------- reading a request */
 
-/* Where the value of task 0 would lie, so that that of task `begin` lies at `at`. In integers: there is nothing there. */
+/* Where the value of task 0 would lie, so that that of task `begin` lies at `at`. In integers: there is nothing
+ * there. */
 static uintptr_t before(const void *at, size_t begin, size_t size)
 {
     return (uintptr_t)at - begin * size;

@@ -45,7 +45,8 @@ struct crew {
     volatile int *pids;         /* supervisor, for the stats alone: one per worker */
     _Atomic uint32_t *stages;   /* enum crew_stage, one a worker */
     struct team *team;
-    /* Supervisor: for how long all of the pool was stopped while calls had a limit; how often it has looked for that. */
+    /* Supervisor: for how long all of the pool was stopped while calls had a limit; how often it has looked for
+     * that. */
     _Atomic uint64_t stopped_ns;
     _Atomic uint32_t looks;
     _Atomic uint64_t limited_since_ns; /* caller: when limit_ns was 0 last; before limit_ns */
@@ -94,7 +95,8 @@ void supervisor_notify(const struct supervisor *supervisor);
 /* It may have been stopped when the caller was not, by Ctrl-Z for example, which the caller handles by now. */
 void supervisor_continue(const struct supervisor *supervisor);
 
-/* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes here. */
+/* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes
+ * here. */
 void supervisor_await(const struct supervisor *supervisor);
 void supervisor_drop(struct supervisor *supervisor);
 
@@ -113,7 +115,8 @@ struct supervisor_looks {
     bool was_continued; /* since then it got SIGCONT */
 };
 
-/* The supervisor's: kills the workers whose tasks have had their time, and says in `looks` when it wants to look again. */
+/* The supervisor's: kills the workers whose tasks have had their time, and says in `looks` when it wants to look
+ * again. */
 void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int count, struct supervisor_looks *looks);
 
 /* A worker's: its tasks' limits are measured by the clock that the supervisor keeps. */
@@ -137,8 +140,8 @@ struct supervisor_birth {
 size_t supervisor_kept_most(const struct crew *crew);
 void supervisor_close(const struct supervisor_birth *birth, int worker);
 
-/* How far the workers have come: what the open waits for, said once; the stage of one, and a new one; that all are ready,
- * once they are. */
+/* How far the workers have come: what the open waits for, said once; the stage of one, and a new one; that all are
+ * ready, once they are. */
 void crew_start_tell(struct crew *crew, uint32_t word);
 uint32_t crew_stage_of(const struct crew *crew, int id);
 void crew_stage_set(struct crew *crew, int id, enum crew_stage stage);

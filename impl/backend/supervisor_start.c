@@ -100,8 +100,8 @@ static int ends_open(int ends[2])
 
 int supervisor_start(struct supervisor *supervisor, struct crew *crew)
 {
-    /* So that what was printed before the open comes before what tasks print. All other streams are left alone: flushing
-     * one that another thread reads from blocks for ever. */
+    /* So that what was printed before the open comes before what tasks print. All other streams are left alone:
+     * flushing one that another thread reads from blocks for ever. */
     fflush(stdout);
     fflush(stderr);
     int ends[2];

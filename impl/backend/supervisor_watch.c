@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls with a task_timeout_ns: the supervisor looks now and then whether some worker's task has had its time, and kills
- * that worker. Everything else is that of any death: the replacement fails the task (team_heir.c) and runs the rest.
+ * Calls with a task_timeout_ns: the supervisor looks now and then whether some worker's task has had its time, and
+ * kills that worker. Everything else is that of any death: the replacement fails the task (team_heir.c) and runs the
+ * rest.
  *
  *   caller      stores the shortest limit of all running calls in crew->limit_ns, wakes the supervisor
  *   worker      stores the task's deadline when it begins, 0 when it has returned (job.c)
  *   supervisor  sees a deadline that has passed: SIGSTOP; the worker stands; the deadline is still the same: SIGKILL.
  *               Else the task has just ended: SIGCONT
  *
- * It sleeps until the next deadline, and never longer than the shortest limit: a task that begins right after a look has
- * its deadline seen by the next one.
+ * It sleeps until the next deadline, and never longer than the shortest limit: a task that begins right after a look
+ * has its deadline seen by the next one.
  *
  * Deadlines are times of a clock that stands still while the pool is stopped, by Ctrl-Z for example: CLOCK_MONOTONIC
  * without crew->stopped_ns. The supervisor is stopped with the others; when it goes on it adds the time since it looked
- * last, some 100 ms more than the stop at most. It knows of a stop by SIGCONT, or because it slept far longer than it wanted
- * to (a frozen control group sends no signal). A worker may go on before it: one that finds its task late has it
+ * last, some 100 ms more than the stop at most. It knows of a stop by SIGCONT, or because it slept far longer than it
+ * wanted to (a frozen control group sends no signal). A worker may go on before it: one that finds its task late has it
  * look twice, for the first of the two may have begun before the stop, and then looks at its clock again.
  */
 #include <sys/wait.h>

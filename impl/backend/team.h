@@ -123,8 +123,8 @@ struct team_slot {
     /* Written by the supervisor before it forks a replacement; overdue_pid before it kills a worker whose task has had
      * its time. */
     int dead_pid, dead_signo, dead_status, overdue_pid;
-    /* Replacement: the tasks of the piece below `retry_end` are run again, one at a time; 0: none. `tried` is the one that
-     * was last begun again, for the `tries`-th time. */
+    /* Replacement: the tasks of the piece below `retry_end` are run again, one at a time; 0: none. `tried` is the one
+     * that was last begun again, for the `tries`-th time. */
     _Atomic uint64_t retry_end, tried;
     _Atomic int tries;
     struct ring ring;
@@ -156,8 +156,8 @@ struct team {
 struct team_front {
     struct team *team;
     _Atomic uint64_t free_jobs; /* a bit a descriptor */
-    /* A descriptor: first slot << 16 | parts, as long as its tickets may lie in rings; 0: none. Written by who has taken
-     * the descriptor; relaxed: who chooses a slot takes it as a hint. */
+    /* A descriptor: first slot << 16 | parts, as long as its tickets may lie in rings; 0: none. Written by who has
+     * taken the descriptor; relaxed: who chooses a slot takes it as a hint. */
     _Atomic uint32_t places[TEAM_JOBS];
     pthread_mutex_t lock;     /* serialises producers; guards the rings' tails, team.pushed, favourite, singles */
     _Atomic uint64_t singles; /* single tasks handed over; relaxed, never by a locked instruction: a figure */
@@ -177,7 +177,8 @@ void team_place(struct team *team, const struct backend_pool *pool);
 int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
 void team_front_drop(struct team_front *front);
 
-/* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its return. */
+/* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its
+ * return. */
 struct team_job *team_job_take(struct team_front *front);
 void team_job_return(struct team_front *front, struct team_job *job);
 

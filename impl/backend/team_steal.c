@@ -48,8 +48,8 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
     __atomic_store_n(&ctx->attention, 0, __ATOMIC_RELAXED);
     FENCE(6);
     if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP) {
-        /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run. Not
-         * behind the last one: with the cursor there the piece would pass for one that has not begun. */
+        /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run.
+         * Not behind the last one: with the cursor there the piece would pass for one that has not begun. */
         if (worker->team->is_shared && next < end) {
             job_set_index(ctx, next);
             worker_flush(worker);

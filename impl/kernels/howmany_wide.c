@@ -4,9 +4,9 @@
  * It is made by asking the CPU in plain code, not by an ifunc: those run before sanitizers are there.
  *
  * Rows of up to 8 columns are not looked at one by one. Values are compared as they lie there, wherever rows begin and
- * end in a vector, and become one bit each: row r is the bits [r * columns, (r + 1) * columns). Those of 8 rows fit into
- * a 64-bit word, which is shifted 8 ways at once, and the bits of the 8 rows are counted side by side. Longer rows are
- * counted along the row. What is left over goes to the plain loop.
+ * end in a vector, and become one bit each: row r is the bits [r * columns, (r + 1) * columns). Those of 8 rows fit
+ * into a 64-bit word, which is shifted 8 ways at once, and the bits of the 8 rows are counted side by side. Longer rows
+ * are counted along the row. What is left over goes to the plain loop.
  */
 #include "howmany.h"
 

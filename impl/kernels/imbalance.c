@@ -5,8 +5,8 @@
  *
  * The lengths of n tasks are the n quantiles -ln((k + 1/2) / n) * N, k = 0 to n - 1, each once: so the whole work, and
  * the longest task, ln(2n) * N, do not depend on the seed, and how good a time is can be said. What the seed decides is
- * their order. `imbalance-sorted` has the same lengths from the shortest to the longest: equal numbers of tasks are then
- * anything but equal work, and what is handed out last is the longest.
+ * their order. `imbalance-sorted` has the same lengths from the shortest to the longest: equal numbers of tasks are
+ * then anything but equal work, and what is handed out last is the longest.
  *
  * Logarithms are taken in whole numbers: lengths are then the same on every platform, and the library needs no libm.
  */

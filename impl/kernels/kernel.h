@@ -75,8 +75,8 @@ struct kernel {
 const struct kernel *kernel_at(size_t index);
 const struct kernel *kernel_find(const char *name);
 
-/* Takes the number off a name (`1000` of `compute:1000`) and puts it into params. Returns NULL, or what is wrong with the
- * number, a static text; params are then as they were. */
+/* Takes the number off a name (`1000` of `compute:1000`) and puts it into params. Returns NULL, or what is wrong with
+ * the number, a static text; params are then as they were. */
 const char *kernel_configure(const struct kernel *kernel, const char *name, struct kernel_params *params);
 
 /* Bytes an item takes, or 0 where params make no sense. */

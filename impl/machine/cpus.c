@@ -2,7 +2,8 @@
  *
  * How many CPUs this process may use: its affinity mask, and the CPU quota of its control groups. A
  * quota set on any group above the process counts too, so the walk goes up to where the file system is
- * mounted; the tightest limit wins. Next: usable.c, which knows of OpenMP's places; place.c, which says where workers go.
+ * mounted; the tightest limit wins. Next: usable.c, which knows of OpenMP's places; place.c, which says where workers
+ * go.
  */
 #include <errno.h>
 #include <limits.h>

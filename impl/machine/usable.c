@@ -18,9 +18,9 @@
 #ifdef GRAIN_HAVE_OPENMP
 #include <omp.h>
 
-/* Whether OpenMP binds threads, as far as one that may run on `count` CPUs can have been bound. libgomp started when it was
- * loaded, and answers at once. LLVM's runtime starts when it is first asked for anything, and binds who asked: so it is
- * not asked where its variables do not say that it binds, nor by a thread that may run anywhere. */
+/* Whether OpenMP binds threads, as far as one that may run on `count` CPUs can have been bound. libgomp started when it
+ * was loaded, and answers at once. LLVM's runtime starts when it is first asked for anything, and binds who asked: so
+ * it is not asked where its variables do not say that it binds, nor by a thread that may run anywhere. */
 static bool binds_threads(int count)
 {
     static const char *const variables[] = {"OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY", "GOMP_CPU_AFFINITY"};

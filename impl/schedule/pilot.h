@@ -5,8 +5,8 @@
  * clock.
  *
  * Everything stands in one word: how many tasks were claimed, and, once the pilot is over, the chunk of the rest. So
- * nobody waits for anybody: whoever knows enough ends the pilot, the others find out at their next claim and come to the
- * same figures, and one that is caught in a long task meanwhile joins the rest when it is through.
+ * nobody waits for anybody: whoever knows enough ends the pilot, the others find out at their next claim and come to
+ * the same figures, and one that is caught in a long task meanwhile joins the rest when it is through.
  */
 #ifndef GRAIN_SCHEDULE_PILOT_H
 #define GRAIN_SCHEDULE_PILOT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See arena.h. Which bytes are whose: blocks.c. What the kernel is asked for: reserve.c. Here: which granules have pages.
+ * See arena.h. Which bytes are whose: blocks.c. What the kernel is asked for: reserve.c. Here: which granules have
+ * pages.
  */
 #include "transport/arena.h"
 
@@ -25,8 +26,8 @@ int arena_open(struct arena *arena, size_t limit)
     int status = reserve_open(&arena->range, limit);
     if (status)
         return status;
-    /* Half a megabyte for the largest range, of which hardly a page is used: calloc() may clear all of it, and then every
-     * fork copies its page tables. */
+    /* Half a megabyte for the largest range, of which hardly a page is used: calloc() may clear all of it, and then
+     * every fork copies its page tables. */
     arena->granules =
         mmap(NULL, granules_bytes(arena), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (arena->granules == MAP_FAILED) {
@@ -181,7 +182,8 @@ static bool range_punch(struct arena *arena, size_t from, size_t to)
     return status == 0;
 }
 
-/* From which granule on the block's own ones, up to `end`, have `bytes` bytes of pages; the first, when all have fewer. */
+/* From which granule on the block's own ones, up to `end`, have `bytes` bytes of pages; the first, when all have
+ * fewer. */
 static size_t excess_find(const struct arena *arena, size_t first, size_t end, size_t bytes)
 {
     size_t found = 0;
@@ -242,8 +244,8 @@ void arena_settle(struct arena *arena, bool is_call)
     pthread_mutex_unlock(&arena->lock);
 }
 
-/* The pages of [from, to) in granules that are partly in use. They count as without pages then, and are backed again, as
- * far as they are not, when one of their bytes is given out the next time. With the lock held throughout. */
+/* The pages of [from, to) in granules that are partly in use. They count as without pages then, and are backed again,
+ * as far as they are not, when one of their bytes is given out the next time. With the lock held throughout. */
 static void edge_punch(struct arena *arena, size_t from, size_t to)
 {
     if (from >= to)

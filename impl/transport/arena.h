@@ -14,12 +14,12 @@
  * Who writes what: the caller's process alone writes all of this, under a mutex of its own, which is free while the
  * kernel adds pages or takes them. A block is out of everybody's reach while that goes on: one that is being backed is
  * its caller's already, one whose pages go is claimed. Where two blocks share a granule both callers may back it: the
- * second time nothing happens. It is not taken back as long as one of them is in use. arena_trim alone takes pages of such
- * a granule, with the lock held, and counts that: who was about to back it backs it once more.
+ * second time nothing happens. It is not taken back as long as one of them is in use. arena_trim alone takes pages of
+ * such a granule, with the lock held, and counts that: who was about to back it backs it once more.
  * No word of it is shared with a worker, so a worker's death at any point leaves the arena whole; what the dead one had
- * been given belongs to the job, whose caller releases it. A worker sees a block because a ticket names it: the ticket's
- * release is what publishes the block's contents. Pages that were added after the fork are there in every process, for
- * all map the same file.
+ * been given belongs to the job, whose caller releases it. A worker sees a block because a ticket names it: the
+ * ticket's release is what publishes the block's contents. Pages that were added after the fork are there in every
+ * process, for all map the same file.
  */
 #ifndef GRAIN_TRANSPORT_ARENA_H
 #define GRAIN_TRANSPORT_ARENA_H
@@ -78,8 +78,8 @@ bool arena_contains(const struct arena *arena, const void *memory, size_t size);
 size_t arena_solid(struct arena *arena);
 
 /* In another process: maps the pages of [from, to) bytes behind base in one go, where the kernel can (Linux 5.14 on).
- * Touched one by one each of them costs a fault, which takes longer than most work on it. Should they have been given back
- * meanwhile, it makes some that nobody counts, until the arena is trimmed or closed. */
+ * Touched one by one each of them costs a fault, which takes longer than most work on it. Should they have been given
+ * back meanwhile, it makes some that nobody counts, until the arena is trimmed or closed. */
 void arena_map_ahead(char *base, size_t from, size_t to);
 
 #endif

@@ -47,7 +47,8 @@ int pipe_unblock(int end)
     return flags < 0 || fcntl(end, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-/* A large message may be the only one: its room goes back to the system when one comes that needs less than a quarter. */
+/* A large message may be the only one: its room goes back to the system when one comes that needs less than a
+ * quarter. */
 static void room_shrink(char **memory, size_t *room, size_t size)
 {
     size_t less = *room;

@@ -2,8 +2,9 @@
  *
  * Messages over pipes, the textbook way between processes. Pipes are in packet mode (O_DIRECT): what one write puts in,
  * one read takes out, whole or not at all, also when the writer is killed. A message longer than a packet is several of
- * them, each saying which message it belongs to and where in it: so a reader notices that the writer died in the middle,
- * and goes on with the next message. Memory comes from mmap, for a worker must not use malloc. Knows nothing of jobs.
+ * them, each saying which message it belongs to and where in it: so a reader notices that the writer died in the
+ * middle, and goes on with the next message. Memory comes from mmap, for a worker must not use malloc. Knows nothing of
+ * jobs.
  */
 #ifndef GRAIN_TRANSPORT_PIPE_H
 #define GRAIN_TRANSPORT_PIPE_H
@@ -50,7 +51,8 @@ struct pipe_out {
 void pipe_out_start(struct pipe_out *out, uint32_t kind, uint32_t epoch, uint64_t sequence);
 void pipe_out_add(struct pipe_out *out, const void *data, size_t size);
 
-/* The same for a part that is to begin `phase` bytes behind a multiple of `alignment`: a power of two up to PIPE_PAGE. */
+/* The same for a part that is to begin `phase` bytes behind a multiple of `alignment`: a power of two up to
+ * PIPE_PAGE. */
 void pipe_out_add_at(struct pipe_out *out, const void *data, size_t size, size_t alignment, size_t phase);
 
 /* Sends what is left. 1: all is sent; 0: the pipe is full, go on later; or -errno. */
@@ -76,8 +78,8 @@ int pipe_in_read(struct pipe_in *in, int end);
 void *pipe_in_part(const struct pipe_in *in, size_t *at, size_t size);
 void *pipe_in_part_at(const struct pipe_in *in, size_t *at, size_t size, size_t alignment, size_t phase);
 
-/* Grows a block of memory to `size` bytes at least, or gives back what is far more than that; what is in its first `size`
- * bytes stays. *memory NULL: a new one. 0 or -ENOMEM, and the block as it was. */
+/* Grows a block of memory to `size` bytes at least, or gives back what is far more than that; what is in its first
+ * `size` bytes stays. *memory NULL: a new one. 0 or -ENOMEM, and the block as it was. */
 int pipe_room(char **memory, size_t *room, size_t size);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The address range of an arena, and the pages behind it: what is asked of the kernel, and what limits of the process
- * say to it. RLIMIT_AS: how much is reserved. RLIMIT_FSIZE: it counts for a memfd as for any file, so where it is set the
- * range has no file; a file that may not grow because the limit was set later is a shortage, not a signal. mlockall():
- * locked memory would be filled with pages at once, all of it, so the range is taken out of that. A file is as long as it
- * has pages, so that a later mlockall(MCL_CURRENT) fills nothing either; of a range without a file it would fill all.
+ * say to it. RLIMIT_AS: how much is reserved. RLIMIT_FSIZE: it counts for a memfd as for any file, so where it is set
+ * the range has no file; a file that may not grow because the limit was set later is a shortage, not a signal.
+ * mlockall(): locked memory would be filled with pages at once, all of it, so the range is taken out of that. A file is
+ * as long as it has pages, so that a later mlockall(MCL_CURRENT) fills nothing either; of a range without a file it
+ * would fill all.
  */
 #ifndef GRAIN_TRANSPORT_RESERVE_H
 #define GRAIN_TRANSPORT_RESERVE_H

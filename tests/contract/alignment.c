@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a task gets is as aligned as grain.h says: in every call, for sizes that promise nothing, and for memory of the
- * caller's that is more or less aligned than its size asks for. Types that are loaded with aligned instructions: vectors.c.
+ * caller's that is more or less aligned than its size asks for. Types that are loaded with aligned instructions:
+ * vectors.c.
  */
 #include <errno.h>
 #include <string.h>

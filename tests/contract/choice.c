@@ -210,8 +210,8 @@ static int first_waits_for_others(const void *arg, void *result, struct grain_co
     return one(arg, result, ctx);
 }
 
-/* Nobody waits for the first task, though it is the first that is measured: but for what was claimed with it, all others
- * are through before it is. */
+/* Nobody waits for the first task, though it is the first that is measured: but for what was claimed with it, all
+ * others are through before it is. */
 static void nobody_waits_for_a_long_first_task(void **state)
 {
     (void)state;

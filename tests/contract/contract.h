@@ -22,7 +22,8 @@ extern "C" {
 
 extern const char *backend;
 
-/* The options of a pool of the backend under test, and whether it has a schedule. `fork-pipe` is fork with transport pipe. */
+/* The options of a pool of the backend under test, and whether it has a schedule. `fork-pipe` is fork with transport
+ * pipe. */
 struct grain_pool_options options_with(int workers);
 bool has_schedule(enum grain_schedule schedule);
 
@@ -41,8 +42,9 @@ bool is_fork(void);
 uint64_t now_ns(void);
 void sleep_ms(long ms);
 
-/* How many times as long as by itself this program may take: GRAIN_TESTS_SLOW, 1 without it; tests/check says so to what it
- * runs under valgrind. Tasks that sleep and the bounds they are held against grow alike; repetitions become fewer. */
+/* How many times as long as by itself this program may take: GRAIN_TESTS_SLOW, 1 without it; tests/check says so to
+ * what it runs under valgrind. Tasks that sleep and the bounds they are held against grow alike; repetitions become
+ * fewer. */
 int slowness(void);
 
 /* Whether less than so many milliseconds, times slowness(), have gone since. */

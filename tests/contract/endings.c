@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: how queued calls end that do not end by themselves in peace: after a failure that is told of early, when the
- * pool is terminated around them, when it is gone, and in a forked child.
+ * Contract: how queued calls end that do not end by themselves in peace: after a failure that is told of early, when
+ * the pool is terminated around them, when it is gone, and in a forked child.
  */
 #include <errno.h>
 #include <stdatomic.h>

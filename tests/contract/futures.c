@@ -158,8 +158,8 @@ static int naps(const void *arg, void *result, struct grain_context *ctx)
     return 0;
 }
 
-/* On a busy machine anything may come late: what must be quick has to be it in one of so many attempts. A call that waits
- * for what it must not wait for is late in all of them. */
+/* On a busy machine anything may come late: what must be quick has to be it in one of so many attempts. A call that
+ * waits for what it must not wait for is late in all of them. */
 #define ATTEMPTS 10
 
 /* Whether the call came back, and was asked, while the task still ran. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: task_timeout_ns fails what takes too long, and nothing else, in every form of call; retries leave alone what
- * returned a failure.
+ * Contract: task_timeout_ns fails what takes too long, and nothing else, in every form of call; retries leave alone
+ * what returned a failure.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory that goes back to the system: after a large call, by grain_pool_trim; that calls are right while somebody trims;
- * and what is copied once. Limits of the process on memory: room.c.
+ * Memory that goes back to the system: after a large call, by grain_pool_trim; that calls are right while somebody
+ * trims; and what is copied once. Limits of the process on memory: room.c.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -58,8 +58,8 @@ static uint64_t cpu_ns(struct grain_pool *pool)
     return (uint64_t)own.tv_sec * 1000000000u + (uint64_t)own.tv_nsec + stats.cpu_ns;
 }
 
-/* An idle pool that spins uses CPU time, however busy the machine. One of which that is expected is given long enough to
- * get its turn. */
+/* An idle pool that spins uses CPU time, however busy the machine. One of which that is expected is given long enough
+ * to get its turn. */
 static char try_wait(void)
 {
     uint64_t patience_ns = is_expected ? 20000000000u : 300000000u;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: many calls at once that nobody has asked for yet. What they cost in memory, that they leak nothing, and that
- * they come to an end whatever becomes of the pool.
+ * Contract: many calls at once that nobody has asked for yet. What they cost in memory, that they leak nothing, and
+ * that they come to an end whatever becomes of the pool.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What limits of the process on memory and on files do to a pool: -ENOMEM at most, a pool that stays usable, and a program
- * that keeps most of what there is.
+ * What limits of the process on memory and on files do to a pool: -ENOMEM at most, a pool that stays usable, and a
+ * program that keeps most of what there is.
  */
 #include <errno.h>
 #include <signal.h>

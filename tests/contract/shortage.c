@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contract: a pool is opened where something is missing: processes and threads, descriptors, the right to start any, /proc.
- * It opens and works, or says why not and leaves nothing behind. Each try is a process of its own, which may end: OpenMP's
- * runtime ends the program that it gets no thread in.
+ * Contract: a pool is opened where something is missing: processes and threads, descriptors, the right to start any,
+ * /proc. It opens and works, or says why not and leaves nothing behind. Each try is a process of its own, which may
+ * end: OpenMP's runtime ends the program that it gets no thread in.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -165,7 +165,8 @@ static void those_of_a_pool_before_are_used_again(void **state)
     int most = 1;
     while (most < WORKERS + 6 && in_child(with_processes, most) == REFUSED)
         most++;
-    /* One more, for the thread that forks the supervisor may be gone by the time that the last worker is forked, or not. */
+    /* One more, for the thread that forks the supervisor may be gone by the time that the last worker is forked, or
+     * not. */
     assert_int_equal(in_child(with_processes_again, most + 1), 0);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Contract: signals in the threads that a pool makes. What runs user code has the opener's mask, everything else blocks
- * all signals, and nobody blocks what a fault raises; so a fault in a task finds the program's handler where tasks run in
- * its threads, and programs that tasks and callbacks start find an ordinary mask. Forked workers: tests/faults/found.c.
+ * all signals, and nobody blocks what a fault raises; so a fault in a task finds the program's handler where tasks run
+ * in its threads, and programs that tasks and callbacks start find an ordinary mask. Forked workers:
+ * tests/faults/found.c.
  */
 #include <dirent.h>
 #include <errno.h>

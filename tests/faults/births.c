@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Workers die while they come to be, and while they are replaced as planned: every replacement is initialized before its
- * first task, what cannot come to be is bounded, and no task is lost or run twice.
+ * Workers die while they come to be, and while they are replaced as planned: every replacement is initialized before
+ * its first task, what cannot come to be is bounded, and no task is lost or run twice.
  */
 #include <errno.h>
 #include <signal.h>

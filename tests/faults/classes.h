@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the programs about signals and forked workers share: classes of signals, and processes of their own to try them in.
+ * What the programs about signals and forked workers share: classes of signals, and processes of their own to try them
+ * in.
  */
 #ifndef GRAIN_TESTS_CLASSES_H
 #define GRAIN_TESTS_CLASSES_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The masks and dispositions that the table of signals in docs/reliability.md promises: of a worker, of a program that a
- * task starts, of a process of its own, and of the supervisor, for each class of signals and for each thing that the host
- * may have done with it.
+ * The masks and dispositions that the table of signals in docs/reliability.md promises: of a worker, of a program that
+ * a task starts, of a process of its own, and of the supervisor, for each class of signals and for each thing that the
+ * host may have done with it.
  */
 #include "classes.h"
 

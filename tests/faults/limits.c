@@ -109,9 +109,9 @@ static int ends_about_then(const void *arg, void *result, struct grain_context *
     return 0;
 }
 
-/* Tasks of a chunk are begun one after the other, also when one of them is stopped: what was stopped, or told of as late,
- * has had its time when the next is begun (half of it: the worker may have been off its CPU before the task noted when it
- * began). The supervisor often comes just when a task has ended. */
+/* Tasks of a chunk are begun one after the other, also when one of them is stopped: what was stopped, or told of as
+ * late, has had its time when the next is begun (half of it: the worker may have been off its CPU before the task noted
+ * when it began). The supervisor often comes just when a task has ended. */
 static void a_task_that_ends_just_in_time_is_left_alone(void **state)
 {
     (void)state;

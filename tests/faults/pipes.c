@@ -155,7 +155,8 @@ static pid_t supervisor_of(struct grain_pool *pool)
     return pid;
 }
 
-/* The last in the list is the one that was forked last: with all of them there, the replacement of the last that died. */
+/* The last in the list is the one that was forked last: with all of them there, the replacement of the last that
+ * died. */
 static pid_t newest_child(pid_t parent, int *count)
 {
     char path[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tasks that do as they are told: die so many times, take so long. What they are told, and what they did, lies in memory
- * that all processes share.
+ * Tasks that do as they are told: die so many times, take so long. What they are told, and what they did, lies in
+ * memory that all processes share.
  */
 #ifndef GRAIN_TESTS_PLANNED_H
 #define GRAIN_TESTS_PLANNED_H

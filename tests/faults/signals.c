@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signals that are sent to forked workers: to the whole group, by a terminal or whoever manages jobs, and SIGTERM to end
- * them. What a worker finds: found.c.
+ * Signals that are sent to forked workers: to the whole group, by a terminal or whoever manages jobs, and SIGTERM to
+ * end them. What a worker finds: found.c.
  */
 #include "classes.h"
 

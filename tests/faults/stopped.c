@@ -68,8 +68,8 @@ static bool are_all_stopped_soon(void)
     return false;
 }
 
-/* A job of its own, as a shell starts one: `signo` to its group, SIGCONT after a while. Its tasks have a limit; they sleep
- * for less than that, as long as nobody counts how long they stood still. */
+/* A job of its own, as a shell starts one: `signo` to its group, SIGCONT after a while. Its tasks have a limit; they
+ * sleep for less than that, as long as nobody counts how long they stood still. */
 static void job_run(void)
 {
     int ms[TASKS];

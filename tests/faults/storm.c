@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * A storm of kills over every kind of call, with and without retries: a million tasks of 10 us or less, and more, while
- * another process SIGKILLs a random worker every 2 to 5 milliseconds, and SIGSTOPs others for a while. Every task is delivered right or reported dead, none
- * twice, none missing, with retries none lost; afterwards the pool still works, and nothing is left of it when it is
- * freed. Arguments: seconds (default 5), seed (default 1). The counts are printed.
+ * another process SIGKILLs a random worker every 2 to 5 milliseconds, and SIGSTOPs others for a while. Every task is
+ * delivered right or reported dead, none twice, none missing, with retries none lost; afterwards the pool still works,
+ * and nothing is left of it when it is freed. Arguments: seconds (default 5), seed (default 1). The counts are printed.
  */
 #include <dirent.h>
 #include <errno.h>

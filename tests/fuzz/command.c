@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command lines of `grain sweep` and `grain run`: an argument a line, the first says which. What is accepted becomes
- * a plan, as before a sweep, and nothing runs. argp would end the process when it refuses something: linked with --wrap,
- * it says so to this file instead, and the line counts as refused.
+ * The command lines of `grain sweep` and `grain run`: an argument a line, the first says which. What is accepted
+ * becomes a plan, as before a sweep, and nothing runs. argp would end the process when it refuses something: linked
+ * with --wrap, it says so to this file instead, and the line counts as refused.
  */
 #include <argp.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the walk makes fail: small lives of a pool or a process, each of which makes every call it can and says what came
- * of it.
+ * What the walk makes fail: small lives of a pool or a process, each of which makes every call it can and says what
+ * came of it.
  */
 #ifndef GRAIN_TESTS_SCENARIOS_H
 #define GRAIN_TESTS_SCENARIOS_H

@@ -3,8 +3,8 @@
  * The walk: each scenario, with the k-th call of each class failing, for k = 1, 2, ... until a run has passed in which
  * nothing was left to fail. Each run is a process of its own with a time limit. It must end with an error code or
  * without one, with right results, and leave nothing behind: no block, mapping, descriptor, process.
- * Arguments: `all` walks every k; without it, where there are many, the first and then about one in as many as keeps the
- * whole in seconds. Names of scenarios: these alone.
+ * Arguments: `all` walks every k; without it, where there are many, the first and then about one in as many as keeps
+ * the whole in seconds. Names of scenarios: these alone.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A made-up sweep of task lengths: a constant overhead a task, so efficiency is N / (N + o) and METG(x) is o / (1 - x). See
- * synthetic.h.
+ * A made-up sweep of task lengths: a constant overhead a task, so efficiency is N / (N + o) and METG(x) is o / (1 - x).
+ * See synthetic.h.
  */
 #ifndef GRAIN_TESTS_SYNTHETIC_METG_H
 #define GRAIN_TESTS_SYNTHETIC_METG_H

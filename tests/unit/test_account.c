@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a call is told of tasks whose worker was killed and is not replaced: each counts once, at whatever instruction that
- * was.
+ * What a call is told of tasks whose worker was killed and is not replaced: each counts once, at whatever instruction
+ * that was.
  */
 #include <errno.h>
 #include <setjmp.h>

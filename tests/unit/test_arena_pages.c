@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The arena's pages: what goes back to the system and when, and that no hole is given out, also while others take, release
- * and trim. Its bytes: test_arena.c; limits of the process: test_reserve.c.
+ * The arena's pages: what goes back to the system and when, and that no hole is given out, also while others take,
+ * release and trim. Its bytes: test_arena.c; limits of the process: test_reserve.c.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -49,7 +49,8 @@ static void test_csv_good(void **state)
     }
 }
 
-/* The remedy is that of the cause, and where the cause is not sure there is none: what follows the reason, to the end. */
+/* The remedy is that of the cause, and where the cause is not sure there is none: what follows the reason, to the
+ * end. */
 static void test_csv_advice(void **state)
 {
     static const char names[] = "; a line of column names must be removed",

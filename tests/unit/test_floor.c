@@ -25,7 +25,8 @@
 
 #define PLAIN "/data:shared/start:warm"
 
-/* Every number of words up to a few steps, at every place: the same as one word after the other; none behind the end. */
+/* Every number of words up to a few steps, at every place: the same as one word after the other; none behind the
+ * end. */
 static void test_every_word_is_read(void **state)
 {
     (void)state;

@@ -222,7 +222,8 @@ static void test_compute_long(void **state)
     assert_int_equal(kernel->check(&seed, &result, 1, &params), 0);
 }
 
-/* The seeds that every published sample of compute was taken with: SplitMix64's, and a longer fill has the same head. */
+/* The seeds that every published sample of compute was taken with: SplitMix64's, and a longer fill has the same
+ * head. */
 static void test_fill(void **state)
 {
     (void)state;

@@ -132,7 +132,8 @@ static void test_interval_contains_the_truth(void **state)
     gsl_rng_free(random);
 }
 
-/* Where rounds disagree whether there is a crossing, the interval is open on that side, and the other end is measured. */
+/* Where rounds disagree whether there is a crossing, the interval is open on that side, and the other end is
+ * measured. */
 static void test_open_intervals(void **state)
 {
     enum { ROUNDS = 5 };

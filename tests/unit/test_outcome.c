@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * How failures are counted: whoever is killed in the middle of counting one leaves it to be counted again, and it counts
- * once.
+ * How failures are counted: whoever is killed in the middle of counting one leaves it to be counted again, and it
+ * counts once.
  */
 #include <errno.h>
 #include <setjmp.h>

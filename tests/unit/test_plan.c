@@ -110,7 +110,8 @@ static void test_default_has_what_is_claimed(void **state)
     plan_free(&plan);
 }
 
-/* Exactly what the part about the core asks for: its claims rest on these, with the partners that they are paired with. */
+/* Exactly what the part about the core asks for: its claims rest on these, with the partners that they are paired
+ * with. */
 static void test_core(void **state)
 {
     (void)state;

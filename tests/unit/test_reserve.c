@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What limits of the process do to an arena: how much address space it reserves, and that it neither raises a signal nor
- * fills what is locked.
+ * What limits of the process do to an arena: how much address space it reserves, and that it neither raises a signal
+ * nor fills what is locked.
  */
 #include <errno.h>
 #include <setjmp.h>

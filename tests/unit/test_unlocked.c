@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Nobody waits for another caller's pages: while the kernel adds pages for one call, or takes those of a trim, other calls
- * of the pool go on. fallocate() and madvise() are wrapped, and hold the one caller until the others are through.
+ * Nobody waits for another caller's pages: while the kernel adds pages for one call, or takes those of a trim, other
+ * calls of the pool go on. fallocate() and madvise() are wrapped, and hold the one caller until the others are through.
  */
 #include <errno.h>
 #include <fcntl.h>
