@@ -67,7 +67,8 @@ int journal_has(const struct journal *journal, const char *cell, int round);
 
 void journal_close(struct journal *journal);
 
-/* Reads all whole records that count; *cut counts lines that are not whole records, or come too late. The caller frees *samples. */
+/* Reads all whole records that count; *cut counts lines that are not whole records, or come too late. The caller frees
+ * *samples. */
 int journal_read(const char *dir, struct sample **samples, size_t *count, size_t *cut);
 
 #endif
