@@ -12,7 +12,7 @@
 
 #include "doctor.h"
 #include "grain.h"
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 #define CLOCKSOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 #define GOVERNOR    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "grain.h"
-#include "machine/machine.h"
 #include "probe.h"
+#include "sys/machine.h"
 
 struct answer {
     int ran, pid, tid, cpus, later;

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 void bound_enter(struct bound *bound, int cpu)
 {

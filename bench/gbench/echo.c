@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "bound.h"
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 #define ECHO_SLEEP      UINT64_MAX
 #define ECHO_CHECK_MASK 0xfffffu  /* spins between two looks at whether the other process lives: milliseconds */

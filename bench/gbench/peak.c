@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "bound.h"
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 struct part {
     _Alignas(64) struct peak *peak;

@@ -14,8 +14,8 @@
 
 #include "echo.h"
 #include "kind.h"
-#include "machine/machine.h"
 #include "peak.h"
+#include "sys/machine.h"
 
 /* Names of cells for a backend of libgrain that is opened in a way of its own. */
 static const struct alias {

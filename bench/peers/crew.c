@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 #define CHUNKS_A_WORKER 32
 

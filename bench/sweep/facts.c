@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "machine/machine.h"
 #include "peer.h"
 #include "program.h"
+#include "sys/machine.h"
 #include "text.h"
 
 #define UNKNOWN "unknown"

@@ -6,15 +6,15 @@
 #include <limits.h>
 #include <stddef.h>
 
-#include "backend/backend.h"
-#include "backend/columns.h"
-#include "backend/team.h"
-#include "backend/ticket.h"
-#include "machine/machine.h"
-#include "schedule/pilot.h"
-#include "schedule/steal.h"
-#include "transport/pipe.h"
-#include "transport/ring.h"
+#include "backend.h"
+#include "job/columns.h"
+#include "sched/pilot.h"
+#include "sched/steal.h"
+#include "sys/machine.h"
+#include "sys/pipe.h"
+#include "team/layout.h"
+#include "team/ring.h"
+#include "team/ticket.h"
 
 #define LINE 64
 

@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-#include "job.h"
+#include "job/job.h"
 
 #ifdef __cplusplus
 extern "C" {

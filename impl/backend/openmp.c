@@ -13,11 +13,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "backend/builtin.h"
-#include "backend/driver.h"
-#include "machine/machine.h"
-#include "schedule/pilot.h"
-#include "transport/wait.h"
+#include "builtin.h"
+#include "omp_thread.h"
+#include "sched/pilot.h"
+#include "sys/futex.h"
+#include "sys/machine.h"
 
 struct request {
     struct request *next;

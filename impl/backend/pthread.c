@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/builtin.h"
-#include "backend/team_front.h"
-#include "machine/machine.h"
-#include "signals.h"
-#include "transport/wait.h"
+#include "builtin.h"
+#include "sys/futex.h"
+#include "sys/machine.h"
+#include "sys/signals.h"
+#include "team/front.h"
 
 struct pthread_worker {
     struct pthread_state *pool;

@@ -8,7 +8,7 @@
 
 #include "backend.h"
 #include "builtin.h"
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 #define PEERS_MAX 16
 

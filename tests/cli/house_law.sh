@@ -21,18 +21,24 @@ top_names+='|.git|.gitignore|build|results'
 # includer counts; what lies in its own folder is always allowed.
 laws() {
   sed 's/ *@ */@/g' <<'LAWS'
-(lessons|docs|tests/contract)/*               @ impl/grain.h
-impl/grain.h                                  @ -
-impl/(pool|call|memory|async|queue|batch|future|delivery|iter|process|status|sizes|job|check|guard|guard_run|child|signals|limit).(c|h) @ impl/(grain|job|backend/backend).h
-impl/backend/*                                @ impl/(grain|job|inject|child|signals).h|impl/(schedule|transport|machine)/*
-impl/(schedule|transport|machine|kernels)/*   @ impl/(grain|inject).h
-bench/peers/*     @ impl/(grain|job|kernels/kernel|machine/machine|backend/backend).h
+(lessons|docs|tests/contract)/*  @ impl/grain.h
+impl/grain.h       @ -
+impl/sys/*         @ impl/grain.h
+impl/sched/*       @ impl/grain.h|impl/sys/*
+impl/job/*         @ impl/grain.h|impl/(sys|sched)/*
+impl/team/*        @ impl/grain.h|impl/(sys|sched|job)/*|impl/backend/backend.h
+impl/backend/*     @ impl/grain.h|impl/(sys|sched|job|team|backend)/*
+impl/pool/*        @ impl/grain.h|impl/(sys|sched|job|team)/*|impl/backend/backend.h|impl/async/async.h|impl/api/(check|sizes).h
+impl/async/*       @ impl/grain.h|impl/(sys|sched|job|team|pool)/*|impl/backend/backend.h
+impl/api/*         @ impl/grain.h|impl/(sys|sched|job|team|pool|async)/*|impl/backend/backend.h
+impl/kernels/*     @ impl/grain.h
+bench/peers/*     @ impl/(grain|job/job|kernels/kernel|sys/machine|backend/backend).h
 bench/data/*      @ -
-bench/gbench/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*|bench/sweep/(cell|program|text).h|bench/peers/peers.h
-bench/sweep/*     @ impl/(grain|kernels/kernel|machine/machine).h|bench/data/*
-bench/analysis/*  @ impl/(grain|kernels/kernel|machine/machine).h|bench/sweep/*
-bench/report/*    @ impl/(grain|kernels/kernel|machine/machine).h|bench/(sweep|analysis)/*
-bench/*           @ impl/(grain|kernels/kernel|machine/machine).h|bench/*
+bench/gbench/*    @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*|bench/sweep/(cell|program|text).h|bench/peers/peers.h
+bench/sweep/*     @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*
+bench/analysis/*  @ impl/(grain|kernels/kernel|sys/machine).h|bench/sweep/*
+bench/report/*    @ impl/(grain|kernels/kernel|sys/machine).h|bench/(sweep|analysis)/*
+bench/*           @ impl/(grain|kernels/kernel|sys/machine).h|bench/*
 tests/*           @ *
 LAWS
 }

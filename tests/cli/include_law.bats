@@ -31,31 +31,31 @@ are_noticed() {
 
 @test "noticed: includes against the law" {
   copy_tree
-  echo '#include "backend/backend.h"' >>"$COPY/impl/transport/wait.c"
-  echo '#include "transport/ring.h"' >>"$COPY/impl/schedule/claim.c"
+  echo '#include "backend/backend.h"' >>"$COPY/impl/sys/futex.c"
+  echo '#include "team/ring.h"' >>"$COPY/impl/sched/claim.c"
   echo '#include "backend/backend.h"' >>"$COPY/bench/command/run.c"
-  echo '  #  include "job.h"' >>"$COPY/tests/contract/contract.c"
+  echo '  #  include "job/job.h"' >>"$COPY/tests/contract/contract.c"
   echo '#include "kernels/kernel.h"' >>"$COPY/impl/backend/serial.c"
-  echo '#include "transport/arena.h"' >>"$COPY/impl/pool.c"
+  echo '#include "backend/fork/supervisor.h"' >>"$COPY/impl/pool/pool.c"
   echo '#include "report/results.h"' >>"$COPY/bench/sweep/cell.c"
   mkdir -p "$COPY/lessons"
-  echo '#include "../impl/job.h"' >>"$COPY/lessons/one.c"
-  are_noticed "impl/transport/wait.c: may not include impl/backend/backend.h" \
-    "impl/schedule/claim.c: may not include impl/transport/ring.h" \
+  echo '#include "../impl/job/job.h"' >>"$COPY/lessons/one.c"
+  are_noticed "impl/sys/futex.c: may not include impl/backend/backend.h" \
+    "impl/sched/claim.c: may not include impl/team/ring.h" \
     "bench/command/run.c: may not include impl/backend/backend.h" \
-    "tests/contract/contract.c: may not include impl/job.h" \
+    "tests/contract/contract.c: may not include impl/job/job.h" \
     "impl/backend/serial.c: may not include impl/kernels/kernel.h" \
-    "impl/pool.c: may not include impl/transport/arena.h" \
+    "impl/pool/pool.c: may not include impl/backend/fork/supervisor.h" \
     "bench/sweep/cell.c: may not include bench/report/results.h" \
-    "lessons/one.c: may not include impl/job.h"
+    "lessons/one.c: may not include impl/job/job.h"
 }
 
 @test "noticed: the public header includes more than standard headers" {
   copy_tree
   sed -i 's/^#include <stdint.h>/&\n#include <pthread.h>/' "$COPY/impl/grain.h"
-  echo '#include "job.h"' >>"$COPY/impl/grain.h"
+  echo '#include "job/job.h"' >>"$COPY/impl/grain.h"
   are_noticed "impl/grain.h: only standard headers: #include <pthread.h>" \
-    "impl/grain.h: may not include impl/job.h"
+    "impl/grain.h: may not include impl/job/job.h"
 }
 
 @test "noticed: a new name at the top level, C++ elsewhere, a missing licence line, an unfinished mark" {
@@ -63,11 +63,11 @@ are_noticed() {
   mkdir "$COPY/src"
   printf 'int main() {}\n' >"$COPY/bench/sweep/more.cc"
   printf 'int one(void);\n' >"$COPY/impl/bare.h"
-  printf '/* TO%s */\n' DO >>"$COPY/impl/job.c"
+  printf '/* TO%s */\n' DO >>"$COPY/impl/job/job.c"
   are_noticed "src: no such name at the top level" \
     "bench/sweep/more.cc: C++ outside" \
     "impl/bare.h: no SPDX line" \
-    "impl/job.c:"
+    "impl/job/job.c:"
 }
 
 @test "noticed: a function of 81 lines, a file of 401" {

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "pool.h"
+#include "pool/pool.h"
 
 #define NOBODY 65534
 #define COUNT  60

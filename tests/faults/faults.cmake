@@ -24,8 +24,8 @@ endforeach()
 # them. Not under sanitizers: they do not follow stacks that are put back as bytes.
 if(NOT GRAIN_SANITIZE)
   set(model_impl ${PROJECT_SOURCE_DIR}/impl)
-  set(model_team backend/team.c backend/team_run.c backend/team_steal.c backend/team_single.c backend/team_heir.c
-    backend/team_front.c backend/team_wait.c schedule/claim.c schedule/steal.c transport/ring.c job.c child.c limit.c)
+  set(model_team team/loop.c team/run.c team/steal.c team/single.c team/recover.c
+    team/submit.c team/wait.c sched/claim.c sched/steal.c team/ring.c job/job.c sys/child.c job/limit.c)
   list(TRANSFORM model_team PREPEND ${model_impl}/ OUTPUT_VARIABLE model_sources)
   set(model_flags -O2 -U_FORTIFY_SOURCE) # a checked longjmp refuses to change stacks
   add_library(model_team OBJECT ${model_sources})

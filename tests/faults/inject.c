@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "inject.h"
+#include "sys/inject.h"
 
 enum action { ACT_KILL, ACT_SLEEP, ACT_YIELD };
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "transport/wait.h"
+#include "sys/futex.h"
 
 void model_load(const char *function, const char *what, const volatile void *object);
 void model_write(const char *function, const char *what, const volatile void *object);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/team_front.h"
+#include "team/front.h"
 
 static const int numbers[] = {1, 2};
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "backend/ticket.h"
-#include "transport/wait.h"
+#include "sys/futex.h"
+#include "team/ticket.h"
 
 #define STACK_CLEARED 2048 /* left-overs below a stack are no part of a state: they are wiped */
 

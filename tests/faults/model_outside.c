@@ -5,9 +5,9 @@
  */
 #include <sched.h>
 
-#include "machine/machine.h"
-#include "transport/arena.h"
-#include "transport/wait.h"
+#include "sys/arena.h"
+#include "sys/futex.h"
+#include "sys/machine.h"
 
 void arena_map_ahead(char *base, size_t from, size_t to)
 {

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "transport/wait.h"
+#include "sys/futex.h"
 
 #define STACK_BELOW 256 /* what model_point() itself uses */
 

@@ -65,7 +65,7 @@ judge() { # NAME STATUS
 # FENCE(n) alone: FENCE_AFTER_RMW(n) is nothing on x86.
 fence_mutants() {
   local n status fences
-  mapfile -t fences < <(cat "$impl"/backend/*.[ch] | grep -oE '\bFENCE\([0-9]+\)' | grep -oE '[0-9]+' | sort -nu)
+  mapfile -t fences < <(cat "$impl"/team/*.[ch] "$impl"/backend/*.[ch] "$impl"/backend/fork/*.[ch] | grep -oE '\bFENCE\([0-9]+\)' | grep -oE '[0-9]+' | sort -nu)
   [ "${#fences[@]}" -gt 0 ] || failed=1
   for n in "${fences[@]}"; do
     status=0
@@ -124,44 +124,44 @@ build_team "$impl" "$work/team" "${sources[@]}"
   echo "the model finds a fault in the code as it is"
   exit 1
 }
-mutant "a front taken by a plain store" schedule/steal.c swap_to_store steal_take_front
-mutant "a half taken by a plain store" schedule/steal.c swap_to_store steal_take_half
-mutant "a ticket taken by a plain store" transport/ring.c swap_to_store ring_take
-mutant "a guided claim by a plain store" schedule/claim.c swap_to_store claim_guided
-mutant "what is given back published before it is let go" backend/team_steal.c lines_swapped piece_heed \
+mutant "a front taken by a plain store" sched/steal.c swap_to_store steal_take_front
+mutant "a half taken by a plain store" sched/steal.c swap_to_store steal_take_half
+mutant "a ticket taken by a plain store" team/ring.c swap_to_store ring_take
+mutant "a guided claim by a plain store" sched/claim.c swap_to_store claim_guided
+mutant "what is given back published before it is let go" team/steal.c lines_swapped piece_heed \
   'slot->end, cut' 'steal_put\('
-mutant "what is given back kept as well" backend/team_steal.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
-mutant "units settled before the slot names them" backend/team_run.c lines_swapped piece_run 'slot->begin, begin' \
+mutant "what is given back kept as well" team/steal.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
+mutant "units settled before the slot names them" team/run.c lines_swapped piece_run 'slot->begin, begin' \
   'units_settle\('
-mutant "units settled after the slot forgot them" backend/team_run.c lines_swapped piece_run 'units_settle\(' \
+mutant "units settled after the slot forgot them" team/run.c lines_swapped piece_run 'units_settle\(' \
   'slot->begin, NO_PIECE'
-mutant "a piece's begin stored before its end" backend/team_run.c lines_swapped piece_run 'slot->end, end' \
+mutant "a piece's begin stored before its end" team/run.c lines_swapped piece_run 'slot->end, end' \
   'slot->begin, begin'
-mutant "a ticket taken before it is announced" backend/team.c lines_swapped ring_ticket 'TICKET_TENTATIVE' \
+mutant "a ticket taken before it is announced" team/loop.c lines_swapped ring_ticket 'TICKET_TENTATIVE' \
   'ring_take\('
-mutant "the last part's bit set without looking" backend/team_run.c \
+mutant "the last part's bit set without looking" team/run.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
-mutant "orphans left alone" backend/team_run.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
-mutant "an heir that runs the task again" backend/team_heir.c sed 's/begin = after;/begin = at;/'
-mutant "an heir that tries again without end" backend/team_heir.c sed 's/used >= job->retries/false/'
-mutant "an heir that does not count tries" backend/team_heir.c sed 's/slot->tries, used + 1/slot->tries, 1/'
-mutant "an heir that tries again and moves on" backend/team_heir.c sed 's/^ *after = at;/;/'
-mutant "an heir that trusts the next job's bits" backend/team_heir.c sed '/what was just read may be/,+1d'
-mutant "a ring of two taken from as if alone" backend/team.c sed 's/workers == 1/workers <= 2/'
-mutant "a single's cursor not cleared" backend/team.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
-mutant "a single finished before it is run" backend/team_single.c lines_swapped single_do 'job_run\(' 'single_finish\('
-mutant "an heir that runs a single again" backend/team_single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
-mutant "an heir that trusts the next single's state" backend/team_single.c sed '/ticket_is_current(/,+1d'
-mutant "a failure counted once more by each replacement" job.c sed 's/outcome->counting == error->index + 1/false/'
-mutant "a spent worker that reports its part" backend/team_run.c sed 's/return !is_cut;/return true;/'
-mutant "a spent worker that forgets its ticket" backend/team_run.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
-mutant "an heir that does not wait for who may have the ticket" backend/team_heir.c \
+mutant "orphans left alone" team/run.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
+mutant "an heir that runs the task again" team/recover.c sed 's/begin = after;/begin = at;/'
+mutant "an heir that tries again without end" team/recover.c sed 's/used >= job->retries/false/'
+mutant "an heir that does not count tries" team/recover.c sed 's/slot->tries, used + 1/slot->tries, 1/'
+mutant "an heir that tries again and moves on" team/recover.c sed 's/^ *after = at;/;/'
+mutant "an heir that trusts the next job's bits" team/recover.c sed '/what was just read may be/,+1d'
+mutant "a ring of two taken from as if alone" team/loop.c sed 's/workers == 1/workers <= 2/'
+mutant "a single's cursor not cleared" team/loop.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
+mutant "a single finished before it is run" team/single.c lines_swapped single_do 'job_run\(' 'single_finish\('
+mutant "an heir that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
+mutant "an heir that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
+mutant "a failure counted once more by each replacement" job/job.c sed 's/outcome->counting == error->index + 1/false/'
+mutant "a spent worker that reports its part" team/run.c sed 's/return !is_cut;/return true;/'
+mutant "a spent worker that forgets its ticket" team/run.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
+mutant "an heir that does not wait for who may have the ticket" team/recover.c \
   sed 's/others = OTHERS_MAY_HAVE/others = OTHERS_HAVE_NOT/'
-mutant "two heirs that adopt one ticket" backend/team_heir.c sed 's/return seen == mine;/return true;/'
-mutant "an heir that was adopting and forgets it" backend/team_heir.c sed 's/return seen == mine;/return false;/'
-mutant "an heir that looks unmarked" backend/team_heir.c \
+mutant "two heirs that adopt one ticket" team/recover.c sed 's/return seen == mine;/return true;/'
+mutant "an heir that was adopting and forgets it" team/recover.c sed 's/return seen == mine;/return false;/'
+mutant "an heir that looks unmarked" team/recover.c \
   sed 's/ticket | TICKET_TENTATIVE | TICKET_LOOKING/ticket | TICKET_TENTATIVE/'
-mutant "an heir that adopts what lies in a ring" backend/team_heir.c sed '/is_in_a_ring(team, ticket))/,+1d'
-mutant "an heir that forgets the ticket it keeps" backend/team_heir.c sed '/^ *if (is_over)$/d'
+mutant "an heir that adopts what lies in a ring" team/recover.c sed '/is_in_a_ring(team, ticket))/,+1d'
+mutant "an heir that forgets the ticket it keeps" team/recover.c sed '/^ *if (is_over)$/d'
 fence_mutants
 [ "$failed" -eq 0 ]

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "inject.h"
+#include "sys/inject.h"
 
 #define WORKERS_MOST 4
 #define LONG_MS      10000 /* nothing here takes so long, however busy the machine */

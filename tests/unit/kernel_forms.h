@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "job.h"
+#include "job/job.h"
 #include "kernels/kernel.h"
 
 enum form { BY_TASK, BY_CHUNK, BY_STAR, BY_LOOP, FORMS };

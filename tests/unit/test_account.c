@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "backend/team_front.h"
-#include "backend/ticket.h"
+#include "team/front.h"
+#include "team/ticket.h"
 
 #define COUNT 8
 #define AT    3 /* the task that the worker was in */

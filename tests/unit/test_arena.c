@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "transport/arena.h"
+#include "sys/arena.h"
 
 static void blocks_never_overlap(void **state)
 {

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "transport/arena.h"
+#include "sys/arena.h"
 
 #define MIB ((size_t)1 << 20)
 

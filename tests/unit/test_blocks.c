@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "transport/blocks.h"
+#include "sys/blocks.h"
 
 #define MOST   ((size_t)1 << 16)
 #define SLOTS  120

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "schedule/claim.h"
+#include "sched/claim.h"
 
 #define MOST 400
 

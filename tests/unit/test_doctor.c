@@ -15,7 +15,7 @@
 
 #include "command/doctor.h"
 #include "command/regions.h"
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 static struct {
     double quota, load;

@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "machine/machine.h"
+#include "sys/machine.h"
 
 static const int *mask_cpus; /* the mask that the library shall see, or NULL for the true one */
 static int mask_count;

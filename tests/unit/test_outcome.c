@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "job.h"
+#include "job/job.h"
 
 #define COUNT 8
 static int codes[COUNT];

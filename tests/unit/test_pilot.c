@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "schedule/pilot.h"
+#include "sched/pilot.h"
 
 #define MOST  20000
 #define PARTS 8

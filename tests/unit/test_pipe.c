@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "transport/pipe.h"
+#include "sys/pipe.h"
 
 static void open_both(struct pipe_ends *ends, struct pipe_in *in)
 {

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "grain.h"
-#include "machine/machine.h"
+#include "sys/machine.h"
 #include "temporary.h"
 
 static const char *fake_root; /* stands for /, or NULL */

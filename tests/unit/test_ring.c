@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "transport/ring.h"
+#include "team/ring.h"
 
 static struct ring *ring_new(void)
 {

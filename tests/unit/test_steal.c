@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "schedule/steal.h"
+#include "sched/steal.h"
 
 static void owner_takes_the_front_thief_the_back_half(void **state)
 {

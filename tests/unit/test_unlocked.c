@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "grain.h"
-#include "transport/arena.h"
+#include "sys/arena.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23

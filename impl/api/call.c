@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a caller touches: arguments are checked here, a job is filled, the backend runs it. Next: job.h,
+ * then backend/backend.h.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "pool/pool.h"
+#include "sizes.h"
+
+/* Claims a worker, where the pool chooses and nothing is known of the tasks. */
+#define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
+#define CLAIMS_GUIDED  256 /* the smallest ones: as claims shrink to them, it is two more a worker than down to 1/32 */
+#define CLAIMS_PIPED   16  /* 50 to 100 us each: a run of 30 ms a worker loses as much to them as to its tail */
+#define CLAIMS_PYTHON  4   /* CPython's rule */
+
+static size_t chunk_of_claims(const struct job *job, size_t parts, size_t claims)
+{
+    return (job->count + claims * parts - 1) / (claims * parts);
+}
+
+/* The pool's own choice; 0: one share each, or the backend's. A chunk task is called once a claim and may prepare
+ * something each time: its claims are as few as balance allows, whoever hands them out. */
+static size_t chunk_choose(const struct backend_pool *pool, const struct job *job)
+{
+    size_t parts = (size_t)pool->workers;
+    bool is_chunks = job->form == JOB_CHUNK;
+    if (job->schedule == GRAIN_SCHEDULE_STATIC || job->schedule == GRAIN_SCHEDULE_DEFAULT)
+        return 0;
+    if (job->schedule == GRAIN_SCHEDULE_STEAL && !is_chunks)
+        return 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
+    if (job->schedule == GRAIN_SCHEDULE_DYNAMIC && !is_chunks && (pool->backend->capabilities & BACKEND_PILOTS))
+        return 0;
+    if (job->schedule == GRAIN_SCHEDULE_GUIDED)
+        return chunk_of_claims(job, parts, CLAIMS_GUIDED);
+    return chunk_of_claims(job, parts, pool->transport == GRAIN_TRANSPORT_PIPE ? CLAIMS_PIPED : CLAIMS_COUNTED);
+}
+
+static size_t chunk_resolve(const struct backend_pool *pool, const struct job *job, int64_t chunk)
+{
+    size_t share;
+    if (chunk == GRAIN_CHUNK_PYTHON)
+        share = chunk_of_claims(job, (size_t)pool->workers, CLAIMS_PYTHON);
+    else
+        share = chunk > 0 ? (size_t)chunk : chunk_choose(pool, job);
+    return share < job->count ? share : job->count;
+}
+
+static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
+{
+    if (job->count > JOB_COUNT_MAX)
+        return refuse(-EOVERFLOW, "count: %zu tasks; a call takes at most 2^48", job->count);
+    int status = check_options(options);
+    if (status == 0)
+        status = check_block("the input", job->items, job->count, job->item_size);
+    if (status == 0)
+        status = check_block("the output", job->results, job->count, job->result_size);
+    for (size_t c = 0; c < job->column_count && status == 0; c++)
+        status = check_column(c, &job->columns[c], job->count);
+    if (status == 0)
+        status = check_ability(pool, options);
+    if (status)
+        return status;
+    job->schedule = check_schedule_of(pool, options);
+    job->params = options->params_size ? options->params : NULL;
+    job->params_size = options->params_size;
+    job->retries = options->retries;
+    job->task_timeout_ns = options->task_timeout_ns;
+    if (job->task_timeout_ns && job->form == JOB_TASK)
+        job->form = JOB_LIMITED;
+    job->chunk = chunk_resolve(&pool->core, job, options->chunk);
+    return 0;
+}
+
+static int job_dispatch(struct grain_pool *pool, struct job *job)
+{
+    const struct grain_backend *backend = pool->core.backend;
+    if (backend->run) {
+        int status = backend->run(&pool->core, job);
+        if (status != -ENOMEM || job->is_accounted || !backend->alloc)
+            return status;
+        batch_spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
+        return backend->run(&pool->core, job);
+    }
+    void *ticket;
+    int status = backend->submit(&pool->core, job, &ticket);
+    return status ? status : backend->wait(&pool->core, job, ticket);
+}
+
+int pool_dispatch(struct grain_pool *pool, struct job *job)
+{
+    int status = job_dispatch(pool, job);
+    if (status)
+        job_abandon(job, status);
+    if (job->handovers)
+        atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
+    if (job->steals)
+        atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
+    return status;
+}
+
+/* Should the call be refused: no task has failed. */
+static void report_clear(const struct grain_call_options *options)
+{
+    if (options->report)
+        options->report->failed = 0;
+}
+
+/* Before anything is run: every code says 0, or what the call came to when it failed at once. */
+static void report_begin(const struct grain_report *report, struct job *job)
+{
+    job->has_report = report != NULL;
+    if (!report || !report->codes)
+        return;
+    job->codes = report->codes;
+    memset(job->codes, 0, job->count * sizeof *job->codes);
+}
+
+static void report_fill(struct grain_report *report, const struct job *job)
+{
+    if (!report)
+        return;
+    report->failed = job->outcome.failed;
+    if (job->outcome.failed)
+        report->first = job->outcome.first;
+}
+
+/* A call that comes after close or terminate, or finds no room in the queue: its report says so too, where its
+ * arguments are such that there is one. */
+static int call_late(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, int status)
+{
+    bool is_late = status == -ESHUTDOWN || status == -ECANCELED || status == -ENOMEM || status == -EAGAIN;
+    if (!is_late || !options->report || job_prepare(pool, job, options))
+        return status;
+    report_begin(options->report, job);
+    job_abandon(job, status);
+    report_fill(options->report, job);
+    return status;
+}
+
+/* Also when an exception passes, or pthread_exit ends the caller's thread: where tasks run on it, as on serial. */
+static void entered_leave(struct grain_pool **pool)
+{
+    pool_leave(*pool);
+}
+
+static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, size_t size)
+{
+    struct grain_call_options room;
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
+    report_clear(options);
+    if (!job->task && !job->chunk_task && !job->star_task)
+        return refuse(-EINVAL, "task: NULL");
+    status = pool_enter(pool);
+    if (status)
+        return call_late(pool, job, options, status);
+    struct grain_pool *entered __attribute__((cleanup(entered_leave))) = pool;
+    struct grain_report *report = options->report;
+    status = job_prepare(entered, job, options);
+    if (status == 0) {
+        report_begin(report, job);
+        if (job->count > 0)
+            status = pool_dispatch(entered, job);
+        report_fill(report, job);
+        if (status == 0 && job->outcome.failed)
+            status = GRAIN_TASK_FAILED;
+    }
+    return status;
+}
+
+/* What the blocking and the asynchronous form have in common: a job from the arguments of a call. */
+static void job_of_apply(struct job *job, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                         size_t result_size)
+{
+    job_clear(job);
+    job->task = task;
+    job->items = arg;
+    job->results = result;
+    job->count = 1;
+    job->item_size = arg_size;
+    job->result_size = result_size;
+}
+
+int grain_apply_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                      size_t result_size, const struct grain_call_options *options, size_t size)
+{
+    struct job job;
+    job_of_apply(&job, task, arg, arg_size, result, result_size);
+    return call(pool, &job, options, size);
+}
+
+static void job_of_map(struct job *job, struct grain_in in, struct grain_out out)
+{
+    job_clear(job);
+    job->items = in.data;
+    job->results = out.data;
+    job->count = in.count;
+    job->item_size = in.size;
+    job->result_size = out.size;
+}
+
+int grain_map_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                    const struct grain_call_options *options, size_t size)
+{
+    struct job job;
+    job_of_map(&job, in, out);
+    job.task = task;
+    return call(pool, &job, options, size);
+}
+
+int grain_map_chunks_sized(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                           const struct grain_call_options *options, size_t size)
+{
+    struct job job;
+    job_of_map(&job, in, out);
+    job.form = JOB_CHUNK;
+    job.chunk_task = task;
+    return call(pool, &job, options, size);
+}
+
+static int job_of_star(struct job *job, grain_star_fn task, const struct grain_column *columns, size_t column_count,
+                       size_t count, struct grain_out out)
+{
+    if (!columns || column_count == 0 || column_count > GRAIN_COLUMNS_MAX)
+        return refuse(-EINVAL, "columns: %s of them; starmap takes 1 to %d",
+                      !columns       ? "NULL instead"
+                      : column_count ? "too many"
+                                     : "none",
+                      GRAIN_COLUMNS_MAX);
+    job_of_map(job, (struct grain_in){NULL, count, 0}, out);
+    job->form = JOB_STAR;
+    job->star_task = task;
+    job->columns = columns;
+    job->column_count = column_count;
+    return 0;
+}
+
+static int star_refused(const struct grain_call_options *options, size_t size, int status)
+{
+    struct grain_call_options room;
+    if (sizes_take_call(&options, size, &room) == 0)
+        report_clear(options);
+    return status;
+}
+
+int grain_starmap_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                        size_t column_count, size_t count, struct grain_out out,
+                        const struct grain_call_options *options, size_t size)
+{
+    struct job job;
+    int status = job_of_star(&job, task, columns, column_count, count, out);
+    return status ? star_refused(options, size, status) : call(pool, &job, options, size);
+}
+
+/* ------------------------------------------------------------------------------------ without waiting */
+
+static int call_async(struct grain_pool *pool, struct job *job, const struct grain_call_options *options,
+                      struct grain_future **future, size_t size)
+{
+    struct grain_call_options room;
+    if (future)
+        *future = NULL;
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
+    report_clear(options);
+    if (!job->task && !job->chunk_task && !job->star_task)
+        return refuse(-EINVAL, "task: NULL");
+    status = pool_enter(pool);
+    if (status)
+        return call_late(pool, job, options, status);
+    status = job_prepare(pool, job, options);
+    if (status == 0) {
+        report_begin(options->report, job);
+        status = async_job(pool, job, options, future);
+    }
+    if (status == 0)
+        return 0;
+    status = call_late(pool, job, options, status);
+    pool_leave(pool);
+    return status;
+}
+
+/* The checks of job_prepare() for a queued call of apply, which needs no job of its own. */
+static int apply_check(const struct grain_pool *pool, const struct apply *apply,
+                       const struct grain_call_options *options)
+{
+    int status = apply->task ? check_options(options) : refuse(-EINVAL, "task: NULL");
+    if (status == 0)
+        status = check_block("the argument", apply->arg, 1, apply->arg_size);
+    if (status == 0)
+        status = check_block("the result", apply->result, 1, apply->result_size);
+    return status ? status : check_ability(pool, options);
+}
+
+int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
+                            size_t result_size, const struct grain_call_options *options, struct grain_future **future,
+                            size_t size)
+{
+    struct grain_call_options room;
+    if (future)
+        *future = NULL;
+    int status = sizes_take_call(&options, size, &room);
+    if (status)
+        return status;
+    report_clear(options);
+    struct apply apply = {.task = task,
+                          .arg = arg,
+                          .result = result,
+                          .arg_size = arg_size,
+                          .result_size = result_size,
+                          .params_size = options->params_size,
+                          .task_timeout_ns = options->task_timeout_ns,
+                          .retries = options->retries};
+    status = pool_look(pool);
+    if (status == 0)
+        status = apply_check(pool, &apply, options);
+    if (status)
+        return status;
+    status = async_apply(pool, &apply, options, future);
+    if (status == 0)
+        return 0;
+    struct job job;
+    job_of_apply(&job, task, arg, arg_size, result, result_size);
+    return call_late(pool, &job, options, status);
+}
+
+int grain_map_async_sized(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
+                          const struct grain_call_options *options, struct grain_future **future, size_t size)
+{
+    struct job job;
+    job_of_map(&job, in, out);
+    job.task = task;
+    return call_async(pool, &job, options, future, size);
+}
+
+int grain_map_chunks_async_sized(struct grain_pool *pool, grain_chunk_fn task, struct grain_in in, struct grain_out out,
+                                 const struct grain_call_options *options, struct grain_future **future, size_t size)
+{
+    struct job job;
+    job_of_map(&job, in, out);
+    job.form = JOB_CHUNK;
+    job.chunk_task = task;
+    return call_async(pool, &job, options, future, size);
+}
+
+int grain_starmap_async_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
+                              size_t column_count, size_t count, struct grain_out out,
+                              const struct grain_call_options *options, struct grain_future **future, size_t size)
+{
+    struct job job;
+    if (future)
+        *future = NULL;
+    int status = job_of_star(&job, task, columns, column_count, count, out);
+    return status ? star_refused(options, size, status) : call_async(pool, &job, options, future, size);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory of batches: making them, keeping them for the next calls, and letting go. What is written into them:
+ * queue.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "pool/pool.h"
+
+#define ALIGN      64
+#define ERRORS_MAX 64 /* of a batch: failures beyond keep their codes only */
+
+static size_t round_up(size_t size)
+{
+    return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t futures_bytes(size_t room)
+{
+    return round_up(room * sizeof(struct grain_future));
+}
+
+static size_t errors_of(size_t room)
+{
+    return room < ERRORS_MAX ? room : ERRORS_MAX;
+}
+
+void batch_list(struct batch **head, struct batch *batch)
+{
+    batch->next_listed = *head;
+    batch->link = head;
+    if (batch->next_listed)
+        batch->next_listed->link = &batch->next_listed;
+    *head = batch;
+}
+
+void batch_unlist(struct batch *batch)
+{
+    if (!batch->link)
+        return;
+    *batch->link = batch->next_listed;
+    if (batch->next_listed)
+        batch->next_listed->link = batch->link;
+    batch->link = NULL;
+}
+
+/* Where workers were stopped in the middle they may still be in it. */
+void batch_memory_put(struct batch *batch)
+{
+    if (batch->calls && !batch->is_lost)
+        pool_memory_put(batch->async->pool, batch->calls);
+    batch->calls = NULL;
+}
+
+void batch_drop(struct batch *batch)
+{
+    batch_memory_put(batch);
+    async_release(batch->async);
+    free(batch);
+}
+
+/* Of memory that is limited the calls themselves are to have the most. */
+static size_t spare_bytes_most(const struct async *async)
+{
+    size_t limit = async->pool ? async->pool->core.memory_limit / 8 : 0;
+    return limit && limit < BATCH_SPARES_MAX ? limit : BATCH_SPARES_MAX;
+}
+
+static bool is_worth_keeping(const struct batch *batch)
+{
+    const struct async *async = batch->async;
+    return batch->calls && batch->bytes >= BATCH_SPARE_BYTES && !batch->is_lost &&
+           async->spare_bytes < spare_bytes_most(async);
+}
+
+/* Keeps a batch for later calls, or gives its calls back to the pool, and is false. With async.lock held. */
+static bool spare_put(struct batch *batch)
+{
+    struct async *async = batch->async;
+    bool is_kept = is_worth_keeping(batch);
+    if (is_kept) {
+        batch_list(&async->spare, batch);
+        async->spare_bytes += batch->bytes + futures_bytes(batch->room);
+    } else {
+        batch_memory_put(batch);
+    }
+    return is_kept;
+}
+
+void batch_release(struct batch *batch)
+{
+    struct async *async = batch->async;
+    if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_lock(&async->lock);
+    batch_unlist(batch);
+    /* Only now: whatever stands in the list may be settled by ended_settle(), and be given an extra. */
+    for (size_t i = 0; i < batch->count; i++)
+        free(batch->futures[i].extra);
+    if (async->pool && batch->is_calls && async->pool->core.backend->alloc)
+        backend_bytes_give(&async->pool->core, batch->bytes);
+    bool is_kept = spare_put(batch);
+    pthread_mutex_unlock(&async->lock);
+    if (!is_kept)
+        batch_drop(batch);
+}
+
+void batch_keep(struct batch *batch)
+{
+    if (!spare_put(batch))
+        batch_drop(batch);
+}
+
+void batch_spares_drop(struct async *async)
+{
+    while (async->spare) {
+        struct batch *batch = async->spare;
+        batch_unlist(batch); /* NOLINT(clang-analyzer-unix.Malloc): the last one took itself out, through its link */
+        batch_drop(batch);
+    }
+    async->spare_bytes = 0;
+}
+
+static struct batch *spare_take(struct async *async)
+{
+    pthread_mutex_lock(&async->lock);
+    struct batch *batch = async->spare;
+    if (batch) {
+        batch_unlist(batch);
+        async->spare_bytes -= batch->bytes + futures_bytes(batch->room);
+    }
+    pthread_mutex_unlock(&async->lock);
+    return batch;
+}
+
+void batch_spares_trim(struct async *async)
+{
+    for (struct batch *batch; (batch = spare_take(async));)
+        batch_drop(batch);
+}
+
+void *batch_tail(struct batch *batch)
+{
+    return (char *)batch + round_up(sizeof *batch) + futures_bytes(batch->room);
+}
+
+struct batch *batch_new(struct async *async, size_t room, size_t tail)
+{
+    struct batch *batch = aligned_alloc(ALIGN, round_up(round_up(sizeof *batch) + futures_bytes(room) + tail));
+    if (!batch)
+        return NULL;
+    memset(batch, 0, sizeof *batch);
+    batch->async = async;
+    batch->room = room;
+    atomic_fetch_add_explicit(&async->references, 1, memory_order_relaxed);
+    return batch;
+}
+
+/* What a batch of so many calls takes of the pool's memory, its payload left out. */
+static size_t calls_bytes(size_t room)
+{
+    return round_up(room * sizeof(struct job_call)) +
+           round_up(sizeof(struct job_errors) + errors_of(room) * sizeof(struct grain_error));
+}
+
+/* A kept one with at least that room, but not for much more, and memory for so many bytes of payload; or NULL. */
+static struct batch *batch_reuse(struct async *async, size_t room, size_t payload)
+{
+    for (struct batch *batch = async->spare; batch; batch = batch->next_listed)
+        if (batch->room >= room && batch->room <= 8 * room && batch->bytes >= calls_bytes(batch->room) + payload) {
+            batch_unlist(batch);
+            async->spare_bytes -= batch->bytes + futures_bytes(batch->room);
+            return batch;
+        }
+    return NULL;
+}
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* Fresh pages come one by one, each at the price of several calls; all at once they cost a fifth. Where that is refused
+ * they come one by one. */
+static void pages_fetch(void *memory, size_t bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)memory + page - 1) / page * page, to = ((uintptr_t)memory + bytes) / page * page;
+    if (bytes >= BATCH_SPARE_BYTES && from < to)
+        madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+}
+
+/* bytes: of the pool's memory. Without async.lock: others go on while pages are made. */
+static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, size_t bytes)
+{
+    struct batch *batch = batch_new(pool->async, room, 0);
+    void *memory;
+    if (!batch)
+        return NULL;
+    int status = pool_memory_get(pool, bytes, &memory);
+    if (status) {
+        batch_spares_trim(pool->async);
+        status = pool_memory_get(pool, bytes, &memory);
+    }
+    if (status) {
+        batch_drop(batch);
+        return NULL;
+    }
+    pages_fetch(batch->futures, futures_bytes(room));
+    pages_fetch(memory, bytes);
+    batch->calls = memory;
+    batch->bytes = bytes;
+    return batch;
+}
+
+struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack)
+{
+    struct async *async = pool->async;
+    size_t room = async->next_room, fitting = BATCH_PAYLOAD_MAX / (call_size ? call_size : 1);
+    room = room < fitting ? room : fitting > 0 ? fitting : 1;
+    struct batch *batch = batch_reuse(async, room, room * call_size + slack);
+    if (batch)
+        return batch;
+    pthread_mutex_unlock(&async->lock);
+    while (!(batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack)) && room > 1)
+        room /= 2; /* what is left may lie in pieces */
+    pthread_mutex_lock(&async->lock);
+    return batch;
+}
+
+void batch_start(struct grain_pool *pool, struct batch *batch)
+{
+    size_t room = batch->room;
+    char *memory = (char *)batch->calls;
+    struct batch fresh = {
+        .async = batch->async, .room = room, .bytes = batch->bytes, .calls = batch->calls, .is_calls = true};
+    fresh.job.form = JOB_CALLS;
+    fresh.job.items = memory;
+    fresh.job.item_size = sizeof *batch->calls;
+    fresh.job.errors = (struct job_errors *)(memory + round_up(room * sizeof *batch->calls));
+    *fresh.job.errors = (struct job_errors){.room = (uint32_t)errors_of(room)};
+    fresh.payload = memory + calls_bytes(room);
+    fresh.payload_end = memory + batch->bytes;
+    *batch = fresh;
+    atomic_store_explicit(&batch->references, 1 + room, memory_order_relaxed);
+    if (pool->core.backend->alloc)
+        backend_bytes_take(&pool->core, batch->bytes);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Workers that are processes: a team in an arena that caller, supervisor and workers share. Arguments
+ * that do not lie in the arena are copied in, results are copied out. Next: team/layout.h (how work flows, what
+ * a kill leaves), supervisor.h (who watches whom), sys/arena.h (the memory); pipes.h: the same workers fed
+ * through pipes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "backend/builtin.h"
+#include "pipes.h"
+#include "staging.h"
+#include "supervisor.h"
+#include "sys/arena.h"
+#include "sys/machine.h"
+#include "team/front.h"
+
+struct fork_state {
+    struct team_front front;
+    struct supervisor supervisor;
+    struct arena arena;
+    struct crew *crew;
+    struct pipes *pipes; /* NULL: workers live on the team's rings */
+};
+
+/* ------------------------------------------------------------------------------------ open and close */
+
+static bool is_alive(void *user)
+{
+    const struct fork_state *state = user;
+    return supervisor_is_alive(&state->supervisor);
+}
+
+static int crew_make(struct backend_pool *pool, struct fork_state *state)
+{
+    size_t count = (size_t)pool->workers;
+    size_t team_bytes = team_size(pool->workers), crew_bytes = (sizeof(struct crew) + 63) / 64 * 64;
+    size_t lists_bytes = count * (sizeof(int) + sizeof(uint32_t));
+    void *memory;
+    int status = arena_alloc(&state->arena, team_bytes + crew_bytes + lists_bytes, &memory);
+    if (status)
+        return status;
+    /* Fresh pages of the arena read as zero. */
+    struct team *team = memory;
+    struct crew *crew = (struct crew *)((char *)memory + team_bytes);
+    crew->team = team;
+    crew->pool = pool;
+    crew->pids = (int *)((char *)crew + crew_bytes);
+    crew->stages = (_Atomic uint32_t *)((int *)crew->pids + count);
+    team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
+    team_place(team, pool);
+    team->memory = state->arena.range.base;
+    team->max_chunks = pool->max_tasks_per_worker;
+    state->crew = crew;
+    return 0;
+}
+
+/* What a pool over pipes has that others have not; `steal` takes memory that thieves see. */
+static int pipes_make(struct backend_pool *pool, struct fork_state *state)
+{
+    if (pool->transport != GRAIN_TRANSPORT_PIPE)
+        return 0;
+    pool->schedules &= ~BACKEND_SCHEDULE(STEAL);
+    pool->default_schedule = GRAIN_SCHEDULE_DYNAMIC;
+    int status = pipes_open(&state->pipes, state->crew, is_alive, state);
+    state->crew->pipes = state->pipes;
+    return status;
+}
+
+static int fork_open(struct backend_pool *pool)
+{
+    struct fork_state *state = pool->state;
+    int status = arena_open(&state->arena, pool->memory_limit);
+    if (status)
+        return status;
+    status = crew_make(pool, state);
+    if (status == 0) {
+        status = team_front_init(&state->front, state->crew->team);
+        state->front.is_alive = is_alive;
+        state->front.user = state;
+    }
+    if (status == 0) {
+        status = team_account_prepare(&state->front);
+        if (status == 0)
+            status = pipes_make(pool, state);
+        if (status == 0)
+            status = supervisor_start(&state->supervisor, state->crew);
+        if (status) {
+            pipes_close(state->pipes);
+            team_front_drop(&state->front);
+        }
+    }
+    if (status) {
+        arena_close(&state->arena);
+        return status;
+    }
+    pool->worker_pids = state->crew->pids;
+    pool->replaced = &state->crew->replaced;
+    pool->singles = (const volatile uint64_t *)&state->front.singles;
+    return 0;
+}
+
+static void fork_cancel(struct backend_pool *pool)
+{
+    struct fork_state *state = pool->state;
+    team_set_phase(state->crew->team, TEAM_STOP);
+    supervisor_notify(&state->supervisor);
+    supervisor_continue(&state->supervisor);
+    if (state->pipes)
+        pipes_cancel(state->pipes);
+}
+
+static void fork_quit(struct backend_pool *pool)
+{
+    struct fork_state *state = pool->state;
+    team_set_phase(state->crew->team, TEAM_QUIT);
+    if (state->pipes)
+        pipes_quit(state->pipes);
+    supervisor_notify(&state->supervisor);
+    supervisor_await(&state->supervisor);
+    supervisor_await_workers(&state->supervisor); /* of one that was killed */
+}
+
+static void fork_close(struct backend_pool *pool)
+{
+    struct fork_state *state = pool->state;
+    supervisor_drop(&state->supervisor);
+    pipes_close(state->pipes);
+    pool->worker_pids = NULL;
+    pool->replaced = NULL;
+    team_front_drop(&state->front);
+    arena_close(&state->arena);
+}
+
+/* ------------------------------------------------------------------------------------------- a call */
+
+/* Whether a call that ended early has something to hand over, or to tell. After a terminate nobody waits for the
+ * workers' end who did not ask what became of the tasks. */
+static bool is_to_account(const struct job *job, int status)
+{
+    return status == -ENOTRECOVERABLE || (status == -ECANCELED && job->has_report);
+}
+
+static int job_run_in(struct backend_pool *pool, struct cargo *cargo, struct job *job)
+{
+    struct fork_state *state = pool->state;
+    struct team_job *place = cargo->place;
+    int status = cargo_load(cargo, pool->workers);
+    if (status)
+        return status;
+    cargo_count(cargo, pool);
+    atomic_store_explicit(&state->crew->team->memory_bytes, arena_solid(&state->arena), memory_order_relaxed);
+    team_submit(&state->front, place, cargo->loaded);
+    while (cargo->loaded < job->count)
+        team_loaded(&state->front, place, cargo_load_more(cargo));
+    status = team_wait(&state->front, place);
+    bool is_accounted = is_to_account(job, status);
+    if (is_accounted) {
+        supervisor_await_workers(&state->supervisor);
+        status = team_account(&state->front, place, status);
+    }
+    if (status == 0 || is_accounted)
+        cargo_unload(cargo, job);
+    job->is_accounted = is_accounted;
+    return status;
+}
+
+static int single_run_in(struct backend_pool *pool, struct cargo *cargo, struct job *job)
+{
+    struct fork_state *state = pool->state;
+    int status = cargo_load_single(cargo);
+    if (status)
+        return status;
+    cargo_count(cargo, pool);
+    team_submit_single(&state->front, cargo->place);
+    status = team_wait_single(&state->front, cargo->place);
+    if (is_to_account(job, status)) {
+        supervisor_await_workers(&state->supervisor);
+        status = team_wait_single(&state->front, cargo->place);
+    }
+    if (status == 0)
+        cargo_unload_single(cargo, job);
+    return status;
+}
+
+static int call_run(struct backend_pool *pool, struct fork_state *state, struct job *job)
+{
+    if (state->pipes)
+        return pipes_run(state->pipes, job);
+    struct cargo cargo;
+    struct team_job *place = team_job_take(&state->front);
+    if (!place)
+        return team_wait_is_vain(&state->front);
+    cargo_init(&cargo, &state->arena, place, job);
+    int status = job_is_single(job) ? single_run_in(pool, &cargo, job) : job_run_in(pool, &cargo, job);
+    if (status == -ENOTRECOVERABLE || status == -ECANCELED)
+        return status; /* workers may still be in it, or its tickets in rings: its memory goes with the pool */
+    cargo_uncount(&cargo, pool);
+    cargo_drop(&cargo);
+    team_job_return(&state->front, cargo.place);
+    return status;
+}
+
+static int fork_run(struct backend_pool *pool, struct job *job)
+{
+    struct fork_state *state = pool->state;
+    bool is_limited = job->task_timeout_ns > 0;
+    if (is_limited)
+        supervisor_limit(&state->supervisor, job->task_timeout_ns);
+    int status = call_run(pool, state, job);
+    if (is_limited)
+        supervisor_unlimit(&state->supervisor);
+    return status;
+}
+
+/* The memory that descriptors keep from job to job, of those that no call has. A caller that looks for one meanwhile
+ * waits a moment, as it does when there are too many calls. */
+static void places_trim(struct fork_state *state)
+{
+    struct team_front *front = &state->front;
+    /* acquire: pairs with team_job_return; release: with team_job_take */
+    uint64_t places = atomic_exchange_explicit(&front->free_jobs, 0, memory_order_acquire);
+    for (int i = 0; i < TEAM_JOBS; i++)
+        if (places >> i & 1)
+            cargo_trim(&state->arena, &front->team->jobs[i], 0);
+    atomic_fetch_or_explicit(&front->free_jobs, places, memory_order_release);
+}
+
+static int fork_alloc(struct backend_pool *pool, size_t size, void **memory)
+{
+    struct fork_state *state = pool->state;
+    if (size > 0)
+        return arena_alloc(&state->arena, size, memory);
+    if (*memory) {
+        arena_release(&state->arena, *memory);
+        arena_settle(&state->arena, false);
+    } else {
+        places_trim(state);
+        arena_trim(&state->arena);
+    }
+    return 0;
+}
+
+const struct grain_backend backend_fork = {
+    .name = "fork",
+    .summary = "processes under a supervisor; a killed worker is replaced, its task reported",
+    .schedules =
+        BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
+    .default_schedule = GRAIN_SCHEDULE_STEAL,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS | BACKEND_INITIALIZES | BACKEND_REPLACES |
+                    BACKEND_HAS_PIPES,
+    .state_size = sizeof(struct fork_state),
+    .open = fork_open,
+    .run = fork_run,
+    .cancel = fork_cancel,
+    .quit = fork_quit,
+    .close = fork_close,
+    .alloc = fork_alloc,
+};

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See backend/fork/staging.h. Copying overlaps with running: a caller that copied everything first would keep all workers
+ * waiting for a time that is of the order of the work itself.
+ */
+#include "staging.h"
+
+#include <string.h>
+
+#include "job/columns.h"
+
+void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job)
+{
+    cargo->arena = arena;
+    cargo->place = place;
+    cargo->job = job;
+    cargo->small_used = 0;
+    cargo->count = 0;
+    cargo->bytes = 0;
+    cargo->counted = 0;
+    cargo->loaded = job->count;
+}
+
+/* What is there already is not written again: its cache lines stay with the workers that have read them. Params are the
+ * same from call to call, and the descriptor that was used last is used first. */
+static void copy_small(void *to, const void *from, size_t size)
+{
+    if (memcmp(to, from, size) != 0)
+        memcpy(to, from, size);
+}
+
+/* Items are copied in blocks of about this many bytes: half a second-level cache, so that a worker finds them there or
+ * close; fewer than two blocks are copied at once. */
+#define BLOCK_BYTES ((size_t)128 << 10)
+
+/* More bytes of units than these do not stay with the descriptor: clearing them again costs far less than their
+ * tasks. */
+#define UNITS_KEEP ((size_t)1 << 20)
+
+static int take(struct cargo *cargo, size_t size, size_t alignment, void **memory)
+{
+    size_t rounded = (size + 63) / 64 * 64; /* what changes and what does not lie in different lines */
+    if (rounded <= TEAM_INLINE - cargo->small_used && alignment <= 64) {
+        *memory = cargo->place->small + cargo->small_used;
+        cargo->small_used += rounded;
+        return 0;
+    }
+    size_t slack = alignment > 64 ? alignment - 64 : 0;
+    int status = arena_alloc(cargo->arena, size + slack, memory);
+    if (status == 0) {
+        cargo->blocks[cargo->count++] = *memory;
+        cargo->bytes += size + slack;
+        *memory = (void *)job_align((uintptr_t)*memory, alignment);
+    }
+    return status;
+}
+
+/* What a copy of `size` bytes of items is aligned to. Where it takes a block of its own anyway, as much as the
+ * caller's. */
+static size_t alignment_of(const void *data, size_t item_size, size_t size)
+{
+    return size > TEAM_INLINE ? job_power((uintptr_t)data) : job_alignment(data, item_size);
+}
+
+/* item_size: of the items that the `size` bytes are. */
+static int copy_in(struct cargo *cargo, const void *data, size_t item_size, size_t size, const void **inside)
+{
+    if (size == 0 || arena_contains(cargo->arena, data, size)) {
+        *inside = data;
+        return 0;
+    }
+    void *memory;
+    int status = take(cargo, size, alignment_of(data, item_size, size), &memory);
+    if (status)
+        return status;
+    if (size <= TEAM_INLINE)
+        copy_small(memory, data, size);
+    else
+        memcpy(memory, data, size);
+    *inside = memory;
+    return 0;
+}
+
+/* The items; many of them under `steal` are only given a place. */
+static int items_load(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    struct job *inside = &cargo->place->job;
+    size_t size = job->count * job->item_size;
+    bool is_overlapped = job->schedule == GRAIN_SCHEDULE_STEAL && size >= 2 * BLOCK_BYTES;
+    cargo->loaded = job->count;
+    if (!is_overlapped || arena_contains(cargo->arena, job->items, size))
+        return copy_in(cargo, job->items, job->item_size, size, &inside->items);
+    void *memory;
+    int status = take(cargo, size, alignment_of(job->items, job->item_size, size), &memory);
+    inside->items = memory;
+    cargo->loaded = 0;
+    if (status == 0)
+        cargo_load_more(cargo);
+    return status;
+}
+
+size_t cargo_load_more(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    size_t block = BLOCK_BYTES / job->item_size + 1, left = job->count - cargo->loaded;
+    size_t begin = cargo->loaded * job->item_size;
+    block = block < left ? block : left;
+    memcpy((char *)cargo->place->job.items + begin, (const char *)job->items + begin, block * job->item_size);
+    cargo->loaded += block;
+    return cargo->loaded;
+}
+
+static int results_place(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    size_t size = job->count * job->result_size;
+    if (size == 0 || arena_contains(cargo->arena, job->results, size))
+        return 0;
+    return take(cargo, size, alignment_of(job->results, job->result_size, size), &cargo->place->job.results);
+}
+
+/* The bytes stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and
+ * each worker finds those of its part where it left them, in its cache. All are cleared when the marks have been
+ * round. */
+static int units_place(struct cargo *cargo, int workers)
+{
+    struct team_job *place = cargo->place;
+    size_t units = team_units(&place->job, workers);
+    if (place->units_room < units) {
+        void *memory;
+        int status = arena_alloc(cargo->arena, units, &memory);
+        if (status)
+            return status;
+        cargo_trim(cargo->arena, place, 0);
+        place->units = memory;
+        place->units_room = units;
+        place->unit_mark = UINT8_MAX;
+    }
+    if (++place->unit_mark == 0) {
+        memset((void *)place->units, 0, place->units_room);
+        place->unit_mark = 1;
+    }
+    cargo->bytes += units;
+    return 0;
+}
+
+static int codes_place(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    void *memory;
+    if (!job->codes)
+        return 0;
+    int status = take(cargo, job->count * sizeof *job->codes, JOB_ALIGN_LEAST, &memory);
+    if (status == 0)
+        cargo->place->job.codes = memset(memory, 0, job->count * sizeof *job->codes);
+    return status;
+}
+
+static bool is_inside(const void *arena, const void *data, size_t size)
+{
+    return arena_contains(arena, data, size);
+}
+
+/* One copy of columns, or of those that lie among each other. */
+static int span_load(struct cargo *cargo, const struct columns_span *span, uintptr_t *copy)
+{
+    const void *from = (const void *)span->from;
+    size_t alignment = span->phase ? span->alignment : alignment_of(from, span->alignment, span->size);
+    alignment = alignment > span->alignment ? alignment : span->alignment;
+    void *memory;
+    int status = take(cargo, span->size + span->phase, alignment, &memory);
+    if (status)
+        return status;
+    *copy = (uintptr_t)memory + span->phase;
+    memcpy((void *)*copy, from, span->size);
+    return 0;
+}
+
+/* The columns that do not lie in the arena, and the table of them. */
+static int columns_load(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    struct grain_column inside[GRAIN_COLUMNS_MAX];
+    struct columns_plan plan;
+    uintptr_t copies[GRAIN_COLUMNS_MAX];
+    columns_plan(&plan, job, 0, job->count, is_inside, cargo->arena);
+    for (size_t s = 0; s < plan.count; s++) {
+        int status = span_load(cargo, &plan.spans[s], &copies[s]);
+        if (status)
+            return status;
+    }
+    for (size_t c = 0; c < job->column_count; c++) {
+        inside[c] = job->columns[c];
+        if (plan.span_of[c] != COLUMNS_NONE)
+            inside[c].data = (const void *)columns_place(&plan, job, c, copies[plan.span_of[c]]);
+    }
+    const void *table;
+    int status = copy_in(cargo, inside, sizeof inside[0], job->column_count * sizeof inside[0], &table);
+    if (status == 0)
+        cargo->place->job.columns = table;
+    return status;
+}
+
+int cargo_load(struct cargo *cargo, int workers)
+{
+    struct job *inside = &cargo->place->job;
+    job_describe(inside, cargo->job);
+    team_fit(inside);
+    int status = copy_in(cargo, cargo->job->params, cargo->job->params_size, cargo->job->params_size, &inside->params);
+    if (status == 0)
+        status = results_place(cargo);
+    if (status == 0)
+        status = codes_place(cargo);
+    if (status == 0)
+        status = units_place(cargo, workers);
+    if (status == 0 && inside->column_count)
+        status = columns_load(cargo);
+    return status ? status : items_load(cargo);
+}
+
+int cargo_load_single(struct cargo *cargo)
+{
+    const struct job *job = cargo->job;
+    struct job *inside = &cargo->place->job;
+    job_describe(inside, job);
+    inside->codes = NULL;
+    int status = copy_in(cargo, job->params, job->params_size, job->params_size, &inside->params);
+    if (status == 0)
+        status = copy_in(cargo, job->items, job->item_size, job->item_size, &inside->items);
+    if (status)
+        return status;
+    if (job->result_size <= TEAM_REPLY && !arena_contains(cargo->arena, job->results, job->result_size)) {
+        inside->results = cargo->place->reply;
+        return 0;
+    }
+    return results_place(cargo);
+}
+
+static void results_unload(const struct cargo *cargo, struct job *job)
+{
+    const struct job *inside = &cargo->place->job;
+    size_t size = job->count * job->result_size;
+    if (size && inside->results != job->results)
+        memcpy(job->results, inside->results, size);
+    job->outcome.failed = inside->outcome.failed;
+    if (inside->outcome.failed)
+        job->outcome.first = inside->outcome.first;
+    job->handovers = inside->handovers;
+    job->steals = inside->steals;
+}
+
+void cargo_unload(const struct cargo *cargo, struct job *job)
+{
+    results_unload(cargo, job);
+    if (job->codes)
+        memcpy(job->codes, cargo->place->job.codes, job->count * sizeof *job->codes);
+}
+
+void cargo_unload_single(const struct cargo *cargo, struct job *job)
+{
+    results_unload(cargo, job);
+    if (job->codes)
+        job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
+}
+
+/* A small call takes nothing but its descriptor: no locked instruction for that. */
+void cargo_count(struct cargo *cargo, struct backend_pool *pool)
+{
+    if (cargo->bytes == 0) {
+        backend_bytes_note(pool, cargo->small_used);
+        return;
+    }
+    cargo->counted = cargo->bytes + cargo->small_used;
+    backend_bytes_take(pool, cargo->counted);
+}
+
+void cargo_uncount(struct cargo *cargo, struct backend_pool *pool)
+{
+    if (cargo->counted)
+        backend_bytes_give(pool, cargo->counted);
+}
+
+/* The pointer stays: a worker that has just reported may still look at the old bytes. */
+void cargo_trim(struct arena *arena, struct team_job *place, size_t most)
+{
+    if (place->units_room <= most)
+        return;
+    arena_release(arena, (void *)place->units);
+    place->units_room = 0;
+}
+
+void cargo_drop(struct cargo *cargo)
+{
+    bool has_more = cargo->place->units_room > UNITS_KEEP;
+    for (int i = 0; i < cargo->count; i++)
+        arena_release(cargo->arena, cargo->blocks[i]);
+    cargo_trim(cargo->arena, cargo->place, UNITS_KEEP);
+    if (cargo->count || has_more)
+        arena_settle(cargo->arena, true);
+    cargo->count = 0;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The caller's side of the supervisor: forked from a short-lived helper thread that blocks signals,
+ * so that no handler of the host runs in the child and the caller's own thread keeps nothing of it. What
+ * the supervisor then does: supervisor.c.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "supervisor.h"
+#include "sys/child.h"
+#include "sys/fd.h"
+#include "sys/futex.h"
+#include "sys/signals.h"
+
+#define LOOK_NS 200000 /* until workers that were killed are gone */
+
+struct start {
+    struct supervisor *supervisor;
+    struct supervisor_birth birth;
+    int status;
+};
+
+static void *start_main(void *argument)
+{
+    struct start *start = argument;
+    struct supervisor *supervisor = start->supervisor;
+    pid_t pid = child_fork();
+    if (pid == 0) {
+        close(supervisor->command_fd);
+        supervisor_main(&start->birth);
+    }
+    start->status = pid < 0 ? -errno : 0;
+    supervisor->pid = pid;
+    return NULL;
+}
+
+static int start_in_thread(struct start *start)
+{
+    sigset_t mask;
+    signals_service_mask(&mask);
+    pthread_t thread;
+    int status = signals_thread(&thread, &mask, start_main, start);
+    if (status)
+        return status;
+    pthread_join(thread, NULL);
+    return start->status;
+}
+
+/* A descriptor of a process; negative where the kernel has none, or no number is left. */
+static int pidfd_of(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return descriptor_lift(&fd) ? -1 : fd;
+}
+
+/* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -ENOMEM. */
+static int birth_make(struct supervisor_birth *birth)
+{
+    const struct backend_pool *pool = birth->crew->pool;
+    birth->workers = calloc((size_t)birth->crew->team->workers, sizeof *birth->workers);
+    birth->kept = calloc(supervisor_kept_most(birth->crew), sizeof *birth->kept);
+    if (!birth->workers || !birth->kept)
+        return -ENOMEM;
+    if (pool->kept_count)
+        memcpy(birth->kept, pool->kept, pool->kept_count * sizeof *birth->kept);
+    return 0;
+}
+
+static void birth_drop(struct supervisor_birth *birth)
+{
+    free(birth->workers);
+    free(birth->kept);
+}
+
+/* The caller's end and the supervisor's. */
+static int ends_open(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
+        return -errno;
+    int status = descriptor_lift(&ends[0]);
+    if (status) {
+        close(ends[1]);
+        return status;
+    }
+    status = descriptor_lift(&ends[1]);
+    if (status)
+        close(ends[0]);
+    return status;
+}
+
+int supervisor_start(struct supervisor *supervisor, struct crew *crew)
+{
+    /* So that what was printed before the open comes before what tasks print. All other streams are left alone:
+     * flushing one that another thread reads from blocks for ever. */
+    fflush(stdout);
+    fflush(stderr);
+    int ends[2];
+    struct start start = {.supervisor = supervisor, .birth = {.crew = crew, .caller = getpid()}};
+    struct supervisor_birth *birth = &start.birth;
+    int status = birth_make(birth);
+    if (status == 0)
+        status = ends_open(ends);
+    if (status) {
+        birth_drop(birth);
+        return status;
+    }
+    *supervisor = (struct supervisor){.crew = crew, .command_fd = ends[0]};
+    pthread_mutex_init(&supervisor->lock, NULL);
+    birth->command_fd = ends[1];
+    birth->caller_fd = pidfd_of(birth->caller);
+    status = start_in_thread(&start);
+    birth_drop(birth);
+    close(ends[1]);
+    if (birth->caller_fd >= 0)
+        close(birth->caller_fd);
+    if (status) {
+        close(supervisor->command_fd);
+        pthread_mutex_destroy(&supervisor->lock);
+        return status;
+    }
+    uint32_t word; /* acquire: pairs with start_tell */
+    while ((word = atomic_load_explicit(&crew->start, memory_order_acquire)) == CREW_STARTING &&
+           supervisor_is_alive(supervisor))
+        wait_sleep(&crew->start, CREW_STARTING, 100000000u, true);
+    if (word == CREW_STARTING) /* it may have said it and died since */
+        word = atomic_load_explicit(&crew->start, memory_order_acquire);
+    status = word == CREW_STARTING ? -EAGAIN : -(int)(word - CREW_STARTED);
+    if (status) {
+        supervisor_await(supervisor);
+        supervisor_drop(supervisor);
+    }
+    return status;
+}
+
+void supervisor_notify(const struct supervisor *supervisor)
+{
+    if (send(supervisor->command_fd, "", 1, MSG_NOSIGNAL) < 0)
+        return; /* full: it is awake already; or gone */
+}
+
+/* Only a child that is there and not reaped has this number for sure. */
+void supervisor_continue(const struct supervisor *supervisor)
+{
+    if (supervisor_is_alive(supervisor))
+        kill(supervisor->pid, SIGCONT);
+}
+
+/* The shortest limit stays until no call with a limit runs: a look too many costs little. */
+void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
+{
+    _Atomic uint64_t *least = &supervisor->crew->limit_ns;
+    pthread_mutex_lock(&supervisor->lock);
+    bool is_first = supervisor->limited++ == 0;
+    if (is_first) /* what is stopped before this is nobody's time */
+        atomic_store_explicit(&supervisor->crew->limited_since_ns, wait_now_ns(), memory_order_relaxed);
+    bool is_news = is_first || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
+    if (is_news)
+        atomic_store_explicit(least, limit_ns, memory_order_release); /* pairs with supervisor_watch */
+    pthread_mutex_unlock(&supervisor->lock);
+    if (is_news)
+        supervisor_notify(supervisor);
+}
+
+void supervisor_unlimit(struct supervisor *supervisor)
+{
+    pthread_mutex_lock(&supervisor->lock);
+    if (--supervisor->limited == 0)
+        atomic_store_explicit(&supervisor->crew->limit_ns, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&supervisor->lock);
+}
+
+/* waitid() with WNOWAIT leaves the status to whoever reaps. ECHILD: the host has reaped it, or ignores
+ * SIGCHLD; either way it is gone. */
+bool supervisor_is_alive(const struct supervisor *supervisor)
+{
+    siginfo_t info = {0};
+    int status = waitid(P_PID, (id_t)supervisor->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    return status == 0 && info.si_pid == 0;
+}
+
+void supervisor_await(const struct supervisor *supervisor)
+{
+    while (waitpid(supervisor->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* Until it has ended, or the time has come. Its number may be another process's by now: that costs a wait, no more. */
+static void process_await(pid_t pid, uint64_t until_ns)
+{
+    int fd = pidfd_of(pid);
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    uint64_t now;
+    while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && (now = wait_now_ns()) < until_ns)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The supervisor ends after its workers; when it was killed the kernel kills them. */
+void supervisor_await_workers(const struct supervisor *supervisor)
+{
+    const struct crew *crew = supervisor->crew;
+    uint64_t until = wait_now_ns() + crew->pool->grace_ns + 2 * SUPERVISOR_END_NS;
+    while (supervisor_is_alive(supervisor) && wait_now_ns() < until)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    for (int i = 0; i < crew->team->workers; i++)
+        if (crew->pids[i] > 0)
+            process_await(crew->pids[i], until);
+}
+
+void supervisor_drop(struct supervisor *supervisor)
+{
+    close(supervisor->command_fd);
+    pthread_mutex_destroy(&supervisor->lock);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See backend/omp_thread.h. The list of waiting drivers belongs to the process that made them: a forked child has
+ * none of these threads and starts with an empty list.
+ */
+#include "omp_thread.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "job/job.h"
+#include "sys/futex.h"
+#include "sys/signals.h"
+
+#define PROOF_LOOKS 100000 /* at a thread that is to be gone: far more than it takes */
+
+struct driver {
+    struct driver *next; /* in the list of waiting ones */
+    void (*work)(void *);
+    void *user;
+    sigset_t mask; /* for work */
+    bool is_working;
+    int kept;             /* threads that the runtime keeps for it; driver_join orders who writes before who reads */
+    pthread_mutex_t lock; /* guards work, user, mask, is_working */
+    pthread_cond_t changed;
+};
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
+static struct driver *waiting;
+static pid_t list_owner;
+
+static void driver_work(void *argument)
+{
+    struct driver *driver = argument;
+    driver->work(driver->user);
+}
+
+static void *driver_main(void *argument)
+{
+    struct driver *driver = argument;
+    job_thread_keep();
+    pthread_mutex_lock(&driver->lock);
+    for (;;) {
+        while (!driver->is_working)
+            pthread_cond_wait(&driver->changed, &driver->lock);
+        pthread_mutex_unlock(&driver->lock);
+        sigset_t before;
+        pthread_sigmask(SIG_SETMASK, &driver->mask, &before);
+        job_guard_going_on(driver_work, driver);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        pthread_mutex_lock(&driver->lock);
+        driver->is_working = false;
+        pthread_cond_broadcast(&driver->changed);
+    }
+    return NULL;
+}
+
+/* --------------------------------------------------------------------------------- threads to come */
+
+struct proof {
+    pthread_mutex_t *lock;
+    pthread_t thread;
+    pid_t id;
+};
+
+static void *proof_main(void *argument)
+{
+    struct proof *proof = argument;
+    proof->id = gettid();
+    pthread_mutex_lock(proof->lock);
+    pthread_mutex_unlock(proof->lock);
+    return NULL;
+}
+
+/* A thread that was joined counts for a moment longer, until the kernel does not know its number any more. */
+static void proof_end(const struct proof *proof)
+{
+    pthread_join(proof->thread, NULL);
+    for (int look = 0; look < PROOF_LOOKS && syscall(SYS_tgkill, getpid(), proof->id, 0) == 0; look++)
+        sched_yield();
+}
+
+/* Whether so many threads can be there at once: all wait for a lock until the last was started. */
+static int threads_prove(int count)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct proof *proofs = count > 0 ? calloc((size_t)count, sizeof *proofs) : NULL;
+    if (!proofs)
+        return count > 0 ? -ENOMEM : 0;
+    sigset_t mask;
+    signals_service_mask(&mask);
+    int started = 0, status = 0;
+    pthread_mutex_lock(&lock);
+    while (started < count && status == 0) {
+        proofs[started].lock = &lock;
+        status = signals_thread(&proofs[started].thread, &mask, proof_main, &proofs[started]);
+        started += status == 0;
+    }
+    pthread_mutex_unlock(&lock);
+    while (started > 0)
+        proof_end(&proofs[--started]);
+    free(proofs);
+    return status;
+}
+
+/* LLVM's runtime, when it starts, wants a file in /dev/shm, and ends the program where it gets none. */
+static int runtime_prove(void)
+{
+    if (!dlsym(RTLD_DEFAULT, "__kmpc_fork_call"))
+        return 0;
+    int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+        return 0; /* that file system has no files without a name: it may have others */
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE ? -errno : refuse(-ENOTSUP, "openmp: its runtime wants /dev/shm");
+    close(fd);
+    return 0;
+}
+
+void driver_keeps(struct driver *driver, int threads)
+{
+    driver->kept = threads;
+}
+
+/* ---------------------------------------------------------------------------------------- drivers */
+
+static struct driver *driver_take(void)
+{
+    pthread_mutex_lock(&list_lock);
+    if (list_owner != getpid()) {
+        list_owner = getpid();
+        waiting = NULL;
+    }
+    struct driver *driver = waiting;
+    if (driver)
+        waiting = driver->next;
+    pthread_mutex_unlock(&list_lock);
+    return driver;
+}
+
+static int driver_make(struct driver **out)
+{
+    struct driver *driver = calloc(1, sizeof *driver);
+    if (!driver)
+        return -ENOMEM;
+    pthread_mutex_init(&driver->lock, NULL);
+    pthread_cond_init(&driver->changed, NULL);
+    sigset_t mask;
+    pthread_t thread;
+    signals_service_mask(&mask);
+    int status = signals_thread(&thread, &mask, driver_main, driver);
+    if (status) {
+        pthread_cond_destroy(&driver->changed);
+        pthread_mutex_destroy(&driver->lock);
+        free(driver);
+        return status;
+    }
+    pthread_detach(thread);
+    *out = driver;
+    return 0;
+}
+
+static void driver_give_back(struct driver *driver)
+{
+    pthread_mutex_lock(&list_lock);
+    driver->next = waiting;
+    waiting = driver;
+    pthread_mutex_unlock(&list_lock);
+}
+
+int driver_start(struct driver **out, const sigset_t *mask, void (*work)(void *), void *user, int threads)
+{
+    struct driver *driver = driver_take();
+    int status = threads_prove(driver ? threads - driver->kept : threads + 1);
+    if (status == 0 && !driver)
+        status = runtime_prove();
+    if (status == 0 && !driver)
+        status = driver_make(&driver);
+    if (status) {
+        if (driver)
+            driver_give_back(driver);
+        return status;
+    }
+    pthread_mutex_lock(&driver->lock);
+    driver->work = work;
+    driver->user = user;
+    driver->mask = *mask;
+    driver->is_working = true;
+    pthread_cond_broadcast(&driver->changed);
+    pthread_mutex_unlock(&driver->lock);
+    *out = driver;
+    return 0;
+}
+
+void driver_join(struct driver *driver)
+{
+    pthread_mutex_lock(&driver->lock);
+    while (driver->is_working)
+        pthread_cond_wait(&driver->changed, &driver->lock);
+    pthread_mutex_unlock(&driver->lock);
+    driver_give_back(driver);
+}
+
+void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)
+{
+    uint64_t until = 0;
+    for (unsigned turn = 0; may_spin || wait == GRAIN_WAIT_SPIN; turn++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != seen)
+            return;
+        if ((turn & 63) == 63 && wait != GRAIN_WAIT_SPIN) {
+            uint64_t now = wait_now_ns();
+            if (until == 0)
+                until = now + WAIT_SPIN_NS;
+            else if (now > until)
+                break;
+        }
+        wait_breathe(turn);
+    }
+    while (atomic_load_explicit(word, memory_order_acquire) == seen)
+        wait_sleep(word, seen, UINT64_MAX, false);
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of a pool: open, close, terminate, join, free; and who may come in. What it is for: call.c. Compiled with
+ * -fexceptions, as call.c is: initializers and finalizers of `serial` and `null` run on the caller's thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/check.h"
+#include "api/sizes.h"
+#include "pool.h"
+#include "sys/signals.h"
+
+#define DEFAULT_GRACE (100 * 1000000ull)
+
+/* --------------------------------------------------------------------------------- life of a pool */
+
+/* What only some backends can do: refused where it would have to be imitated. */
+static int options_match(const struct grain_pool_options *options, const struct grain_backend *backend)
+{
+    if ((options->initializer || options->finalizer) && !(backend->capabilities & BACKEND_INITIALIZES))
+        return refuse(-ENOTSUP, "grain_pool_options.%s: the backend %s has none",
+                      options->initializer ? "initializer" : "finalizer", backend->name);
+    if (options->max_tasks_per_worker && !(backend->capabilities & BACKEND_REPLACES))
+        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: %llu; the backend %s takes 0",
+                      (unsigned long long)options->max_tasks_per_worker, backend->name);
+    return 0;
+}
+
+/* A backend that runs nothing is for those who ask for it in their own code: an environment must not turn a program's
+ * results into nonsense. */
+static int backend_choose(const char *name, const struct grain_backend **out)
+{
+    const char *from = "grain_pool_options.backend", *environment = getenv("GRAIN_BACKEND");
+    bool is_environment = !name && environment && *environment;
+    if (is_environment)
+        from = "$GRAIN_BACKEND";
+    if (!name)
+        name = is_environment ? environment : "pthread";
+    *out = backend_find(name);
+    if (!*out)
+        return refuse(-EINVAL, "%s: \"%.100s\" is no backend of this build", from, name);
+    if (is_environment && !((*out)->capabilities & BACKEND_RUNS_TASKS))
+        return refuse(-EINVAL, "%s: \"%s\" runs no tasks; only grain_pool_options.backend may ask for it", from, name);
+    return 0;
+}
+
+/* Through pipes a waiter sleeps in the kernel: it cannot spin; and nobody counts a worker's chunks. */
+static int transport_check(const struct grain_backend *backend, const struct grain_pool_options *options)
+{
+    if (options->transport != GRAIN_TRANSPORT_PIPE)
+        return 0;
+    if (!(backend->capabilities & BACKEND_HAS_PIPES))
+        return refuse(-ENOTSUP, "grain_pool_options.transport: the backend %s has no pipes", backend->name);
+    if (options->wait == GRAIN_WAIT_SPIN)
+        return refuse(-ENOTSUP, "grain_pool_options.wait: over pipes nobody can spin");
+    if (options->max_tasks_per_worker)
+        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: over pipes it takes 0");
+    return 0;
+}
+
+/* relaxed: only that they differ matters. */
+static void ids_set(struct backend_pool *core)
+{
+    static _Atomic uint64_t ids;
+    const struct backend_pool *outer = job_current_pool();
+    core->id = atomic_fetch_add_explicit(&ids, 1, memory_order_relaxed) + 1;
+    if (!outer)
+        return;
+    core->outer_ids[0] = outer->id;
+    memcpy(core->outer_ids + 1, outer->outer_ids, sizeof outer->outer_ids - sizeof outer->outer_ids[0]);
+}
+
+/* What is wrong with a list of CPUs. */
+static int cpus_named(int status, const char *list, const struct grain_backend *backend)
+{
+    if (status == -ENOTSUP)
+        return refuse(status, "grain_pool_options.cpus: \"%.100s\"; the workers of the backend %s are the caller", list,
+                      backend->name);
+    if (status == -EINVAL)
+        return refuse(status, "%s: \"%.100s\"; it takes usable CPUs, each once, such as 0-3,8",
+                      list ? "grain_pool_options.cpus" : "$GRAIN_CPUS", list ? list : getenv("GRAIN_CPUS"));
+    return status;
+}
+
+/* What ran out when the workers were started. */
+static int shortage_named(int status, const struct backend_pool *core)
+{
+    if (status == -EAGAIN)
+        return refuse(status, "%d workers on %s: no more processes or threads (RLIMIT_NPROC, a control group's limit)",
+                      core->workers, core->backend->name);
+    if (status == -EPERM) /* which says something else of a pool */
+        return refuse(-EAGAIN, "%d workers on %s: this process may not start any", core->workers, core->backend->name);
+    if (status == -ENOMEM)
+        return refuse(status, "%d workers on %s: no more memory (%s)", core->workers, core->backend->name,
+                      core->memory_limit ? "grain_pool_options.memory_limit, RLIMIT_AS"
+                                         : "RLIMIT_AS, a control group's limit");
+    if (status == -EMFILE || status == -ENFILE)
+        return refuse(status, "%d workers on %s: no more descriptors (%s)", core->workers, core->backend->name,
+                      status == -EMFILE ? "RLIMIT_NOFILE" : "fs.file-max");
+    return status;
+}
+
+static int pool_start(struct grain_pool *pool, const struct grain_pool_options *options)
+{
+    struct backend_pool *core = &pool->core;
+    ids_set(core);
+    pool->async->pool_id = core->id;
+    core->workers = options->workers;
+    signals_own_mask(&core->signals);
+    core->wait = options->wait;
+    core->bind = options->bind;
+    core->transport = options->transport;
+    core->schedules = core->backend->schedules;
+    core->default_schedule = core->backend->default_schedule;
+    core->memory_limit = options->memory_limit;
+    core->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
+    core->initializer = options->initializer;
+    core->finalizer = options->finalizer;
+    core->argument = options->argument;
+    core->close_descriptors = options->close_descriptors;
+    core->kept = options->keep_descriptors;
+    core->kept_count = options->keep_count;
+    core->max_tasks_per_worker = options->max_tasks_per_worker;
+    /* State is aligned to cache lines, whatever a backend keeps in it. */
+    size_t size = (core->backend->state_size + 63) / 64 * 64;
+    core->state = aligned_alloc(64, size ? size : 64);
+    if (!core->state)
+        return -ENOMEM;
+    memset(core->state, 0, size ? size : 64);
+    int status = cpus_named(backend_bind(core, options->cpus), options->cpus, core->backend);
+    return status ? status : shortage_named(core->backend->open(core), core);
+}
+
+/* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a
+ * finalizer or an initializer may throw, or end the thread, and on serial and null that is the caller's. */
+static void pool_drop(struct grain_pool **out)
+{
+    struct grain_pool *pool = *out;
+    if (!pool)
+        return;
+    for (struct pool_block *next, *block = pool->blocks; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    backend_unbind(&pool->core);
+    free(pool->core.state);
+    async_release(pool->async);
+    pthread_cond_destroy(&pool->idle);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_options *given, size_t size)
+{
+    struct grain_pool_options room = {0}, *options = &room;
+    if (!out)
+        return refuse(-EINVAL, "pool: NULL");
+    *out = NULL;
+    const struct grain_backend *backend;
+    int status = given ? sizes_take("grain_pool_options", options, sizeof *options, given, size) : 0;
+    if (status == 0)
+        status = check_pool_options(options);
+    if (status == 0)
+        status = backend_choose(options->backend, &backend);
+    if (status == 0)
+        status = options_match(options, backend);
+    if (status == 0)
+        status = transport_check(backend, options);
+    if (status)
+        return status;
+
+    struct grain_pool *fresh = calloc(1, sizeof *fresh);
+    if (!fresh)
+        return -ENOMEM;
+    status = async_open(&fresh->async, fresh);
+    if (status) {
+        free(fresh);
+        return status;
+    }
+    fresh->core.backend = backend;
+    pthread_mutex_init(&fresh->lock, NULL);
+    pthread_cond_init(&fresh->idle, NULL);
+    struct grain_pool *pool __attribute__((cleanup(pool_drop))) = fresh;
+    status = pool_start(pool, options);
+    if (status)
+        return status;
+    *out = pool;
+    pool = NULL;
+    return 0;
+}
+
+static int phase_raise(struct grain_pool *pool, int phase)
+{
+    if (!pool)
+        return refuse(-EINVAL, "pool: NULL");
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    int now = atomic_load_explicit(&pool->phase, memory_order_relaxed);
+    while (now < phase && !atomic_compare_exchange_weak_explicit(&pool->phase, &now, phase, memory_order_seq_cst,
+                                                                 memory_order_relaxed))
+        ;
+    return 0;
+}
+
+int grain_pool_close(struct grain_pool *pool)
+{
+    return phase_raise(pool, POOL_CLOSED);
+}
+
+int grain_pool_terminate(struct grain_pool *pool)
+{
+    int status = phase_raise(pool, POOL_TERMINATED);
+    if (status)
+        return status;
+    /* Once joined, the backend is gone: there is nothing left to stop. */
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->joined && pool->core.backend->cancel)
+        pool->core.backend->cancel(&pool->core);
+    pthread_mutex_unlock(&pool->lock);
+    async_cancel(pool);
+    return 0;
+}
+
+static void join_finish(struct grain_pool **out)
+{
+    struct grain_pool *pool = *out;
+    pthread_mutex_lock(&pool->lock);
+    pool->core.backend->close(&pool->core);
+    pool->joined = true;
+    pthread_cond_broadcast(&pool->idle);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int grain_pool_join(struct grain_pool *pool)
+{
+    if (!pool)
+        return refuse(-EINVAL, "pool: NULL");
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    if (pool_is_inside(pool->core.id) || delivery_is_inside(pool->async))
+        return -EDEADLK;
+    if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_OPEN)
+        return refuse(-EINVAL, "pool: neither closed nor terminated");
+    pthread_mutex_lock(&pool->lock);
+    while (atomic_load_explicit(&pool->calls, memory_order_seq_cst) > 0 || (pool->is_joining && !pool->joined))
+        pthread_cond_wait(&pool->idle, &pool->lock);
+    bool is_first = !pool->is_joining;
+    pool->is_joining = true;
+    pthread_mutex_unlock(&pool->lock);
+    if (!is_first)
+        return 0;
+    /* Without the lock: a dispatcher that has left its last call may be waiting for it, a finalizer may ask for the
+     * stats, and while one takes long somebody may terminate. */
+    async_stop(pool);
+    struct grain_pool *joining __attribute__((cleanup(join_finish))) = pool;
+    if (joining->core.backend->quit)
+        joining->core.backend->quit(&joining->core);
+    return 0;
+}
+
+static void *free_main(void *pool)
+{
+    grain_pool_free(pool);
+    return NULL;
+}
+
+/* From one of its own callbacks: the delivery thread cannot wait for itself. */
+static void free_afterwards(struct grain_pool *pool)
+{
+    pthread_t thread;
+    grain_pool_terminate(pool);
+    if (signals_thread(&thread, &pool->core.signals, free_main, pool) == 0) /* finalizers may run there */
+        pthread_detach(thread);
+}
+
+void grain_pool_free(struct grain_pool *pool)
+{
+    if (!pool || !pool_is_owner(pool) || pool_is_inside(pool->core.id))
+        return;
+    if (delivery_is_inside(pool->async)) {
+        free_afterwards(pool);
+        return;
+    }
+    struct grain_pool *dropped __attribute__((cleanup(pool_drop))) = pool;
+    grain_pool_terminate(dropped);
+    grain_pool_join(dropped);
+}
+
+/* -------------------------------------------------------------------------------------- counters */
+
+/* A process's CPU-time clock by its number, as clock_getcpuclockid() gives it, in nanoseconds. */
+static uint64_t process_cpu_ns(int pid)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void stats_fill(struct grain_pool *pool, struct grain_pool_stats *stats)
+{
+    stats->workers = pool->core.workers;
+    stats->handovers = atomic_load_explicit(&pool->handovers, memory_order_relaxed);
+    if (pool->core.singles)
+        stats->handovers += __atomic_load_n(pool->core.singles, __ATOMIC_RELAXED);
+    stats->steals = atomic_load_explicit(&pool->steals, memory_order_relaxed);
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->joined) {
+        const struct backend_pool *core = &pool->core;
+        stats->replaced = core->replaced ? *core->replaced : 0;
+        stats->call_bytes = __atomic_load_n(&core->call_bytes, __ATOMIC_RELAXED);
+        for (int i = 0; core->worker_pids && i < core->workers; i++)
+            stats->cpu_ns += process_cpu_ns(core->worker_pids[i]);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int grain_pool_stats_sized(struct grain_pool *pool, struct grain_pool_stats *stats, size_t size)
+{
+    struct grain_pool_stats known = {0};
+    if (stats)
+        sizes_give(stats, size, &known, sizeof known);
+    if (!pool || !stats)
+        return refuse(-EINVAL, "%s: NULL", pool ? "stats" : "pool");
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    stats_fill(pool, &known);
+    sizes_give(stats, size, &known, sizeof known);
+    return 0;
+}
+
+/* --------------------------------------------------------------------------------- who may come in */
+
+void pool_leave(struct grain_pool *pool)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&pool->calls, 1, memory_order_seq_cst);
+    if (before == 1 && atomic_load_explicit(&pool->phase, memory_order_seq_cst) != POOL_OPEN) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_broadcast(&pool->idle);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
+int pool_phase(const struct grain_pool *pool)
+{
+    static const int refusal[] = {
+        [POOL_OPEN] = 0,
+        [POOL_CLOSED] = -ESHUTDOWN,
+        [POOL_TERMINATED] = -ECANCELED,
+    };
+    return refusal[atomic_load_explicit(&pool->phase, memory_order_seq_cst)];
+}
+
+static bool is_below(const struct backend_pool *pool, uint64_t id)
+{
+    bool is_found = pool->id == id;
+    for (int i = 0; i < BACKEND_DEPTH && pool->outer_ids[i]; i++)
+        is_found = is_found || pool->outer_ids[i] == id;
+    return is_found;
+}
+
+bool pool_is_inside(uint64_t id)
+{
+    for (const struct backend_pool *pool = job_current_pool(); pool; pool = pool->caller)
+        if (is_below(pool, id))
+            return true;
+    return false;
+}
+
+int pool_look(const struct grain_pool *pool)
+{
+    if (!pool)
+        return refuse(-EINVAL, "pool: NULL");
+    if (!pool_is_owner(pool))
+        return -EPERM;
+    return job_current_pool() && pool_is_inside(pool->core.id) ? -EDEADLK : 0;
+}
+
+int pool_enter(struct grain_pool *pool)
+{
+    int status = pool_look(pool);
+    if (status)
+        return status;
+    atomic_fetch_add_explicit(&pool->calls, 1, memory_order_seq_cst);
+    status = pool_phase(pool);
+    if (status)
+        pool_leave(pool);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pool as its own files see it: pool.c (open, close, terminate, join, free, stats), call.c (apply, map)
+ * and memory.c (alloc, release).
+ */
+#ifndef GRAIN_POOL_H
+#define GRAIN_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "async/async.h"
+#include "backend/backend.h"
+
+enum pool_phase { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
+
+/* In front of each block of ordinary memory that grain_alloc gave out: 64 bytes, so that the block behind
+ * it stays aligned. */
+struct pool_block {
+    _Alignas(64) struct pool_block *next;
+    struct pool_block **link; /* what points at this one */
+};
+_Static_assert(sizeof(struct pool_block) == 64, "what lies behind it is as aligned as it is");
+
+/* Life of a pool. `phase` only grows. A call first counts itself in `calls`, then reads `phase`;
+ * close and terminate first store `phase`, join then reads `calls`: both sequentially consistent, so
+ * that either the call sees the new phase or join sees the call. */
+struct grain_pool {
+    struct backend_pool core;
+    _Atomic int phase;
+    _Atomic uint64_t calls;
+    _Atomic uint64_t handovers, steals;
+    pthread_mutex_t lock; /* guards joined, with idle; and blocks */
+    pthread_cond_t idle;
+    bool joined, is_joining;
+    struct async *async;
+    struct pool_block *blocks; /* goes with the pool; unused where the backend has memory of its own */
+};
+
+/* Whether this process is the one that opened the pool. */
+static inline bool pool_is_owner(const struct grain_pool *pool)
+{
+    return async_is_owner(pool->async);
+}
+
+/* Counts a call in, or says why it is refused: -EINVAL, -EPERM, -EDEADLK, -ESHUTDOWN, -ECANCELED. Every
+ * call that was let in ends with pool_leave. */
+int pool_enter(struct grain_pool *pool);
+void pool_leave(struct grain_pool *pool);
+
+/* The same without counting: -EINVAL, -EPERM, -EDEADLK; and what the pool's phase says: 0, -ESHUTDOWN, -ECANCELED. */
+int pool_look(const struct grain_pool *pool);
+int pool_phase(const struct grain_pool *pool);
+
+/* Whether the calling thread is a worker of the pool with that id, or of a pool that such a worker waits for. */
+bool pool_is_inside(uint64_t id);
+
+/* Has the backend run a prepared job to its end, and counts its hand-overs. As the hook `run`. */
+int pool_dispatch(struct grain_pool *pool, struct job *job);
+
+/* grain_alloc and grain_release for the pool's own use, also when it is closed, and not zeroed. 0 or -ENOMEM. */
+int pool_memory_get(struct grain_pool *pool, size_t size, void **memory);
+void pool_memory_put(struct grain_pool *pool, void *memory);
+
+#endif

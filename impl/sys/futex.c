@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The futex system call and the monotonic clock, as wait.h describes them.
+ */
+#include "futex.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t wait_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared)
+{
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                               .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    long status = syscall(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE, expected,
+                          timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
+    if (status == 0 || errno == EAGAIN)
+        return 0;
+    return errno == ETIMEDOUT ? -ETIMEDOUT : -EINTR;
+}
+
+void wait_wake(_Atomic uint32_t *word, int count, bool shared)
+{
+    syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A team: the workers of a pool and the queue they live on, the same code for processes (fork.c) and
+ * threads (pthread.c). The memory of a team is one block that all its workers see.
+ *
+ * A job becomes tickets, one a part (as many parts as workers, fewer when there are fewer chunks). A
+ * ticket says "take part in this job until no claim is left". Ticket k goes into the ring of worker k;
+ * an idle worker takes tickets from any ring, so that a long task blocks nothing queued behind it. The
+ * job is complete when every ticket has been worked off: each worker reports once a ticket, not once a
+ * chunk.
+ *
+ * How a map of 200000 rows flows:
+ *
+ *   caller                      rings          workers                        job
+ *   ------                      -----          -------                        ---
+ *   fill a team_job --------->  ticket 0 ----> worker 0: take a piece, run    range 0 <--+ halves are
+ *   wake who sleeps             ticket 1 ----> worker 1: take a piece, run    range 1 <--+ stolen
+ *   copy more items in          (the ring of a busy worker:                   units[u] marked, a unit run
+ *   sleep on `finished`          anybody takes the ticket)
+ *   merge outcomes  <-----------------------   part done: its bit in `done`; the last bit: finished
+ *
+ * A single task (apply) takes a shorter way through the same rings: team/single.c.
+ *
+ * The kill rule (processes only; a thread is never killed): every hand-over takes work away from the
+ * giver before the taker records it, so a kill at any instruction may orphan tasks but never runs one
+ * twice. What a worker holds stands in its slot: the ticket (announced as tentative before it is taken
+ * from the ring), the piece [begin, end) it runs, and the task it is in. The replacement inherits the slot and
+ * calls team_inherit() first:
+ *   killed before the swap in the ring    the ticket is still there; nothing to do
+ *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted by one replacement, which
+ *                                         waits for whoever else announced it, however long (team/recover.c)
+ *   between two pieces                    goes on claiming
+ *   after a claim, before the cursor      the units are nobody's: found when all parts are done (their
+ *                                         bytes in `units` lack the mark) and run by whoever completes the job
+ *   giving back, between shrinking the    the same: the piece no longer says that they are its own, the
+ *     piece and filling the range         range does not say so yet
+ *   inside a task                         that task fails with -EOWNERDEAD, or with `retries` left is run again; the
+ *                                         rest of the piece is run
+ *   after the last task, before the bytes the same: that task is reported dead although it had finished
+ *   after the last bit, before `finished` sees that all bits are set, completes the job
+ * A worker that has run max_chunks leaves between two pieces, or between two tickets, and what it holds stays in its
+ * slot: its replacement goes on as after a death at that point. So threads are replaced in the same way.
+ * The cursor of the running task costs nothing: it is the index that job_run() keeps in the context, and
+ * the context lies in the slot.
+ */
+#ifndef GRAIN_BACKEND_TEAM_H
+#define GRAIN_BACKEND_TEAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backend/backend.h"
+#include "ring.h"
+#include "sched/claim.h"
+#include "sched/steal.h"
+
+#define TEAM_JOBS   64  /* calls in progress at once, a bit of a word each; more wait for a free place */
+#define TEAM_INLINE 512 /* bytes of a small call's data that travel inside the job */
+#define TEAM_REPLY  48  /* bytes of a single task's result that travel beside `finished` */
+#define TEAM_WORDS  16  /* 64 parts each */
+
+#define NO_PIECE UINT64_MAX
+
+enum team_phase {
+    TEAM_RUN,
+    TEAM_QUIT,  /* finish what is queued, then leave */
+    TEAM_STOP,  /* drop what is queued; threads stay until TEAM_BROKEN, to drop what a late caller pushes */
+    TEAM_BROKEN /* the workers are gone, or to go, and will not come back */
+};
+
+/* One part of a job: written by the worker that holds its ticket, read by the caller afterwards. */
+struct team_part {
+    struct steal_range range;             /* under `steal`: the units that are this part's own */
+    _Alignas(64) _Atomic uint32_t holder; /* 1 + the slot that holds the ticket; thieves look there whom to ask */
+    _Atomic uint32_t is_hungry;           /* its worker waits for somebody to give: not one to wait for */
+    /* Replacements, by compare-and-swap: generation << 32 | 1 + the slot whose worker went on with the ticket of this
+     * part (of part 0: of a single task) that a dead one had taken and not recorded: ticket_adopt() in team/recover.c. */
+    _Atomic uint64_t adopter;
+    uint64_t resume; /* `static`: where its worker stopped in the middle, and of threads the next claim; 0: nowhere */
+    uint64_t handovers, steals;
+    struct job_outcome outcome;
+};
+
+struct team_job {
+    _Alignas(64) struct job job;                    /* caller, before the tickets are pushed */
+    uint32_t parts;                                 /* caller */
+    uint16_t slot;                                  /* caller, its own: where the first ticket went */
+    _Atomic uint32_t generation;                    /* caller: tickets of an older one are void */
+    _Atomic uint8_t *units;                         /* a byte a claim unit, unit_mark = settled; NULL for threads */
+    uint8_t unit_mark;                              /* caller: another one for each job, so that nothing is cleared */
+    size_t units_room;                              /* caller, its own: bytes at `units` */
+    _Alignas(64) _Atomic uint64_t loaded;           /* caller: tasks below this have their items; grows */
+    struct claim_shared claims;                     /* workers */
+    _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
+    _Atomic uint64_t words_done;                    /* workers: generation << 32, and a bit a full word of done */
+    _Atomic uint32_t deaths;                        /* replacements: how many workers died in this job */
+    _Atomic uint32_t dropped;                       /* workers: tasks were left out because of TEAM_STOP */
+    _Alignas(64) unsigned char reply[TEAM_REPLY];   /* the worker of a single task: its result */
+    _Atomic uint32_t finished;                      /* futex; see ticket.h: running, done, or who completes it */
+    _Atomic uint32_t is_awaited;                    /* caller: about to sleep on finished */
+    _Alignas(64) unsigned char small[TEAM_INLINE];  /* caller */
+};
+
+/* What the caller may expect of a worker; see slot_wake() in team/submit.c. */
+enum slot_state {
+    SLOT_AWAKE, /* looks into its own ring before it does anything long */
+    SLOT_BUSY,  /* works on a map, or on a ticket from another ring: for how long, nobody knows */
+    SLOT_ASLEEP /* on `bell` */
+};
+
+struct team_slot {
+    /* Written by the slot's worker alone, ctx.attention by whoever asks. */
+    _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
+    _Atomic uint64_t begin, end;          /* the piece it runs; begin is NO_PIECE: none */
+    /* Moved on when a worker first looks for work, and by recovery when it has settled something: for the supervisor's
+     * patience. */
+    _Atomic uint64_t progress;
+    struct grain_context ctx;            /* ctx.index: the task it is in */
+    _Alignas(64) _Atomic uint32_t state; /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
+    _Atomic uint32_t bell;               /* futex: moved on by whoever wakes it */
+    _Atomic int cpu;                     /* where it is bound, -1: nowhere; set before it starts, then by the worker */
+    int spare_cpu;                       /* worker: no worker's CPU, to step aside to when the caller is on its own */
+    /* Written by the supervisor before it forks a replacement; overdue_pid before it kills a worker whose task has had
+     * its time. */
+    int dead_pid, dead_signo, dead_status, overdue_pid;
+    /* Replacement: the tasks of the piece below `retry_end` are run again, one at a time; 0: none. `tried` is the one
+     * that was last begun again, for the `tries`-th time. */
+    _Atomic uint64_t retry_end, tried;
+    _Atomic int tries;
+    struct ring ring;
+};
+
+struct team {
+    int workers, usable_cpus;
+    enum grain_wait wait;
+    bool is_shared;                  /* workers are processes */
+    uint64_t max_chunks;             /* a worker leaves after so many; 0: never */
+    const struct machine_mask *mask; /* where workers that are bound to no CPU may run; NULL: where the opener may */
+    struct team_slot *slots;
+    struct team_part *parts;       /* TEAM_JOBS rows of `workers` */
+    char *memory;                  /* processes: what they share; NULL for threads */
+    _Atomic uint64_t memory_bytes; /* caller: how much of it has pages; published with each ticket */
+
+    _Alignas(64) _Atomic uint32_t phase;
+    _Atomic uint32_t is_lost;              /* threads: an initializer failed; said before TEAM_STOP is */
+    _Atomic uint32_t sleepers;             /* workers: how many sleep or are about to; may stay too high */
+    _Atomic uint32_t thieves;              /* the same for thieves that sleep on `feed` */
+    _Alignas(64) _Atomic uint32_t feed;    /* futex: moved on when something was given back, or pushed */
+    _Alignas(64) _Atomic uint32_t pushed;  /* moved on after a push that its own slot may not see */
+    _Atomic int32_t caller_cpu;            /* caller: where it runs; a hint */
+    _Alignas(64) _Atomic uint32_t spinner; /* 1 + id of the one idle worker that may spin, or 0 */
+    struct team_job jobs[TEAM_JOBS];
+};
+
+/* The caller's side: private to the process that opened the pool. */
+struct team_front {
+    struct team *team;
+    _Atomic uint64_t free_jobs; /* a bit a descriptor */
+    /* A descriptor: first slot << 16 | parts, as long as its tickets may lie in rings; 0: none. Written by who has
+     * taken the descriptor; relaxed: who chooses a slot takes it as a hint. */
+    _Atomic uint32_t places[TEAM_JOBS];
+    pthread_mutex_t lock;     /* serialises producers; guards the rings' tails, team.pushed, favourite, singles */
+    _Atomic uint64_t singles; /* single tasks handed over; relaxed, never by a locked instruction: a figure */
+    int favourite;            /* the slot that got the last single task */
+    /* For team_account(), under the lock: a place per worker. Not on the stack of a caller, which may be small. */
+    struct team_left *left;
+    /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
+    bool (*is_alive)(void *user);
+    void *user;
+};
+
+/* Bytes of a team; its memory must be zeroed and aligned to 64. */
+size_t team_size(int workers);
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
+/* Tells every worker where it is to run, as the pool says; without this they run where the opener does. */
+void team_place(struct team *team, const struct backend_pool *pool);
+int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
+void team_front_drop(struct team_front *front);
+
+/* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its
+ * return. */
+struct team_job *team_job_take(struct team_front *front);
+void team_job_return(struct team_front *front, struct team_job *job);
+
+/* How many bytes of `units` a job needs: one a claim unit. */
+size_t team_units(const struct job *job, int workers);
+
+/* Whether a unit is settled. relaxed: the last setter of the job's bits in `done` sees what all parts wrote before. */
+static inline bool unit_is_settled(const struct team_job *job, uint64_t unit)
+{
+    return atomic_load_explicit(&job->units[unit], memory_order_relaxed) == job->unit_mark;
+}
+
+/* Adapts a job to what a team can count: under `steal` a part counts its units in 32 bits. */
+void team_fit(struct job *job);
+
+/* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
+ * loaded: how many tasks have their items already; less than all only under `steal`, where the rest is announced with
+ * team_loaded() and the last worker is called when all are there.
+ * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */
+void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
+void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
+int team_wait(struct team_front *front, struct team_job *job);
+
+/* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not
+ * ended with that code, and merges the outcomes. `code`, or 0: all have ended. */
+int team_account(struct team_front *front, struct team_job *job, int code);
+
+/* After team_front_init, where it is to be called: takes the memory that it needs. 0 or -ENOMEM. */
+int team_account_prepare(struct team_front *front);
+
+/* Caller: the same for a job of a single task; see team/single.c. */
+void team_submit_single(struct team_front *front, struct team_job *job);
+int team_wait_single(struct team_front *front, struct team_job *job);
+
+/* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
+void team_set_phase(struct team *team, enum team_phase phase);
+
+/* Worker, first of all: goes where team_place() said. Async-signal-safe. */
+void team_settle_in(const struct team *team, int id);
+
+/* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
+ * go on. pid: 0 in a thread; state: what the initializer left; is_heir: a replacement, which settles first what its
+ * predecessor held. */
+bool team_work(struct team *team, int id, int pid, void *state, bool is_heir);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The worker's loop: take a ticket, work on it (team/run.c), wait for the next. What a replacement does
+ * before: team/recover.c. The caller's side: team/submit.c. The rules: team/layout.h.
+ */
+#include "layout.h"
+
+#include "front.h"
+#include "sys/futex.h"
+#include "sys/inject.h"
+#include "sys/machine.h"
+#include "worker.h"
+
+/* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
+ * the swap in ring_take is a release. The cursor is cleared before: an old one must not pass for that
+ * of the new ticket. */
+static uint64_t ring_ticket(struct worker *worker, struct ring *ring)
+{
+    struct team_slot *slot = worker->slot;
+    uint64_t position, ticket;
+    while ((ticket = ring_peek(ring, &position))) {
+        INJECT(ticket_seen);
+        bool is_mine = true;
+        if (ticket_is_single(ticket))
+            ring_cargo(ring, position, worker->cargo);
+        job_set_index(&slot->ctx, NO_TASK);
+        atomic_store_explicit(&slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
+        INJECT(ticket_announced);
+        if (worker->team->workers == 1)
+            ring_take_alone(ring, position);
+        else
+            is_mine = ring_take(ring, position);
+        INJECT(ticket_swapped);
+        atomic_store_explicit(&slot->ticket, is_mine ? ticket : 0, memory_order_release);
+        INJECT(ticket_recorded);
+        if (is_mine)
+            return ticket;
+    }
+    return 0;
+}
+
+/* What the caller may expect of this worker; relaxed: a hint, the fences around sleeping do not rest on it. */
+static void state_set(struct worker *worker, enum slot_state state)
+{
+    if (worker->state == (uint32_t)state)
+        return;
+    worker->state = (uint32_t)state;
+    atomic_store_explicit(&worker->slot->state, (uint32_t)state, memory_order_relaxed);
+}
+
+/* A single task may have been pushed into this worker's ring because it looked idle: somebody else should take it. F4
+ * pairs with F1, and for parts with F7: either the producer sees BUSY, or we see its ticket. */
+static void busy_become(struct worker *worker)
+{
+    struct team *team = worker->team;
+    state_set(worker, SLOT_BUSY);
+    FENCE(4);
+    if (!ring_has_next(&worker->slot->ring))
+        return;
+    team_say_pushed(team); /* for those that spin */
+    slot_wake(team, worker->id, true);
+}
+
+/* Somebody had woken this worker for a ticket, and it found another one before: it passes the wake on. */
+static void wake_pass_on(struct worker *worker)
+{
+    if (!worker->was_roused)
+        return;
+    worker->was_roused = false;
+    if (team_is_anything_queued(worker->team))
+        slot_wake(worker->team, worker->id, true);
+}
+
+/* A ticket from any ring, its own first. */
+static uint64_t ticket_take(struct worker *worker)
+{
+    struct team *team = worker->team;
+    uint64_t ticket = 0;
+    int i = 0;
+    for (; i < team->workers && !ticket; i++)
+        ticket = ring_ticket(worker, &team->slots[(worker->id + i) % team->workers].ring);
+    if (ticket && (i > 1 || !ticket_is_single(ticket)))
+        busy_become(worker);
+    if (ticket)
+        wake_pass_on(worker);
+    return ticket;
+}
+
+/* -------------------------------------------------------------------------------------------- waiting */
+
+/* Threads that left at TEAM_STOP would leave a caller that was let in before alone with what it pushes after. */
+static bool is_leaving(const struct team *team)
+{
+    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
+    return phase != TEAM_RUN && (phase != TEAM_STOP || team->is_shared);
+}
+
+bool worker_is_called(const struct worker *worker, uint32_t pushed)
+{
+    return ring_has_next(&worker->slot->ring) ||
+           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != pushed || is_leaving(worker->team);
+}
+
+/* The caller needs the CPU that this worker is bound to. */
+static bool is_in_the_way(const struct worker *worker)
+{
+    int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
+    return cpu >= 0 && atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) == cpu;
+}
+
+/* Moves to the spare CPU, where there is one: the scheduler would leave a caller and a worker that take turns on one
+ * CPU there for ever. */
+static bool step_aside(struct worker *worker)
+{
+    struct team_slot *slot = worker->slot;
+    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
+    if (slot->spare_cpu < 0 || machine_bind_self(slot->spare_cpu))
+        return false;
+    atomic_store_explicit(&slot->cpu, slot->spare_cpu, memory_order_relaxed);
+    slot->spare_cpu = cpu;
+    return true;
+}
+
+/* At most one idle worker spins; the others sleep. (A thief is not idle: in a team with a CPU a worker all of them
+ * spin.) A dead spinner's replacement has the same id and may
+ * go on in its place. */
+static bool spinner_become(struct worker *worker)
+{
+    struct team *team = worker->team;
+    uint32_t mine = 1 + (uint32_t)worker->id, seen = 0;
+    if (team->wait == GRAIN_WAIT_SPIN)
+        return true;
+    if (team->wait == GRAIN_WAIT_PARK || team->usable_cpus < 2)
+        return false;
+    return atomic_compare_exchange_strong_explicit(&team->spinner, &seen, mine, memory_order_relaxed,
+                                                   memory_order_relaxed) ||
+           seen == mine;
+}
+
+bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news)
+{
+    struct team *team = worker->team;
+    bool is_thief = news && team->workers <= team->usable_cpus && team->wait != GRAIN_WAIT_PARK;
+    bool is_news = false, is_endless = team->wait == GRAIN_WAIT_SPIN;
+    if (!is_thief && !spinner_become(worker))
+        return false;
+    uint64_t until = 0;
+    for (unsigned turn = 0; !is_news; turn++) {
+        is_news = worker_is_called(worker, pushed) || (news && news(worker));
+        if ((turn & 63) == 63 && !is_endless) {
+            uint64_t now = wait_now_ns();
+            if (until == 0)
+                until = now + WAIT_SPIN_NS;
+            if (now > until || (!news && is_in_the_way(worker) && !step_aside(worker)))
+                break;
+        }
+        wait_breathe(turn);
+    }
+    if (!is_thief && !is_endless)
+        atomic_store_explicit(&team->spinner, 0, memory_order_relaxed);
+    return is_news;
+}
+
+bool team_is_anything_queued(struct team *team)
+{
+    uint64_t position;
+    for (int i = 0; i < team->workers; i++)
+        if (ring_peek(&team->slots[i].ring, &position))
+            return true;
+    return false;
+}
+
+/* Sleeps unless something was pushed meanwhile. F3 pairs with F1 (a single task) and F7 (parts): either the producer
+ * sees this sleeper, or the sleeper sees what was pushed. A worker killed in its sleep leaves `sleepers` too high:
+ * that costs the producer a look at every slot, nothing else. */
+static void worker_sleep(struct worker *worker, uint32_t pushed)
+{
+    struct team *team = worker->team;
+    uint32_t bell = atomic_load_explicit(&worker->slot->bell, memory_order_acquire);
+    atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
+    FENCE(3);
+    if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team)) {
+        child_depend_again();
+        wait_sleep(&worker->slot->bell, bell, UINT64_MAX, team->is_shared);
+    }
+    worker->state = SLOT_AWAKE;
+    worker->was_roused =
+        atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;
+    atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
+}
+
+/* The next ticket; 0 when the team ends and nothing is queued. */
+static uint64_t ticket_await(struct worker *worker)
+{
+    struct team *team = worker->team;
+    for (;;) {
+        /* The phase before the rings: what was pushed before the team was told to quit is seen after it. */
+        bool leaves = is_leaving(team);
+        uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
+        uint64_t ticket = ticket_take(worker);
+        if (ticket)
+            return ticket;
+        if (leaves)
+            return 0;
+        state_set(worker, SLOT_AWAKE);
+        if (!worker_spin(worker, pushed, NULL))
+            worker_sleep(worker, pushed);
+    }
+}
+
+void team_settle_in(const struct team *team, int id)
+{
+    int cpu = atomic_load_explicit(&team->slots[id].cpu, memory_order_relaxed);
+    if (cpu >= 0)
+        machine_bind_self(cpu);
+    else if (team->mask)
+        machine_confine_self(team->mask);
+}
+
+/* Fills the slot's context in, but for what tells an heir where its predecessor was. */
+static void worker_init(struct worker *worker, struct team *team, int id, int pid, void *state)
+{
+    struct team_slot *slot = &team->slots[id];
+    *worker = (struct worker){.team = team, .slot = slot, .id = id};
+    worker->chunks_left = team->max_chunks ? team->max_chunks : UINT64_MAX;
+    slot->ctx.worker = id;
+    slot->ctx.pid = pid;
+    slot->ctx.owner = worker;
+    slot->ctx.heed = piece_heed;
+    slot->ctx.state = state;
+    slot->ctx.stop = (const uint32_t *)&team->phase;
+    slot->ctx.stop_at = TEAM_STOP;
+    team_settle_in(team, id);
+    atomic_store_explicit(&slot->state, SLOT_AWAKE, memory_order_relaxed);
+}
+
+bool team_work(struct team *team, int id, int pid, void *state, bool is_heir)
+{
+    struct worker worker;
+    uint64_t ticket;
+    worker_init(&worker, team, id, pid, state);
+    if (is_heir) {
+        busy_become(&worker); /* what it inherits may take long */
+        team_inherit(&worker);
+    }
+    slot_progress(worker.slot);
+    while (!worker_is_spent(&worker) && (ticket = ticket_await(&worker)))
+        ticket_work(&worker, ticket);
+    if (!worker_is_spent(&worker))
+        return false;
+    busy_become(&worker); /* until the replacement is there, others take what comes into its ring */
+    return true;
+}

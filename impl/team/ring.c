@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See ring.h for who writes what, and in which order.
+ */
+#include "ring.h"
+
+#include "sys/inject.h"
+
+_Static_assert((RING_CELLS & (RING_CELLS - 1)) == 0, "a position becomes a cell by its lower bits");
+
+/* A ring begins with zeroed cells: the first lap's parity is 1. */
+static uint64_t lap_of(uint64_t position)
+{
+    return position / RING_CELLS & 1 ? 0 : RING_LAP;
+}
+
+static struct ring_cell *cell_at(struct ring *ring, uint64_t position)
+{
+    return &ring->cells[position & (RING_CELLS - 1)];
+}
+
+bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *cargo)
+{
+    uint64_t tail = ring->tail;
+    if (tail - ring->head_seen >= RING_CELLS) {
+        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
+        if (tail - ring->head_seen >= RING_CELLS)
+            return false;
+    }
+    struct ring_cell *cell = cell_at(ring, tail);
+    for (unsigned i = 0; cargo && i < RING_CARGO; i++)
+        atomic_store_explicit(&cell->cargo[i], cargo[i], memory_order_relaxed);
+    atomic_store_explicit(&cell->ticket, ticket | lap_of(tail), memory_order_release);
+    ring->tail = tail + 1;
+    return true;
+}
+
+uint64_t ring_peek(struct ring *ring, uint64_t *position)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    for (;;) {
+        uint64_t word = atomic_load_explicit(&cell_at(ring, head)->ticket, memory_order_acquire);
+        *position = head;
+        if ((word & RING_LAP) == lap_of(head))
+            return word & ~RING_LAP;
+        /* Of another lap: the last one, unless head has moved on since. */
+        head = atomic_load_explicit(&ring->head, memory_order_acquire);
+        if (head == *position)
+            return 0;
+    }
+}
+
+void ring_cargo(struct ring *ring, uint64_t position, uint64_t cargo[RING_CARGO])
+{
+    const struct ring_cell *cell = cell_at(ring, position);
+    for (unsigned i = 0; i < RING_CARGO; i++)
+        cargo[i] = atomic_load_explicit(&cell->cargo[i], memory_order_relaxed);
+}
+
+/* release: pairs with ring_push, whose next write to the cell comes after our reads of it; acquire: head may have been
+ * moved here by another consumer. */
+bool ring_take(struct ring *ring, uint64_t position)
+{
+    return atomic_compare_exchange_strong_explicit(&ring->head, &position, position + 1, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+void ring_take_alone(struct ring *ring, uint64_t position)
+{
+    atomic_store_explicit(&ring->head, position + 1, memory_order_release);
+}
+
+bool ring_has_next(const struct ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&ring->cells[head & (RING_CELLS - 1)].ticket, memory_order_relaxed);
+    return (word & RING_LAP) == lap_of(head);
+}
+
+bool ring_holds(const struct ring *ring, uint64_t ticket)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    for (uint64_t at = head; at < head + RING_CELLS; at++) {
+        uint64_t word = atomic_load_explicit(&ring->cells[at & (RING_CELLS - 1)].ticket, memory_order_acquire);
+        if (word == (ticket | lap_of(at)))
+            return true;
+    }
+    return false;
+}

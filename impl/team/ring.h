@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A bounded queue of tickets (non-zero words of 63 bits): one producer at a time (the caller holds a mutex
+ * of its own), any number of consumers in any process, no lock. A ticket may bring a few words of cargo in the
+ * same cache line.
+ *
+ * Words and writers: `tail` and `head_seen` are the producer's alone. A cell is written by the producer only, which
+ * marks it with the parity of its lap around the ring: at the position where head stands a cell of this lap's parity
+ * is full, one of the other parity is what the last lap left there. `head` is moved on by consumers: the
+ * compare-and-swap of head *is* the removal. So a consumer writes nothing into the lines that the producer fills, and
+ * the producer looks at head only when the ring seems full.
+ *
+ * Cargo is written before its ticket and read before head is moved on: as long as head stands there the producer
+ * cannot come round. A consumer that was overtaken may have read words that do not belong together: its swap fails.
+ *
+ * A death at any point: before the swap nothing has happened; after it the ticket is gone from the ring
+ * (the taker announced it beforehand, see team/loop.c).
+ *
+ * Pairs: a cell (release) with the cell (acquire) in ring_peek: what a ticket stands for is written before
+ * it; head (release) with head (acquire) in ring_push: the cell was read before it is written again.
+ */
+#ifndef GRAIN_TRANSPORT_RING_H
+#define GRAIN_TRANSPORT_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RING_CELLS 256u                /* a power of two */
+#define RING_CARGO 7u                  /* words */
+#define RING_LAP   (UINT64_C(1) << 63) /* the parity of the lap, in a cell: tickets are smaller */
+
+struct ring_cell {
+    _Alignas(64) _Atomic uint64_t ticket; /* bit 63: the parity of the lap */
+    _Atomic uint64_t cargo[RING_CARGO];   /* relaxed: ordered by the ticket */
+};
+
+struct ring {
+    _Alignas(64) uint64_t tail;
+    uint64_t head_seen; /* the producer's copy */
+    _Alignas(64) _Atomic uint64_t head;
+    struct ring_cell cells[RING_CELLS];
+};
+
+/* Producer: appends a ticket; cargo: RING_CARGO words, or NULL. False when the ring is full. */
+bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *cargo);
+
+/* Consumer: the oldest ticket that is there, and where; 0 when the ring is empty. */
+uint64_t ring_peek(struct ring *ring, uint64_t *position);
+
+/* Consumer: the cargo of what ring_peek showed; it counts if the ticket is then taken. */
+void ring_cargo(struct ring *ring, uint64_t position, uint64_t cargo[RING_CARGO]);
+
+/* Consumer: takes what ring_peek showed. False when somebody else was quicker. */
+bool ring_take(struct ring *ring, uint64_t position);
+
+/* The same for a ring that has but one consumer: nobody can be quicker, and no swap has to be waited for. */
+void ring_take_alone(struct ring *ring, uint64_t position);
+
+/* Whether there is a ticket: what a spinning consumer reads, two words that do not change until one comes. */
+bool ring_has_next(const struct ring *ring);
+
+/* Whether a ticket lies in the ring: for recovery. */
+bool ring_holds(const struct ring *ring, uint64_t ticket);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A part under `steal`: pieces of its own range, then halves of others' ranges, then what others give back
+ * on request. sched/steal.h says who writes a range.
+ *
+ * Giving back. A piece is as many units as its worker thought it would run in 20 us. When that was wrong by
+ * far, the rest of the piece would keep every other worker waiting. So a thief that finds all ranges empty
+ * looks into the slots of the others, sets `attention` of one that has units left, and waits. The owner looks
+ * at `attention` between two tasks, in its own cache line, and then:
+ *   1. stores a smaller slot->end      from here on the back half is nobody's: a death leaves orphans
+ *   2. stores it into its empty range  from here on it is anybody's
+ * The other way round a death between the two would have it run twice. What the thief reads of a slot is a
+ * hint: it may be stale, then it asks for nothing, or leaves too early; no unit's owner depends on it.
+ *
+ * The thief stays while there may be more: while some part that is not done has units left in hand, or is
+ * just taking some. It leaves for good when nothing can be divided any more, when the team stops, and when
+ * some ring has a ticket: what is queued comes first. So nobody waits for a thief at the end of a job.
+ */
+#include <unistd.h>
+
+#include "front.h"
+#include "sys/futex.h"
+#include "sys/inject.h"
+#include "worker.h"
+
+/* A thief that sleeps looks again so often: the worker it waits for may die before it gives. */
+#define THIEF_SLEEP_NS 10000000u
+
+/* How many looks at the ranges go between two looks into the others' slots, which costs the owner its cache line. */
+#define THIEF_LOOKS 32u
+
+static struct team_part *part_at(const struct worker *worker, uint32_t part)
+{
+    return team_part(worker->team, (uint32_t)(worker->job - worker->team->jobs), part);
+}
+
+/* ------------------------------------------------------------------------------------------ giving */
+
+size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
+{
+    struct worker *worker = ctx->owner;
+    struct team_job *job = worker->job;
+    struct team_slot *slot = worker->slot;
+    if (!job) /* a single task: nothing to give, and it has ended */
+        return end;
+    /* F6: attention is cleared before the phase is read. It pairs with F10, which stands between the phase and the
+     * asking: either we see the new phase, or who asks does so after our store. */
+    __atomic_store_n(&ctx->attention, 0, __ATOMIC_RELAXED);
+    FENCE(6);
+    if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP) {
+        /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run.
+         * Not behind the last one: with the cursor there the piece would pass for one that has not begun. */
+        if (worker->team->is_shared && next < end) {
+            job_set_index(ctx, next);
+            worker_flush(worker);
+            _exit(0);
+        }
+        atomic_store_explicit(&job->dropped, 1, memory_order_relaxed);
+        atomic_store_explicit(&slot->end, next, memory_order_relaxed);
+        part_drop(worker, job, next, end);
+        return next;
+    }
+    if (!worker->may_give)
+        return end;
+    struct steal_range *range = &part_at(worker, worker->part)->range;
+    size_t chunk = job->job.chunk, first = (next + chunk - 1) / chunk, last = (end + chunk - 1) / chunk;
+    size_t give = first < last ? (size_t)steal_share(last - first, next < first * chunk) : 0;
+    if (give == 0 || !steal_is_empty(range))
+        return end;
+    size_t cut = last - give;
+    atomic_store_explicit(&slot->end, cut * chunk, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    INJECT(give_shrunk);
+    steal_put(range, (struct steal_piece){(uint32_t)cut, (uint32_t)last});
+    INJECT(give_published);
+    FENCE(5); /* pairs with F8: either the thief sees the range, or we see that it sleeps */
+    team_feed(worker->team);
+    INJECT(give_told);
+    return cut * chunk;
+}
+
+/* ---------------------------------------------------------------------------------------- stealing */
+
+/* Looks at every other part, the next one first; what it gets becomes the range of its own part, where
+ * others can take from it again. */
+static bool range_refill(struct worker *worker)
+{
+    uint32_t parts = worker->job->parts;
+    for (uint32_t i = 1; i < parts; i++) {
+        struct steal_piece piece;
+        if (!steal_take_half(&part_at(worker, (worker->part + i) % parts)->range, &piece))
+            continue;
+        INJECT(range_stolen);
+        steal_put(&part_at(worker, worker->part)->range, piece);
+        INJECT(range_refilled);
+        return true;
+    }
+    return false;
+}
+
+static bool is_range_left(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->job->parts; i++)
+        if (i != worker->part && !steal_is_empty(&part_at(worker, i)->range))
+            return true;
+    return false;
+}
+
+/* Whole units that a worker has in hand and has not begun; UINT64_MAX: it is between two pieces. */
+static uint64_t units_in_hand(const struct team_slot *slot, uint64_t chunk)
+{
+    uint64_t begin = atomic_load_explicit(&slot->begin, memory_order_relaxed);
+    uint64_t end = atomic_load_explicit(&slot->end, memory_order_relaxed);
+    uint64_t index = job_index(&slot->ctx);
+    if (begin == NO_PIECE)
+        return UINT64_MAX;
+    if (index >= begin && index < end)
+        begin = index + 1;
+    return begin < end ? (end - begin) / chunk : 0;
+}
+
+/* A few units will soon have been run, unless the estimate was wrong: then the owner is in the same task still. */
+static bool is_worth_asking(struct worker *worker, const struct team_slot *slot, uint64_t units)
+{
+    size_t index = job_index(&slot->ctx);
+    bool is_stuck = worker->stuck_slot == slot && worker->stuck_index == index;
+    worker->stuck_slot = slot;
+    worker->stuck_index = index;
+    return is_stuck || units >= steal_pace_worth(&worker->pace);
+}
+
+/* Asks the holders of the other parts for work. False when nobody has anything to give, now or soon. */
+static bool thief_ask(struct worker *worker)
+{
+    struct team_job *job = worker->job;
+    bool may_come = false;
+    for (uint32_t i = 0; i < job->parts; i++) {
+        const struct team_part *part = part_at(worker, i);
+        uint32_t holder = atomic_load_explicit(&part->holder, memory_order_relaxed);
+        if (i == worker->part || holder == 0 || is_part_done(job, i) ||
+            atomic_load_explicit(&part->is_hungry, memory_order_relaxed))
+            continue;
+        struct team_slot *slot = &worker->team->slots[holder - 1];
+        uint64_t units = units_in_hand(slot, job->job.chunk);
+        if (units < 2) /* the owner keeps one for itself */
+            continue;
+        may_come = true;
+        if (units != UINT64_MAX && is_worth_asking(worker, slot, units) && !job_is_asked(&slot->ctx))
+            job_ask(&slot->ctx);
+    }
+    return may_come;
+}
+
+/* While it spins: something to take, or nothing to wait for any more. */
+static bool thief_news(struct worker *worker)
+{
+    return is_range_left(worker) || (++worker->looks % THIEF_LOOKS == 0 && !thief_ask(worker));
+}
+
+/* Sleeps until somebody gives or reports. F8 pairs with F5 (a range given back), F9 (a part done) and F7 (a ticket
+ * pushed): either we see that, or who did it sees that a thief sleeps. */
+static void thief_sleep(struct worker *worker, uint32_t pushed)
+{
+    struct team *team = worker->team;
+    uint32_t feed = atomic_load_explicit(&team->feed, memory_order_acquire);
+    atomic_fetch_add_explicit(&team->thieves, 1, memory_order_relaxed);
+    FENCE_AFTER_RMW(8);
+    if (!is_range_left(worker) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
+        child_depend_again();
+        wait_sleep(&team->feed, feed, THIEF_SLEEP_NS, team->is_shared);
+    }
+    atomic_fetch_sub_explicit(&team->thieves, 1, memory_order_relaxed);
+}
+
+/* Waits for a range to take from. In a team of more workers than CPUs only one thief does: the CPUs are busy. */
+static bool thief_wait(struct worker *worker)
+{
+    struct team *team = worker->team;
+    _Atomic uint32_t *is_hungry = &part_at(worker, worker->part)->is_hungry;
+    uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
+    bool has_cpu = team->workers <= team->usable_cpus, is_refilled;
+    if (team_is_anything_queued(team))
+        return false;
+    atomic_store_explicit(is_hungry, 1, memory_order_relaxed);
+    while (!(is_refilled = range_refill(worker)) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
+        INJECT(thief_waits);
+        if (worker_spin(worker, pushed, thief_news))
+            continue;
+        if (!has_cpu && atomic_load_explicit(&team->thieves, memory_order_relaxed) > 0)
+            break;
+        thief_sleep(worker, pushed);
+    }
+    atomic_store_explicit(is_hungry, 0, memory_order_relaxed);
+    return is_refilled;
+}
+
+/* Units of the next piece: no more than the worker may still run. */
+static uint32_t pace_of(const struct worker *worker)
+{
+    uint32_t units = worker->pace.units;
+    return units < worker->chunks_left ? units : (uint32_t)worker->chunks_left;
+}
+
+/* The piece that was just taken, and the rest of the part's own range. */
+static void range_drop(struct worker *worker, struct team_job *job, struct steal_piece *piece)
+{
+    uint64_t count = job->job.count, chunk = job->job.chunk;
+    do
+        part_drop(worker, job, piece->begin * chunk, piece->end * chunk < count ? piece->end * chunk : count);
+    while (steal_take_front(&part_at(worker, worker->part)->range, UINT32_MAX, piece));
+}
+
+bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    struct team_part *part = ticket_part(worker->team, ticket);
+    uint64_t count = job->job.count, chunk = job->job.chunk, before = wait_now_ns();
+    struct steal_piece piece;
+    uint64_t steals = 0;
+    worker->pace.units = STEAL_PACE_FIRST;
+    do {
+        while (!worker_is_spent(worker) && steal_take_front(&part->range, pace_of(worker), &piece)) {
+            INJECT(range_taken);
+            if (worker_is_stopped(worker, job)) {
+                range_drop(worker, job, &piece);
+                return true;
+            }
+            uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
+            uint64_t ran = piece_run(worker, job, ticket_part_index(ticket), begin, end) - begin, now = wait_now_ns();
+            steal_pace_learn(&worker->pace, (uint32_t)((ran + chunk - 1) / chunk), now - before);
+            before = now;
+        }
+    } while (!worker_is_spent(worker) && (range_refill(worker) || thief_wait(worker)) && ++steals);
+    part->handovers += steals;
+    part->steals += steals;
+    return !worker_is_spent(worker) || steal_is_empty(&part->range);
+}

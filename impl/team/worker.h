@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the worker's side share: team/loop.c (the loop: take a ticket, wait), team/run.c (what a
+ * ticket makes it do), team/steal.c (under `steal`), team/single.c (a job of one task) and team/recover.c (what a
+ * replacement does first).
+ */
+#ifndef GRAIN_BACKEND_TEAM_WORKER_H
+#define GRAIN_BACKEND_TEAM_WORKER_H
+
+#include "layout.h"
+#include "sys/child.h"
+#include "sys/inject.h"
+#include "ticket.h"
+
+/* Words of a single task's cargo; from the last one on a small argument. */
+enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
+
+/* The worker as it runs: private to it. */
+struct worker {
+    struct team *team;
+    struct team_slot *slot;
+    int id;
+    uint32_t state;       /* what slot->state said last, as far as the worker set it */
+    bool was_roused;      /* since its last ticket */
+    uint64_t chunks_left; /* until it leaves; UINT64_MAX: no limit */
+    uint64_t mapped;      /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
+    /* The part it works on; not of a single task. */
+    struct team_job *job; /* NULL: none */
+    uint32_t part;
+    bool may_give; /* under `steal`, as long as the part's range is its own to fill: not while it runs orphans */
+    struct steal_pace pace;
+    /* As a thief: how often it looked, and where it saw another worker last. */
+    unsigned looks;
+    const struct team_slot *stuck_slot;
+    size_t stuck_index;
+    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo, from
+     * word CARGO_INLINE on, and thus at a multiple of 64. */
+    _Alignas(64) uint64_t cargo_lead[8 - CARGO_INLINE];
+    uint64_t cargo[RING_CARGO];
+    struct job single;
+};
+
+/* ctx.index while no task of the piece has begun. */
+#define NO_TASK SIZE_MAX
+
+/* Whether it has run as many chunks as it may. It then takes no more, and leaves before its next piece or ticket. */
+static inline bool worker_is_spent(const struct worker *worker)
+{
+    return worker->chunks_left == 0;
+}
+
+/* Counts chunks that it has run. An heir may run more than its own: what its predecessor had in hand. */
+static inline void worker_spend(struct worker *worker, uint64_t chunks)
+{
+    if (worker->chunks_left != UINT64_MAX)
+        worker->chunks_left = worker->chunks_left > chunks ? worker->chunks_left - chunks : 0;
+}
+
+/* Whether work is to be dropped; then says so in the job. */
+bool worker_is_stopped(struct worker *worker, struct team_job *job);
+
+/* What finished tasks have printed is out before anybody is told that they are done, whatever becomes of this
+ * process. */
+static inline void worker_flush(const struct worker *worker)
+{
+    if (worker->team->is_shared && child_has_output())
+        child_flush();
+}
+
+/* The worker is ready, or recovery has settled something: a death after this does not count as one that comes to
+ * nothing. relaxed: the supervisor looks when this worker is dead. */
+static inline void slot_progress(struct team_slot *slot)
+{
+    uint64_t progress = atomic_load_explicit(&slot->progress, memory_order_relaxed);
+    atomic_store_explicit(&slot->progress, progress + 1, memory_order_relaxed);
+}
+
+/* Threads: tells of tasks that are left out because of that. Processes leave no word: their caller accounts for what
+ * they did not run, team/account.c. */
+void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint64_t end);
+
+/* What a waiting worker looks for besides a new ticket: true ends the wait. */
+typedef bool (*worker_news)(struct worker *worker);
+
+/* Spins, where this worker may, until there is news, something is pushed or the phase changes; false when it has spun
+ * long enough or may not spin. */
+bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news);
+
+/* Whether any ring has a ticket. */
+bool team_is_anything_queued(struct team *team);
+
+/* Whether there is a ticket that was not there when `pushed` was read, or the team ends. */
+bool worker_is_called(const struct worker *worker, uint32_t pushed);
+
+/* Makes the ticket's part the one it works on. */
+void worker_begin(struct worker *worker, uint64_t ticket);
+
+/* Takes part in the ticket's job until no claim is left, then reports. False: the worker is spent before
+ * that, and the ticket stays in its slot. */
+bool ticket_work(struct worker *worker, uint64_t ticket);
+
+/* Runs [begin, end), whole units of the part's job, with the cursor set; marks the units. Returns the end of what it
+ * ran: less than `end` where it gave some away or had to stop. */
+uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
+
+/* The `heed` of every worker's context: gives half of the rest of the piece back when a thief asked, drops the rest
+ * when the team stops. */
+size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
+
+/* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. False: it is spent, and
+ * the range is not empty. */
+bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
+
+/* The job has ended: the owner may look at it. Then F2, which pairs with the kernel's fence in FUTEX_WAIT
+ * (caller_sleep): either the caller sees this, or we see
+ * that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
+ * on x86 that is an exchange, which holds the line up while the caller asks for it; a call of apply took half as long
+ * again. */
+static inline void finished_say(struct team_job *job, uint32_t state)
+{
+    atomic_store_explicit(&job->finished, state, memory_order_release);
+    FENCE(2);
+}
+
+/* A job of a single task that came with cargo; that a dead worker left: team/single.c. */
+void single_work(struct worker *worker, uint64_t ticket);
+void single_settle(struct worker *worker, uint64_t ticket);
+bool single_is_done(struct team *team, uint64_t ticket);
+
+/* Marks the units of [begin, end) as settled. */
+void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
+
+/* Whether the part was reported. */
+bool is_part_done(const struct team_job *job, uint32_t part);
+
+/* For a replacement: does again what follows from the last part's report, if it is due. */
+void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket);
+
+/* A replacement: settles what its predecessor held. Before it takes a ticket. */
+void team_inherit(struct worker *worker);
+
+/* How the dead worker of this slot ended. */
+void heir_describe(struct grain_error *error, const struct team_slot *slot);
+
+#endif
