@@ -58,7 +58,7 @@ enum grain_schedule {
 
 enum grain_wait {
     GRAIN_WAIT_ADAPTIVE = 0, /* spin briefly where a CPU is free for it, then sleep */
-    GRAIN_WAIT_SPIN,         /* never sleep while waiting: lowest latency, burns CPUs */
+    GRAIN_WAIT_SPIN,         /* who waits and has a CPU of its own does not sleep: lowest latency, burns CPUs */
     GRAIN_WAIT_PARK          /* sleep at once */
 };
 
@@ -228,6 +228,12 @@ struct grain_pool_options {
     bool close_descriptors;
     const int *keep_descriptors;
     size_t keep_count;
+    /* pthread: tasks run on workers alone. Without this the thread that calls map, map_chunks or starmap takes part in
+     * its own call, in the place of a worker that sleeps, so that never more than `workers` tasks run at once. A task
+     * may then run on the caller's thread, with its signal mask, stack and thread-local data. The caller waits all the
+     * same where the pool has an initializer, a finalizer or max_tasks_per_worker, and where it is itself a worker of
+     * any pool. */
+    bool caller_waits;
 };
 
 struct grain_call_options {
@@ -281,7 +287,8 @@ struct grain_call_options {
  *   max_tasks_per_worker  x      x    u    x     u       x
  *   transport             x      x    u    u     x       x
  *   cpus                  x      x    u    u     u       u
- *   close_descriptors     -      -    u    u     -       - */
+ *   close_descriptors     -      -    u    u     -       -
+ *   caller_waits          -      -    -    -     -       - */
 
 /* What surprises on fork, where workers are copies of the process as it was when the pool was opened (a worker that is
  * replaced is the same copy again):

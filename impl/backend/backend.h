@@ -63,6 +63,7 @@ struct backend_pool {
     bool close_descriptors; /* of workers that are processes, but for 0 to 2 and those kept */
     const int *kept;        /* the opener's, while it opens */
     size_t kept_count;
+    bool caller_waits;                   /* calling threads run no task, where a backend could have them do so */
     uint64_t max_tasks_per_worker;       /* 0: no limit */
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */

@@ -123,6 +123,7 @@ static int pool_start(struct grain_pool *pool, const struct grain_pool_options *
     core->close_descriptors = options->close_descriptors;
     core->kept = options->keep_descriptors;
     core->kept_count = options->keep_count;
+    core->caller_waits = options->caller_waits;
     core->max_tasks_per_worker = options->max_tasks_per_worker;
     /* State is aligned to cache lines, whatever a backend keeps in it. */
     size_t size = (core->backend->state_size + 63) / 64 * 64;

@@ -298,6 +298,38 @@ static char try_close(void)
     return is_open ? '-' : 'u';
 }
 
+static int own_thread_slowly(const void *arg, void *result, struct grain_context *ctx)
+{
+    sleep_ms(1);
+    return own_thread(arg, result, ctx);
+}
+
+/* Whether the calling thread ran a task of one of some calls: of many, where that is expected. */
+static bool takes_part(bool caller_waits)
+{
+    int attempts = is_expected && !caller_waits ? 2000 : 5, threads[8];
+    bool is_seen = false;
+    struct grain_pool *pool;
+    struct grain_pool_options options = plain();
+    options.caller_waits = caller_waits;
+    opened(&pool, &options);
+    for (int i = 0; i < attempts && !is_seen; i++) {
+        memset(threads, 0, sizeof threads);
+        assert_int_equal(grain_map(pool, own_thread_slowly, (struct grain_in){NULL, 8, 0},
+                                   (struct grain_out){threads, sizeof threads[0]}, NULL),
+                         0);
+        for (int k = 0; k < 8; k++)
+            is_seen = is_seen || threads[k] == gettid();
+    }
+    grain_pool_free(pool);
+    return is_seen;
+}
+
+static char try_caller_waits(void)
+{
+    return takes_part(false) && !takes_part(true) ? 'u' : '-';
+}
+
 static const struct {
     const char *name;
     char (*try)(void);
@@ -313,6 +345,7 @@ static const struct {
     {"transport", try_transport},
     {"cpus", try_cpus},
     {"close_descriptors", try_close},
+    {"caller_waits", try_caller_waits},
 };
 #define FIELDS       (sizeof fields / sizeof fields[0])
 #define CALL_OPTIONS 7 /* rows that options.c tries */
