@@ -127,6 +127,20 @@ foreign() { nm -g --defined-only "$1" | awk 'NF == 3 && $3 !~ /^grain_/ && !($2 
   [ "$(nm -g --defined-only "$(find "$PREFIX" -name libgrain.a)" | grep -c ' T grain_')" -ge 50 ]
 }
 
+# Names that an archive of the build tree defines for others.
+names_of() { nm -g --defined-only "$(find "$GRAIN_BINARY" -name "$1")" | awk 'NF == 3 { print $3 }' | sort -u; }
+
+@test "no kernel is in the libraries" {
+  local kind
+  names_of libgrain_kernels.a >kernels
+  [ "$(wc -l <kernels)" -ge 8 ]
+  for kind in a so; do
+    nm --defined-only "$(find "$PREFIX" -name libgrain.$kind)" | awk 'NF == 3 { print $3 }' | sort -u >names
+    grep -qx grain_map names || grep -q '^grain_map@' names
+    [ -z "$(comm -12 names kernels)" ]
+  done
+}
+
 # Names that the library uses inside, and a program may use as well.
 @test "a program with names of its own links the static library" {
   cat >names.c <<'TEXT'

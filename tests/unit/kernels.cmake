@@ -1,6 +1,6 @@
-grain_unit(kernels)
-grain_unit(kernels_wide)
-grain_unit(kernels_made)
+grain_unit(kernels LIBS grain_kernels)
+grain_unit(kernels_wide LIBS grain_kernels)
+grain_unit(kernels_made LIBS grain_kernels)
 grain_unit(machine)
 grain_unit(quota)
 # These tests stand between the library and the kernel: they make up affinity masks and control groups.
