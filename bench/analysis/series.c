@@ -16,10 +16,29 @@
 static const char *const kernel_order[] = {"howmany", NULL};
 static const char *const backend_order[] = {
     "serial", "floor", "null", "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "cpython", NULL};
-static const char *const call_order[] = {
-    "loop",    "callback",      "peak",        "cacheline",      "futex", "pipe",      "fork",       "open",
-    "spawn",   "apply",         "apply_async", "apply_callback", "map",   "map_async", "map_chunks", "map_chunks_async",
-    "starmap", "starmap_async", "imap",        "imap_unordered", "idle",  NULL};
+static const char *const call_order[] = {"loop",
+                                         "callback",
+                                         "peak",
+                                         "cacheline",
+                                         "mailbox",
+                                         "futex",
+                                         "pipe",
+                                         "fork",
+                                         "open",
+                                         "spawn",
+                                         "apply",
+                                         "apply_async",
+                                         "apply_callback",
+                                         "map",
+                                         "map_async",
+                                         "map_chunks",
+                                         "map_chunks_async",
+                                         "starmap",
+                                         "starmap_async",
+                                         "imap",
+                                         "imap_unordered",
+                                         "idle",
+                                         NULL};
 static const char *const schedule_order[] = {"-", "static", "dynamic", "guided", "steal", "taskloop", NULL};
 
 static int compare_names(const char *a, const char *b, const char *const *order)

@@ -60,7 +60,8 @@ static const struct entry profiles[] = {
 static const struct entry floors[] = {
     {"peak", "independent copies of the kernel: what the CPUs can really do"},
     {"cacheline", "a cache line, from one CPU to another and back: what handing over a task costs at least"},
-    {"futex", "the same where both sleep in the kernel until the other one wakes them"},
+    {"mailbox", "two lines, 20 bytes there and 4 back: what a call of apply costs at least"},
+    {"futex", "the same as cacheline where both sleep in the kernel until the other one wakes them"},
     {"pipe", "the same through two pipes, with the bytes of a task's argument and result"},
     {"fork", "fork, exit and wait, once for each process of a pool: what opening one costs at least"},
     {"thread", "create and join, once for each thread of a pool"},

@@ -48,7 +48,7 @@ static const struct argp_option options[] = {
     {"backends", KEY_BACKENDS, "LIST", 0,
      "Only these: fork, fork-pipe, pthread, openmp, openmp-as-shipped, null, floor, cpython", 1},
     {"calls", KEY_CALLS, "LIST", 0,
-     "Only these calls: apply, map, map_chunks, open, peak, cacheline, futex, pipe, fork", 1},
+     "Only these calls: apply, map, map_chunks, open, peak, cacheline, mailbox, futex, pipe, fork", 1},
     {"schedules", KEY_SCHEDULES, "LIST", 0, "Only these: static, dynamic, guided, steal, taskloop", 1},
     {"chunks", KEY_CHUNKS, "LIST", 0, "Instead of the profile's: numbers, 2^0..2^17, python, share, auto", 1},
     {"workers", KEY_WORKERS, "LIST", 0, "Instead of the profile's: numbers, 1..8, P, 2P", 1},

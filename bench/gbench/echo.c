@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The process that answers, and the three ways to reach it. cacheline: one word travels, the caller writes an odd
+ * The process that answers, and the four ways to reach it. cacheline: one word travels, the caller writes an odd
  * number, the other process the even one after it; a word of its own puts the other process to sleep, in a read from a
- * pipe. futex: the same word, and who waits for it sleeps in the kernel. pipe: bytes there, bytes back, blocking reads.
- * When this process ends, the pipes end too.
+ * pipe. mailbox: a line of the caller's brings five numbers, a line of the other process brings back their sum; each
+ * has a count beside the data, written last. futex: one word, and who waits for it sleeps in the kernel. pipe: bytes
+ * there, bytes back, blocking reads. When this process ends, the pipes end too.
  */
 #include "echo.h"
 
@@ -28,6 +29,8 @@
 #define ECHO_CHECK_MASK 0xfffffu  /* spins between two looks at whether the other process lives: milliseconds */
 #define ECHO_CHECK_NS   100000000 /* the same for who sleeps */
 
+#define MAIL_WORDS 5 /* 20 bytes: a row of howmany */
+
 struct line {
     /* Odd: the caller's (release), the other process answers; even: answered (release). Each reads the other's with
      * acquire. */
@@ -35,12 +38,19 @@ struct line {
     _Alignas(64) _Atomic uint32_t word; /* of `futex`: the same, in the size that the kernel waits on */
     _Alignas(64) unsigned char there[ECHO_BYTES_MAX];
     unsigned char back[ECHO_BYTES_MAX];
+    /* Counts: ECHO_SLEEP, or how many mails there were. Each is stored (release) after the words beside it, and read
+     * (acquire) before them by the other process, which answers with the same count. */
+    _Alignas(64) _Atomic uint64_t sent;
+    uint32_t words[MAIL_WORDS];
+    _Alignas(64) _Atomic uint64_t answered;
+    uint32_t sum;
 };
 
 struct echo {
     const struct echo_means *means;
     struct line *line; /* shared with the other process */
     size_t bytes_there, bytes_back;
+    uint64_t mails;
     pid_t child;
     int to, from;  /* this process's ends of the pipes to and from the other one */
     int theirs[2]; /* the other one's: to read, to write */
@@ -110,6 +120,78 @@ static bool line_trip(struct echo *echo, uint64_t index)
     return line_say(echo, 2 * index + 1, 2 * index + 2);
 }
 
+/* ------------------------------------------------------------------------------------------ mailbox */
+
+/* With the pause: without it who waits takes the line back between the other's two stores. */
+static void breathe(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+static void mail_answer(struct echo *echo)
+{
+    struct line *line = echo->line;
+    char byte;
+    while (read(echo->theirs[0], &byte, 1) == 1) {
+        uint64_t seen = atomic_load_explicit(&line->answered, memory_order_relaxed); /* nobody else writes it */
+        while (seen != ECHO_SLEEP || atomic_load_explicit(&line->sent, memory_order_relaxed) != ECHO_SLEEP) {
+            uint64_t sent = atomic_load_explicit(&line->sent, memory_order_acquire); /* pairs with mail_send() */
+            if (sent == seen) {
+                breathe();
+                continue;
+            }
+            uint32_t sum = 0;
+            for (int i = 0; i < MAIL_WORDS; i++)
+                sum += line->words[i];
+            line->sum = sum;
+            atomic_store_explicit(&line->answered, sent, memory_order_release); /* pairs with mail_await() */
+            seen = sent;
+        }
+    }
+}
+
+static bool mail_await(const struct echo *echo, uint64_t count)
+{
+    uint64_t spins = 0;
+    while (atomic_load_explicit(&echo->line->answered, memory_order_acquire) != count) { /* pairs with mail_answer() */
+        if ((++spins & ECHO_CHECK_MASK) == 0 && is_gone(echo))
+            return false;
+        breathe();
+    }
+    return true;
+}
+
+/* False: there is nobody to answer, or the answer is wrong. */
+static bool mail_trip(struct echo *echo, uint64_t index)
+{
+    struct line *line = echo->line;
+    uint32_t sum = 0, first = (uint32_t)index;
+    for (uint32_t i = 0; i < MAIL_WORDS; i++) {
+        line->words[i] = first + i;
+        sum += first + i;
+    }
+    uint64_t count = ++echo->mails;
+    atomic_store_explicit(&line->sent, count, memory_order_release); /* pairs with mail_answer() */
+    return mail_await(echo, count) && line->sum == sum;
+}
+
+static void mail_begin(struct echo *echo)
+{
+    atomic_store_explicit(&echo->line->sent, ++echo->mails, memory_order_release); /* pairs with mail_answer() */
+    if (write(echo->to, "", 1) == 1)
+        mail_await(echo, echo->mails); /* it is awake, and on its CPU */
+}
+
+static void mail_end(struct echo *echo)
+{
+    atomic_store_explicit(&echo->line->sent, ECHO_SLEEP, memory_order_release); /* pairs with mail_answer() */
+    mail_await(echo, ECHO_SLEEP);
+}
+
 /* -------------------------------------------------------------------------------------------- futex */
 
 static void word_put(_Atomic uint32_t *word, uint32_t value)
@@ -173,6 +255,8 @@ static bool pipe_trip(struct echo *echo, uint64_t index)
 static const struct echo_means means[] = {
     [ECHO_LINE] =
         {.binds_caller = true, .answer = line_answer, .begin = line_begin, .end = line_end, .trip = line_trip},
+    [ECHO_MAILBOX] =
+        {.binds_caller = true, .answer = mail_answer, .begin = mail_begin, .end = mail_end, .trip = mail_trip},
     [ECHO_FUTEX] = {.answer = futex_answer, .trip = futex_trip},
     [ECHO_PIPE] = {.answer = pipe_answer, .trip = pipe_trip},
 };

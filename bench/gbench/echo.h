@@ -2,8 +2,9 @@
  *
  * A raw round trip between two processes: the second one, bound to a CPU of its own, answers what this one sends. No
  * queue, no pool: what handing a task to a process and getting its result back costs at least, if both spin on a cache
- * line, if both sleep on a futex, if both read from pipes. Between echo_begin() and echo_end() the other process spins
- * (cache line) or waits for the next trip, outside it sleeps and disturbs nobody.
+ * line, or on two that carry data, if both sleep on a futex, if both read from pipes. Between echo_begin() and
+ * echo_end() the other process spins (cache line, mailbox) or waits for the next trip, outside it sleeps and disturbs
+ * nobody.
  */
 #ifndef GRAIN_BENCH_ECHO_H
 #define GRAIN_BENCH_ECHO_H
@@ -12,7 +13,7 @@
 
 #define ECHO_BYTES_MAX 4096 /* PIPE_BUF; more do not travel */
 
-enum echo_way { ECHO_LINE, ECHO_FUTEX, ECHO_PIPE };
+enum echo_way { ECHO_LINE, ECHO_MAILBOX, ECHO_FUTEX, ECHO_PIPE };
 
 struct echo;
 
@@ -21,11 +22,12 @@ struct echo;
 int echo_open(struct echo **echo, enum echo_way way, size_t bytes_there, size_t bytes_back);
 void echo_close(struct echo *echo);
 
-/* Wakes it and binds the caller (cache line); puts it to sleep and restores the caller's mask. */
+/* Wakes it and binds the caller (cache line, mailbox); puts it to sleep and restores the caller's mask. */
 void echo_begin(struct echo *echo);
 void echo_end(struct echo *echo);
 
-/* So many round trips, one after the other. 0, or -EPIPE when the other process is gone. */
+/* So many round trips, one after the other. 0, or -EPIPE when the other process is gone, or has
+ * answered wrongly (mailbox). */
 int echo_run(struct echo *echo, size_t trips);
 
 #endif

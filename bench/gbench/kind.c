@@ -104,11 +104,16 @@ void leave_peak(struct subject *subject)
     peak_end(subject->peak);
 }
 
-/* ---------------------------------------------------------------------- cacheline, futex, pipe, fork */
+/* ------------------------------------------------------------- cacheline, mailbox, futex, pipe, fork */
 
 static int open_line(struct subject *subject)
 {
     return echo_open(&subject->echo, ECHO_LINE, 0, 0);
+}
+
+static int open_mailbox(struct subject *subject)
+{
+    return echo_open(&subject->echo, ECHO_MAILBOX, 0, 0);
 }
 
 static int open_futex(struct subject *subject)
@@ -188,6 +193,7 @@ static const struct kind kinds[] = {
     {"peak", IN_FLOOR, .has_data = true, .run = run_peak, .poison = poison_peak, .open = open_peak, .enter = enter_peak,
      .leave = leave_peak},
     {"cacheline", IS_TRIP, .open = open_line},
+    {"mailbox", IS_TRIP, .open = open_mailbox},
     {"futex", IS_TRIP, .open = open_futex},
     {"pipe", IS_TRIP, .open = open_pipe},
     {"fork", IN_FLOOR, .run = run_fork, .tasks = tasks_fork},

@@ -75,11 +75,11 @@ static const char *kind_problem(struct subject *subject)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
         return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
-               "apply_callback, imap, imap_unordered, spawn, open, idle, loop, callback, peak, cacheline, futex, pipe, "
-               "fork, thread, atomic, bandwidth)";
+               "apply_callback, imap, imap_unordered, spawn, open, idle, loop, callback, peak, cacheline, mailbox, "
+               "futex, pipe, fork, thread, atomic, bandwidth)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
-        return "loop and callback go with the backend serial; peak, cacheline, futex, pipe, fork, thread, atomic and "
-               "bandwidth with floor; spawn with fork";
+        return "loop and callback go with the backend serial; peak, cacheline, mailbox, futex, pipe, fork, thread, "
+               "atomic and bandwidth with floor; spawn with fork";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
     if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)

@@ -35,11 +35,17 @@ static const struct raw {
     const char *backend, *call, *name, *one;
     enum { CPUS_WORKERS, CPUS_TWO, CPUS_ONE } cpus;
 } raws[] = {
-    {"serial", "loop", "serial loop", "row", CPUS_ONE},  {"serial", "callback", "serial callback", "row", CPUS_ONE},
-    {"floor", "peak", "peak", "row", CPUS_WORKERS},      {"floor", "bandwidth", "bandwidth", "row", CPUS_WORKERS},
-    {"floor", "atomic", "atomic", "add", CPUS_WORKERS},  {"floor", "cacheline", "cacheline", "round trip", CPUS_TWO},
-    {"floor", "futex", "futex", "round trip", CPUS_TWO}, {"floor", "pipe", "pipe", "round trip", CPUS_TWO},
-    {"floor", "thread", "thread", "thread", CPUS_ONE},   {"floor", "fork", "fork", "process", CPUS_ONE},
+    {"serial", "loop", "serial loop", "row", CPUS_ONE},
+    {"serial", "callback", "serial callback", "row", CPUS_ONE},
+    {"floor", "peak", "peak", "row", CPUS_WORKERS},
+    {"floor", "bandwidth", "bandwidth", "row", CPUS_WORKERS},
+    {"floor", "atomic", "atomic", "add", CPUS_WORKERS},
+    {"floor", "cacheline", "cacheline", "round trip", CPUS_TWO},
+    {"floor", "mailbox", "mailbox", "round trip", CPUS_TWO},
+    {"floor", "futex", "futex", "round trip", CPUS_TWO},
+    {"floor", "pipe", "pipe", "round trip", CPUS_TWO},
+    {"floor", "thread", "thread", "thread", CPUS_ONE},
+    {"floor", "fork", "fork", "process", CPUS_ONE},
 };
 
 static bool is_raw(const struct study *study, const struct series *series, const struct raw *raw)

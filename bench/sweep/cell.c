@@ -235,7 +235,7 @@ void cell_baseline(const struct cell *cell, const char *call, struct cell *basel
 
 bool cell_is_trip(const char *call)
 {
-    static const char *const trips[] = {"cacheline", "futex", "pipe"};
+    static const char *const trips[] = {"cacheline", "mailbox", "futex", "pipe"};
     for (size_t i = 0; i < COUNT_OF(trips); i++)
         if (strcmp(call, trips[i]) == 0)
             return true;

@@ -13,8 +13,8 @@
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
  * `idle` (an open pool, half a second of sleep: its CPU time counts), and the floor's `peak` (P copies of the kernel),
  * `bandwidth` (the items read, each CPU its share), `atomic` (one word that all CPUs add to at the same time, each as
- * often as the call has tasks), `cacheline`, `futex`, `pipe` (raw round trips between two processes), `fork` (fork,
- * exit, wait) and `thread` (create, join), both one after the other.
+ * often as the call has tasks), `cacheline`, `mailbox`, `futex`, `pipe` (raw round trips between two processes:
+ * `mailbox` carries the data of a call of apply over `howmany`, 20 bytes there and 4 back), `fork` (fork, exit, wait) and `thread` (create, join), both one after the other.
  */
 #ifndef GRAIN_BENCH_CELL_H
 #define GRAIN_BENCH_CELL_H
@@ -67,7 +67,7 @@ void cell_baseline(const struct cell *cell, const char *call, struct cell *basel
  * CPU, `peak` where tasks differ). */
 bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor);
 
-/* Whether a call is a raw round trip between two CPUs: `cacheline`, `futex`, `pipe`. */
+/* Whether a call is a raw round trip between two CPUs: `cacheline`, `mailbox`, `futex`, `pipe`. */
 bool cell_is_trip(const char *call);
 
 /* CPython's rule for the default chunk: ceil(count / (4 * workers)). */

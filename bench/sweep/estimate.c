@@ -109,7 +109,8 @@ double estimate_call(const struct plan_cell *planned, int cpus)
     double tasks = (double)cell->rows;
     bool is_trip = cell_is_trip(cell->call), is_python = strcmp(cell->backend, "cpython") == 0;
     bool is_apply = strcmp(cell->call, "apply") == 0, is_atomic = strcmp(cell->call, "atomic") == 0;
-    double trip_s = strcmp(cell->call, "cacheline") == 0 ? LINE_S : SLEEP_S;
+    bool is_spin = strcmp(cell->call, "cacheline") == 0 || strcmp(cell->call, "mailbox") == 0;
+    double trip_s = is_spin ? LINE_S : SLEEP_S;
     bool is_subset = is_trip || is_apply || is_atomic || is_python || strcmp(cell->call, "spawn") == 0;
     if (is_subset && planned->tasks > 0 && (double)planned->tasks < tasks)
         tasks = (double)planned->tasks;

@@ -38,6 +38,7 @@ static const struct call {
     {.name = "idle", .pooled = true},
     {.name = "peak"},
     {.name = "cacheline"},
+    {.name = "mailbox"},
     {.name = "futex"},
     {.name = "pipe"},
     {.name = "fork"},

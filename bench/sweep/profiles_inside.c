@@ -80,7 +80,7 @@ static const struct plan_row ladder_rows[] = {
 /* What "The floor" in RESULTS.md is about: what the machine itself takes, and what the pools take, each beside its
  * floor where that can run turn by turn with it. */
 static const struct plan_row floor_rows[] = {
-    {.backends = "floor", .calls = "cacheline,futex,pipe", .tasks = 2000, .beside = "floor"},
+    {.backends = "floor", .calls = "cacheline,mailbox,futex,pipe", .tasks = 2000, .beside = "floor"},
     {.backends = "floor", .calls = "fork,thread", .beside = "floor"},
     {.backends = "floor", .calls = "atomic", .workers = "up-to-P", .tasks = 20000, .beside = "callback"},
     {.backends = "floor", .calls = "bandwidth,peak", .workers = "up-to-P"},

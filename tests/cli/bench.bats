@@ -52,10 +52,11 @@ measure() { # CELL [FLAG...]
   for cell in howmany/serial/$MAP howmany/null/$MAP compute:50/serial/$MAP outlier:5/serial/$MAP empty/serial/$MAP \
     memory:256/serial/$MAP memory:128/floor/peak/-/chunk:0/workers:2/$ROWS imbalance:9/serial/$MAP imbalance-sorted:9/serial/$MAP \
     "howmany/floor/peak/-/chunk:0/workers:2/$ROWS" "compute:50/floor/peak/-/chunk:0/workers:64/rows:1999/data:copy/start:warm" \
-    "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" "howmany/floor/futex/-/chunk:0/workers:2/$ROWS" \
+    "howmany/floor/cacheline/-/chunk:0/workers:2/$ROWS" "howmany/floor/mailbox/-/chunk:0/workers:2/$ROWS" \
+    "howmany/floor/futex/-/chunk:0/workers:2/$ROWS" \
     "howmany/floor/pipe/-/chunk:0/workers:2/$ROWS" "empty/floor/pipe/-/chunk:0/workers:2/$ROWS" howmany/floor/fork/-/chunk:0/workers:2/rows:0/data:shared/start:warm \
     "$LOOP" "$CALLBACK"; do
-    [[ $cell != *floor/[cfp]*/-/chunk:0/workers:2/$ROWS ]] || two_cpus || continue
+    [[ $cell != *floor/[cmfp]*/-/chunk:0/workers:2/$ROWS ]] || two_cpus || continue
     measure "$cell"
     [ "$(runs "$JSON" "r['name'] == '$cell'" "'error_occurred' in r, r['real_time'] > 0")" = "(False, True)" ]
   done

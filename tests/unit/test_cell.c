@@ -303,7 +303,8 @@ static void test_workers_used(void **state)
         int workers, usable, used;
     } expected[] = {{"map", 2, 8, 2},   {"map", 16, 8, 8},        {"map_chunks", 4, 2, 2}, {"apply", 4, 8, 1},
                     {"spawn", 4, 8, 1}, {"apply_async", 4, 2, 2}, {"callback", 4, 8, 1},   {"loop", 4, 8, 1},
-                    {"peak", 4, 2, 2},  {"cacheline", 2, 8, 1},   {"futex", 2, 8, 1},      {"pipe", 2, 8, 1}};
+                    {"peak", 4, 2, 2},  {"cacheline", 2, 8, 1},   {"mailbox", 2, 8, 1},    {"futex", 2, 8, 1},
+                    {"pipe", 2, 8, 1}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct cell cell = {.workers = expected[i].workers};
         snprintf(cell.call, sizeof cell.call, "%s", expected[i].call);

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "gbench/echo.h"
 #include "gbench/kind.h"
 #include "gbench/quiet.h"
 #include "gbench/read_words.h"
@@ -81,6 +82,24 @@ static void assert_wrong(struct subject *subject, const char *start)
 static int workers_here(void)
 {
     return grain_cpu_count() < 2 ? 1 : 2;
+}
+
+/* Every answer is the sum of what was sent (echo_run() looks), in one series and in the next, and between two the other
+ * process sleeps. */
+static void test_mail_is_answered(void **state)
+{
+    (void)state;
+    struct echo *echo;
+    if (workers_here() < 2)
+        skip();
+    assert_int_equal(echo_open(&echo, ECHO_MAILBOX, 0, 0), 0);
+    for (int series = 0; series < 3; series++) {
+        echo_begin(echo);
+        assert_int_equal(echo_run(echo, 1000), 0);
+        assert_int_equal(echo_run(echo, 1), 0);
+        echo_end(echo);
+    }
+    echo_close(echo);
 }
 
 /* The shared word lies in front of the scratch: an add too many, one too few. */
@@ -203,9 +222,13 @@ static void test_waiting_for_threads_that_spin(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_word_is_read),       cmocka_unit_test(test_an_add_that_is_missing),
-        cmocka_unit_test(test_a_row_that_is_not_read),   cmocka_unit_test(test_a_thread_that_does_not_run),
-        cmocka_unit_test(test_more_than_there_are_cpus), cmocka_unit_test(test_waiting_for_threads_that_spin),
+        cmocka_unit_test(test_every_word_is_read),
+        cmocka_unit_test(test_mail_is_answered),
+        cmocka_unit_test(test_an_add_that_is_missing),
+        cmocka_unit_test(test_a_row_that_is_not_read),
+        cmocka_unit_test(test_a_thread_that_does_not_run),
+        cmocka_unit_test(test_more_than_there_are_cpus),
+        cmocka_unit_test(test_waiting_for_threads_that_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

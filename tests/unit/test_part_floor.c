@@ -43,6 +43,7 @@ static void test_plan(void **state)
         {"howmany/serial/loop/-/chunk:0/workers:1" ROWS, "lc", NULL},
         {"howmany/serial/callback/-/chunk:0/workers:1" ROWS, "lc", NULL},
         {"howmany/floor/cacheline/-/chunk:0/workers:2" ROWS, "", NULL},
+        {"howmany/floor/mailbox/-/chunk:0/workers:2" ROWS, "", NULL},
         {"howmany/floor/futex/-/chunk:0/workers:2" ROWS, "", NULL},
         {"howmany/floor/pipe/-/chunk:0/workers:2" ROWS, "", NULL},
         {"howmany/floor/fork/-/chunk:0/workers:2/rows:0" WARM, "", NULL},
