@@ -74,33 +74,6 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
     return 0;
 }
 
-static int job_dispatch(struct grain_pool *pool, struct job *job)
-{
-    const struct grain_backend *backend = pool->core.backend;
-    if (backend->run) {
-        int status = backend->run(&pool->core, job);
-        if (status != -ENOMEM || job->is_accounted || !backend->alloc)
-            return status;
-        batch_spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
-        return backend->run(&pool->core, job);
-    }
-    void *ticket;
-    int status = backend->submit(&pool->core, job, &ticket);
-    return status ? status : backend->wait(&pool->core, job, ticket);
-}
-
-int pool_dispatch(struct grain_pool *pool, struct job *job)
-{
-    int status = job_dispatch(pool, job);
-    if (status)
-        job_abandon(job, status);
-    if (job->handovers)
-        atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
-    if (job->steals)
-        atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
-    return status;
-}
-
 /* Should the call be refused: no task has failed. */
 static void report_clear(const struct grain_call_options *options)
 {

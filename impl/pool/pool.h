@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pool as its own files see it: pool.c (open, close, terminate, join, free, stats), call.c (apply, map)
- * and memory.c (alloc, release).
+ * The pool as its own files see it: gate.c (who may come in, and the way to the backend) and memory.c (what all workers
+ * see). Its life: api/pool.c.
  */
 #ifndef GRAIN_POOL_H
 #define GRAIN_POOL_H

@@ -28,7 +28,7 @@ impl/sched/*       @ impl/grain.h|impl/sys/*
 impl/job/*         @ impl/grain.h|impl/(sys|sched)/*
 impl/team/*        @ impl/grain.h|impl/(sys|sched|job)/*|impl/backend/backend.h
 impl/backend/*     @ impl/grain.h|impl/(sys|sched|job|team|backend)/*
-impl/pool/*        @ impl/grain.h|impl/(sys|sched|job|team)/*|impl/backend/backend.h|impl/async/async.h|impl/api/(check|sizes).h
+impl/pool/*        @ impl/grain.h|impl/(sys|sched|job|team)/*|impl/backend/backend.h|impl/async/async.h
 impl/async/*       @ impl/grain.h|impl/(sys|sched|job|team|pool)/*|impl/backend/backend.h
 impl/api/*         @ impl/grain.h|impl/(sys|sched|job|team|pool|async)/*|impl/backend/backend.h
 impl/kernels/*     @ impl/grain.h

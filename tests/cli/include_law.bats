@@ -36,7 +36,7 @@ are_noticed() {
   echo '#include "backend/backend.h"' >>"$COPY/bench/command/run.c"
   echo '  #  include "job/job.h"' >>"$COPY/tests/contract/contract.c"
   echo '#include "kernels/kernel.h"' >>"$COPY/impl/backend/serial.c"
-  echo '#include "backend/fork/supervisor.h"' >>"$COPY/impl/pool/pool.c"
+  echo '#include "backend/fork/supervisor.h"' >>"$COPY/impl/pool/gate.c"
   echo '#include "report/results.h"' >>"$COPY/bench/sweep/cell.c"
   mkdir -p "$COPY/lessons"
   echo '#include "../impl/job/job.h"' >>"$COPY/lessons/one.c"
@@ -45,7 +45,7 @@ are_noticed() {
     "bench/command/run.c: may not include impl/backend/backend.h" \
     "tests/contract/contract.c: may not include impl/job/job.h" \
     "impl/backend/serial.c: may not include impl/kernels/kernel.h" \
-    "impl/pool/pool.c: may not include impl/backend/fork/supervisor.h" \
+    "impl/pool/gate.c: may not include impl/backend/fork/supervisor.h" \
     "bench/sweep/cell.c: may not include bench/report/results.h" \
     "lessons/one.c: may not include impl/job/job.h"
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * The life of a pool: open, close, terminate, join, free; and who may come in. What it is for: call.c. Compiled with
- * -fexceptions, as call.c is: initializers and finalizers of `serial` and `null` run on the caller's thread.
+ * The life of a pool: open, close, terminate, join, free; its counters and the memory that it gives out. Compiled with
+ * -fexceptions, as call.c is: initializers and finalizers of `serial` and `null` run on the caller's thread. Who may come
+ * in: pool/gate.c.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "api/check.h"
-#include "api/sizes.h"
-#include "pool.h"
+#include "check.h"
+#include "pool/pool.h"
+#include "sizes.h"
 #include "sys/signals.h"
 
 #define DEFAULT_GRACE (100 * 1000000ull)
@@ -334,61 +336,48 @@ int grain_pool_stats_sized(struct grain_pool *pool, struct grain_pool_stats *sta
     return 0;
 }
 
-/* --------------------------------------------------------------------------------- who may come in */
+/* ------------------------------------------------------------------------------- memory that workers share */
 
-void pool_leave(struct grain_pool *pool)
+int grain_alloc(struct grain_pool *pool, size_t size, void **memory)
 {
-    uint64_t before = atomic_fetch_sub_explicit(&pool->calls, 1, memory_order_seq_cst);
-    if (before == 1 && atomic_load_explicit(&pool->phase, memory_order_seq_cst) != POOL_OPEN) {
-        pthread_mutex_lock(&pool->lock);
-        pthread_cond_broadcast(&pool->idle);
-        pthread_mutex_unlock(&pool->lock);
-    }
-}
-
-int pool_phase(const struct grain_pool *pool)
-{
-    static const int refusal[] = {
-        [POOL_OPEN] = 0,
-        [POOL_CLOSED] = -ESHUTDOWN,
-        [POOL_TERMINATED] = -ECANCELED,
-    };
-    return refusal[atomic_load_explicit(&pool->phase, memory_order_seq_cst)];
-}
-
-static bool is_below(const struct backend_pool *pool, uint64_t id)
-{
-    bool is_found = pool->id == id;
-    for (int i = 0; i < BACKEND_DEPTH && pool->outer_ids[i]; i++)
-        is_found = is_found || pool->outer_ids[i] == id;
-    return is_found;
-}
-
-bool pool_is_inside(uint64_t id)
-{
-    for (const struct backend_pool *pool = job_current_pool(); pool; pool = pool->caller)
-        if (is_below(pool, id))
-            return true;
-    return false;
-}
-
-int pool_look(const struct grain_pool *pool)
-{
-    if (!pool)
-        return refuse(-EINVAL, "pool: NULL");
-    if (!pool_is_owner(pool))
-        return -EPERM;
-    return job_current_pool() && pool_is_inside(pool->core.id) ? -EDEADLK : 0;
-}
-
-int pool_enter(struct grain_pool *pool)
-{
-    int status = pool_look(pool);
+    if (memory)
+        *memory = NULL;
+    if (!memory)
+        return refuse(-EINVAL, "memory: NULL");
+    if (size == 0 || size > PTRDIFF_MAX - 256)
+        return refuse(-EINVAL, "size: %zu bytes; it takes 1 to PTRDIFF_MAX - 256", size);
+    int status = pool_enter(pool);
     if (status)
         return status;
-    atomic_fetch_add_explicit(&pool->calls, 1, memory_order_seq_cst);
-    status = pool_phase(pool);
-    if (status)
-        pool_leave(pool);
+    status = pool_memory_get(pool, size, memory);
+    if (status == -ENOMEM) { /* what queued calls have left is the next ones', unless it is wanted here */
+        batch_spares_trim(pool->async);
+        status = pool_memory_get(pool, size, memory);
+    }
+    if (status == 0)
+        memset(*memory, 0, size);
+    pool_leave(pool);
     return status;
+}
+
+void grain_release(struct grain_pool *pool, void *memory)
+{
+    if (pool && memory && pool_is_owner(pool))
+        pool_memory_put(pool, memory);
+}
+
+/* The pool cannot be joined meanwhile: it was entered. */
+int grain_pool_trim(struct grain_pool *pool)
+{
+    int status = pool_enter(pool);
+    if (status)
+        return status;
+    const struct grain_backend *backend = pool->core.backend;
+    void *unused = NULL;
+    batch_spares_trim(pool->async);
+    if (backend->alloc)
+        backend->alloc(&pool->core, 0, &unused);
+    malloc_trim(0); /* spare batches, and on threads all of their memory, came from malloc */
+    pool_leave(pool);
+    return 0;
 }
