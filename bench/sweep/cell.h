@@ -31,8 +31,8 @@ enum cell_wait { CELL_WAIT_ADAPTIVE, CELL_WAIT_SPIN, CELL_WAIT_PARK };
 
 struct cell {
     char kernel[32]; /* with its parameter: "compute:1000" */
-    char backend
-        [24]; /* "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython", a peer */
+    /* "fork", "fork-pipe", "pthread", "openmp", "openmp-as-shipped", "serial", "null", "floor", "cpython", a peer */
+    char backend[24];
     char call[20];     /* "apply", "map", "map_chunks_async", "loop", "callback", "open", "peak", ... */
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */

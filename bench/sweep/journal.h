@@ -7,13 +7,14 @@
  *
  *   {"cell": NAME, "round": 3, "status": "ok", "iterations": 7, "tasks": 200000,
  *    "times_ns": [..], "loop_ns": [..], "callback_ns": [..], "floor_ns": [..], "cpu_ns": ..,
- *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": .., "call_bytes": ..,
- *    "submit_ns": .., "collect_ns": .., "out_of_order": .., "rival_ns": [..], "rival_chunk": .., "message": ""}
+ *    "workers_cpu_ns": .., "handovers": .., "steals": .., "steal_pct": .., "involuntary": .., "load": ..,
+ *    "call_bytes": .., "submit_ns": .., "collect_ns": .., "out_of_order": .., "rival_ns": [..], "rival_chunk": ..,
+ *    "message": ""}
  *
  * times_ns[i], loop_ns[i], callback_ns[i] and floor_ns[i] were taken turn by turn in one process; each is the wall
  * time of one whole call, the baselines' over all `rows`, the floor's over as many tasks as the cell's. A record
- * may lack floor_ns, if it is an old one, and call_bytes and what follows it: they are not known then. rival_ns likewise:
- * the time of the same call with rival_chunk, where the plan has such a partner.
+ * may lack floor_ns, if it is an old one, and call_bytes and what follows it: they are not known then. rival_ns
+ * likewise: the time of the same call with rival_chunk, where the plan has such a partner.
  */
 #ifndef GRAIN_BENCH_JOURNAL_H
 #define GRAIN_BENCH_JOURNAL_H

@@ -177,8 +177,7 @@ const char *provenance_differs(const json_t *before, const json_t *now)
 {
     static const struct {
         const char *key, *sentence;
-        bool
-            may_be_unknown; /* then, or now: git, or CPython's script, has come or gone, and nothing is known to differ */
+        bool may_be_unknown; /* git, or CPython's script, was or is not there, and nothing is known to differ */
     } checks[] = {
         {"winners", "the winners of the other sweep are not those it was started with", false},
         {"plan_hash", "the plan is not the one it was started with (same options?)", false},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The dispatchers: threads that take batches from the queue, run and settle them; async.h says how all of it fits
- * together. How calls get into batches: batch.c. What a future does for its caller: future.c. Callbacks: async/callbacks.c.
+ * together. How calls get into batches: batch.c. What a future does for its caller: future.c. Callbacks: callbacks.c.
  */
 #include "async.h"
 

@@ -6,7 +6,7 @@
  * other asynchronous call is a batch of its own. Dispatchers are threads that take batches and run them as any caller
  * would; there are as many as it takes for a long batch to block nothing.
  *
- *   apply_async -> open batch -> queue -> dispatcher: backend->run -> settle every future -> callbacks: async/callbacks.c
+ *   apply_async -> open batch -> queue -> dispatcher: backend->run -> settle every future -> callbacks: callbacks.c
  *
  * A batch has two kinds of memory: its own (futures), and the pool's (calls, arguments, results), which workers see.
  * Both live until the last future is freed; when the pool goes before that, everything is settled first. A future is

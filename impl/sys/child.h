@@ -4,8 +4,8 @@
  *
  *   begin    text that waited in stdout and stderr is dropped: the one that forked still has it, and prints it
  *   output   a worker's stdout is written line by line, and both streams before it reports work as done
- *   exit()   a handler that was registered last, so called first, writes these two streams and ends the process at once:
- *            no handler of the host runs, no other stream is written or put back to where the host reads on
+ *   exit()   a handler that was registered last, so called first, writes these two streams and ends the process at
+ *            once: no handler of the host runs, no other stream is written or put back to where the host reads on
  *   parent   a worker is killed when its supervisor ends, and asks for that anew before it sleeps
  *
  * Streams that tasks open themselves are theirs to close.

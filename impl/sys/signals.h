@@ -4,12 +4,12 @@
  *
  *   threads that run what the user wrote   the mask that the opener had; so a handler of the host may run there
  *   grain's other threads                  everything blocked
- *   a forked worker                        the opener's mask; what the host ignores is ignored; what it handles is caught
- *                                          by a handler that does nothing, so that a program that a task starts finds
- *                                          it at its default, as if the host had started it
+ *   a forked worker                        the opener's mask; what the host ignores is ignored; what it handles is
+ *                                          caught by a handler that does nothing, so that a program that a task starts
+ *                                          finds it at its default, as if the host had started it
  *   the supervisor                         ignores everything; it stops where the host stops
- *   a grain_process                        as after exec: ignored stays, handled is default; the mask of the thread that
- *                                          starts it
+ *   a grain_process                        as after exec: ignored stays, handled is default; the mask of the thread
+ *                                          that starts it
  * Signals that a fault raises are blocked nowhere.
  */
 #ifndef GRAIN_SIGNALS_H

@@ -74,7 +74,7 @@ struct team_part {
     _Alignas(64) _Atomic uint32_t holder; /* 1 + the slot that holds the ticket; thieves look there whom to ask */
     _Atomic uint32_t is_hungry;           /* its worker waits for somebody to give: not one to wait for */
     /* Replacements, by compare-and-swap: generation << 32 | 1 + the slot whose worker went on with the ticket of this
-     * part (of part 0: of a single task) that a dead one had taken and not recorded: ticket_adopt() in team/recover.c. */
+     * part (of part 0: of a single task) that a dead one had taken and not recorded: ticket_adopt() in recover.c. */
     _Atomic uint64_t adopter;
     uint64_t resume; /* `static`: where its worker stopped in the middle, and of threads the next claim; 0: nowhere */
     uint64_t handovers, steals;

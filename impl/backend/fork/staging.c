@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See backend/fork/staging.h. Copying overlaps with running: a caller that copied everything first would keep all workers
- * waiting for a time that is of the order of the work itself.
+ * See staging.h. Copying overlaps with running: a caller that copied everything first would keep all workers waiting
+ * for a time that is of the order of the work itself.
  */
 #include "staging.h"
 
