@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# house_law.sh [TREE]: checks the rules of the house over a source tree (default: the current folder) and prints one
-# line a breach: who may include whom, names at the top level, C++ in few files only, length of files and functions,
-# unfinished marks. Exit code 1 when a rule is broken.
+# house_law.sh [TREE [BUILD]]: checks the rules of the house over a source tree (default: the current folder) and prints
+# one line per breach: who may include whom, whose functions and variables a file may use, names at the top level, C++
+# in few files only, length of files, functions and lines, unfinished marks. The last line says how long the library is.
+# Exit code 1 when a rule is broken. Who uses what is read from the objects in BUILD (default: $GRAIN_BINARY, else
+# build/dev).
 set -euo pipefail
 export LC_ALL=C.UTF-8
 cd "${1:-.}"
+build=${2:-${GRAIN_BINARY:-build/dev}}
 
 file_lines_max=400 # but for grain.h: it is the manual
 function_lines_max=80
+columns_max=120
+folders=(sys sched job team backend pool async api) # of impl/: each uses only those before it
 # what needs it, and the test and the example of what grain.h has for C++
 cpp_files='bench/gbench/gbench.cc|bench/peers/tbb.cc|tests/contract/(exceptions|passing).cc|docs/examples/exception.cc'
 top_names='impl|bench|plots|tests|lessons|docs|CMakeLists.txt|RESULTS.md|README.md|CONTRIBUTING.md|CHANGELOG.md|LICENSE'
@@ -76,7 +81,7 @@ resolve() { # INCLUDER NAME
   done
 }
 
-includers=() allowed=()
+includers=() allowed=() header_pairs=
 read_laws() {
   local who whom
   while IFS=@ read -r who whom; do
@@ -92,6 +97,7 @@ check_include() { # INCLUDER NAME
     breach "$1: includes \"$2\", which is nowhere"
     return
   }
+  [[ $includer$target != *.h*.h ]] || header_pairs+="$includer $target"$'\n'
   [ "${target%/*}" != "${includer%/*}" ] || [ "$includer" = impl/grain.h ] || return 0
   for i in "${!includers[@]}"; do
     [[ $includer =~ ${includers[i]} ]] || continue
@@ -115,6 +121,71 @@ check_includes() {
       ;;
     esac
   done < <(grep -E '^#include <' impl/grain.h || true)
+}
+
+# No header includes itself by way of others. tsort names the members of a circle on standard error.
+check_header_circles() {
+  local circle
+  circle=$({ tsort <<<"$header_pairs" 2>&1 >/dev/null || true; } | sed -n 's/^tsort: \([^ ]*\.h\)$/\1/p' | paste -sd ' ')
+  [ -z "$circle" ] || breach "headers include each other in a circle: $circle"
+}
+
+# The library's files in their order: the words of `set(sources ...)`, where ${NAME} stands for those of `set(NAME ...)`.
+sources_in_order() {
+  tr '\n' ' ' <impl/CMakeLists.txt | grep -oE '(set|list)\([^)]*\)' | awk '
+    function words(from, i, text) {
+      for (i = from; i <= NF; i++) {
+        sub(/\)$/, "", $i)
+        text = text " " ($i ~ /^\$\{/ ? named[substr($i, 3, length($i) - 3)] : $i)
+      }
+      return text
+    }
+    /^set\(/ { sub(/^set\(/, ""); name = $1; named[name] = words(2) }
+    /^list\(APPEND sources / { named["sources"] = named["sources"] words(3) }
+    END { print named["sources"] }' | grep -oE '[^ ]+\.c'
+}
+
+# One line per use of a later file's symbol: FILE SYMBOL OF. Global symbols only, as nm tells them.
+uses_of_later_files() { # FILE...
+  local file objects=()
+  for file in "$@"; do
+    file=$build/impl/CMakeFiles/grain_internal.dir/$file.o
+    if [ -e "$file" ]; then objects+=("$file"); fi
+  done
+  nm -A -g -P "${objects[@]}" | sed -E 's|^.*/grain_internal\.dir/(.*)\.o: |\1 |' | awk -v files="$*" '
+    BEGIN { count = split(files, file); for (i = 1; i <= count; i++) rank[file[i]] = i }
+    $3 == "U" { used[$2] = used[$2] " " $1 }
+    $3 != "U" { home[$2] = $1 }
+    END {
+      for (symbol in home) {
+        users = split(used[symbol], user)
+        for (i = 1; i <= users; i++)
+          if (rank[user[i]] < rank[home[symbol]]) print user[i], symbol, home[symbol]
+      }
+    }' | sort
+}
+
+# Breaches that are still there may be listed, as "FILE OF", in tests/cli/known_breaches. The list may only shrink.
+check_order() {
+  local order file folder last=0 i user symbol home known=tests/cli/known_breaches
+  declare -A met=()
+  mapfile -t order < <(sources_in_order)
+  for file in "${order[@]}"; do
+    folder=${file%%/*}
+    for i in "${!folders[@]}"; do [ "${folders[i]}" != "$folder" ] || break; done
+    [ "$i" -ge "$last" ] || breach "impl/CMakeLists.txt: $file comes after files of ${folders[last]}/"
+    last=$i
+    [[ -e $build/impl/CMakeFiles/grain_internal.dir/$file.o || $file == backend/*omp* ]] || breach "$file: not built"
+  done
+  while read -r user symbol home; do
+    met["$user $home"]=1
+    if ! grep -qsxF "$user $home" "$known"; then breach "impl/$user: uses $symbol of impl/$home, which comes later"; fi
+  done < <(uses_of_later_files "${order[@]}")
+  if [ -e "$known" ]; then
+    while read -r user home; do
+      [ -n "${met["$user $home"]:-}" ] || breach "$known: \"$user $home\" is a breach no more: remove the line"
+    done <"$known"
+  fi
 }
 
 check_top() {
@@ -150,6 +221,12 @@ check_lengths() {
       FNR == files + 1 { print FILENAME ": more than " files " lines" }')
 }
 
+check_columns() {
+  local line
+  while IFS= read -r line; do breach "$line: more than $columns_max columns"; done < <(c_sources |
+    grep -E '^(impl|bench)/' | xargs -r grep -nHE "^.{$((columns_max + 1)),}" | cut -d: -f1,2 || true)
+}
+
 check_heads() {
   local line
   while IFS= read -r line; do breach "$line: no SPDX line at its head"; done < <(c_sources |
@@ -159,8 +236,12 @@ check_heads() {
 }
 
 check_includes
+check_header_circles
+check_order
 check_top
 check_cpp
 check_lengths
+check_columns
 check_heads
+echo "impl/ without kernels: $(c_sources | grep '^impl/' | grep -v '^impl/kernels/' | xargs cat | wc -l) lines"
 [ "$breaches" -eq 0 ]

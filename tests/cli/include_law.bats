@@ -84,3 +84,90 @@ are_noticed() {
   for _ in {1..400}; do echo; done >>"$COPY/impl/long_one.c"
   are_noticed "impl/long_one.c: 482 lines"
 }
+
+# A small library in $SMALL, one line of C per file, which is compiled on the spot; its order is that of the arguments.
+small_library() { # FILE CODE ...
+  SMALL=$BATS_TEST_TMPDIR/small
+  local objects=$SMALL/build/impl/CMakeFiles/grain_internal.dir file order=
+  mkdir -p "$SMALL/impl"
+  printf '/* SPDX-License-Identifier: MIT */\n' >"$SMALL/impl/grain.h"
+  while [ $# -gt 0 ]; do
+    file=$1
+    order+=" $file"
+    mkdir -p "$SMALL/impl/${file%/*}" "$objects/${file%/*}"
+    printf '/* SPDX-License-Identifier: MIT */\n%s\n' "$2" >"$SMALL/impl/$file"
+    cc -c -o "$objects/$file.o" "$SMALL/impl/$file"
+    shift 2
+  done
+  printf 'set(sources%s)\n' "$order" >"$SMALL/impl/CMakeLists.txt"
+}
+
+# What the check says of the small library, but for the last line; nothing else may be found in it.
+small_law_says() { # LINE...
+  run "$LAW" "$SMALL" build
+  printf '%s\n' "$output" | sed '$d' | diff - <([ $# -eq 0 ] || printf '%s\n' "$@")
+  [ "$status" -eq $(($# > 0)) ]
+}
+
+@test "order of files: what earlier files have may be used, and static names are nobody else's" {
+  small_library sys/a.c 'int a; static int own; int *a_own(void) { return &own; }' \
+    sys/b.c 'extern int a; static int own; int *b(void) { own = a; return &own; }' \
+    team/c.c 'int *b(void); int c(void) { return *b(); }'
+  small_law_says
+  [[ $output == "impl/ without kernels: 7 lines" ]]
+}
+
+@test "noticed: a function, a variable and a table of a later file or folder" {
+  small_library sys/a.c 'int b(void); int a(void) { return b(); }' \
+    sys/b.c 'int b(void) { return 0; }' \
+    sched/c.c 'extern int e; int c(void) { return e; }' \
+    team/d.c 'int later(void); int (*const table[])(void) = {later};' \
+    team/e.c 'int e;' \
+    backend/f.c 'int later(void) { return 1; }'
+  small_law_says "impl/sched/c.c: uses e of impl/team/e.c, which comes later" \
+    "impl/sys/a.c: uses b of impl/sys/b.c, which comes later" \
+    "impl/team/d.c: uses later of impl/backend/f.c, which comes later"
+}
+
+@test "noticed: files that use each other, in whatever order" {
+  small_library sys/a.c 'int b(void); int a(void) { return b(); }' \
+    sys/b.c 'int a(void); int b(void) { return a(); }'
+  small_law_says "impl/sys/a.c: uses b of impl/sys/b.c, which comes later"
+  sed -i 's|sys/a.c sys/b.c|sys/b.c sys/a.c|' "$SMALL/impl/CMakeLists.txt"
+  small_law_says "impl/sys/b.c: uses a of impl/sys/a.c, which comes later"
+}
+
+@test "noticed: an order of files that is not that of the folders, a file that is not built" {
+  small_library sys/a.c 'int a;' job/b.c 'int b;' sched/c.c 'int c;'
+  printf 'set(some job/b.c)\nset(sources sys/a.c sys/d.c ${some}\n  sched/c.c)\n' >"$SMALL/impl/CMakeLists.txt"
+  small_law_says "sys/d.c: not built" "impl/CMakeLists.txt: sched/c.c comes after files of job/"
+}
+
+@test "noticed: headers that include each other" {
+  small_library sys/a.c 'int a;'
+  printf '/* SPDX-License-Identifier: MIT */\n#include "b.h"\n' >"$SMALL/impl/sys/a.h"
+  printf '/* SPDX-License-Identifier: MIT */\n  #include "sys/c.h"\n' >"$SMALL/impl/sys/b.h"
+  printf '/* SPDX-License-Identifier: MIT */\n' >"$SMALL/impl/sys/c.h"
+  small_law_says
+  printf '#include "a.h"\n' >>"$SMALL/impl/sys/c.h"
+  small_law_says "headers include each other in a circle: impl/sys/a.h impl/sys/b.h impl/sys/c.h"
+}
+
+@test "noticed: a line of 121 columns" {
+  small_library sys/a.c "/* $(printf '%0114d' 0) */"
+  small_law_says
+  small_library sys/a.c "/* $(printf '%0115d' 0) */"
+  small_law_says "impl/sys/a.c:2: more than 120 columns"
+  small_library sys/a.c "/* ä$(printf '%0113d' 0) */"
+  small_law_says
+}
+
+@test "known breaches are passed over, and the list of them may only shrink" {
+  small_library sys/a.c 'int b(void); int c(void); int a(void) { return b() + c(); }' \
+    sys/b.c 'int b(void) { return 0; }' sys/c.c 'int c(void) { return 0; }'
+  mkdir -p "$SMALL/tests/cli"
+  printf 'sys/a.c sys/b.c\n' >"$SMALL/tests/cli/known_breaches"
+  small_law_says "impl/sys/a.c: uses c of impl/sys/c.c, which comes later"
+  printf 'sys/a.c sys/b.c\nsys/a.c sys/c.c\nsys/b.c sys/c.c\n' >"$SMALL/tests/cli/known_breaches"
+  small_law_says 'tests/cli/known_breaches: "sys/b.c sys/c.c" is a breach no more: remove the line'
+}
