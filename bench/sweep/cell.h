@@ -14,7 +14,8 @@
  * `idle` (an open pool, half a second of sleep: its CPU time counts), and the floor's `peak` (P copies of the kernel),
  * `bandwidth` (the items read, each CPU its share), `atomic` (one word that all CPUs add to at the same time, each as
  * often as the call has tasks), `cacheline`, `mailbox`, `futex`, `pipe` (raw round trips between two processes:
- * `mailbox` carries the data of a call of apply over `howmany`, 20 bytes there and 4 back), `fork` (fork, exit, wait) and `thread` (create, join), both one after the other.
+ * `mailbox` carries the data of a call of apply over `howmany`, 20 bytes there and 4 back), `fork` (fork, exit, wait)
+ * and `thread` (create, join), both one after the other.
  */
 #ifndef GRAIN_BENCH_CELL_H
 #define GRAIN_BENCH_CELL_H
