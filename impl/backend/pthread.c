@@ -14,7 +14,7 @@
 #include "sys/futex.h"
 #include "sys/machine.h"
 #include "sys/signals.h"
-#include "team/front.h"
+#include "team/team.h"
 
 struct pthread_worker {
     struct pthread_state *pool;
@@ -197,7 +197,7 @@ static int team_make(struct backend_pool *pool, struct pthread_state *state)
     memset(state->team, 0, team_size(pool->workers));
     team_init(state->team, pool->workers, backend_usable_cpus(pool), pool->wait, false);
     state->team->max_chunks = pool->max_tasks_per_worker;
-    team_place(state->team, pool);
+    team_place(state->team, pool->mask, pool->cpus, pool->cpu_count);
     return team_front_init(&state->front, state->team);
 }
 

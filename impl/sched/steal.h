@@ -3,7 +3,7 @@
  * Stealing: every part of a job has a range of claim units of its own. Its worker takes pieces of about
  * 20 us from the front and runs them touching nothing that is shared; a thief takes the back half of what
  * is left. When every range is empty and a piece turns out longer than it was thought, a thief asks for
- * attention, and the owner gives half of the rest of its piece back (team/run.c).
+ * attention, and the owner gives half of the rest of its piece back (team/piece.c).
  * Pure: knows no backend and runs no task.
  *
  * One word holds the whole range (begin and end, 32 bits each), and every change that takes units away

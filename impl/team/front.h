@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the caller's side share: team/submit.c (descriptors, pushing, waking), team/wait.c (waiting)
- * and team/single.c (jobs of one task). Functions that take a front want its lock held.
+ * What the files of the caller's side share: team/desc.c (descriptors), team/submit.c (pushing), team/submit_one.c
+ * (jobs of one task) and team/wait.c. Functions that take a front want its lock held.
  */
-#ifndef GRAIN_BACKEND_TEAM_FRONT_H
-#define GRAIN_BACKEND_TEAM_FRONT_H
+#ifndef GRAIN_TEAM_FRONT_H
+#define GRAIN_TEAM_FRONT_H
 
-#include "layout.h"
+#include "team.h"
 
 /* The job's generation: what its tickets carry. */
 uint32_t team_job_generation(struct team_job *job);
+
+/* Waits a moment for other callers to make room: only when hundreds of calls are in progress. */
+void team_make_room(void);
+
+/* How many parts a job has: one a worker, fewer when there are fewer chunks. */
+uint32_t team_parts(const struct job *job, int workers);
+
+/* Whether the slot's worker is bound to the CPU that the caller is on. */
+static inline bool is_on_my_cpu(const struct team *team, int slot)
+{
+    int cpu = atomic_load_explicit(&team->slots[slot].cpu, memory_order_relaxed);
+    return cpu >= 0 && cpu == atomic_load_explicit(&team->caller_cpu, memory_order_relaxed);
+}
 
 /* Puts a ticket into a slot's ring, waiting for room where it is full; cargo as in ring_push. */
 void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo);
@@ -20,26 +33,9 @@ void job_place(struct team_front *front, struct team_job *job, uint16_t slot);
 /* Jobs that are not returned and have a ticket for this slot. */
 int slot_tickets(const struct team_front *front, int slot);
 
-/* Tells idle workers that some ring has something, not only their own. Any process. */
-void team_say_pushed(struct team *team);
-
-/* After a push and a seq_cst fence: wakes the slot's worker if it sleeps; else, where that one has more to do than
- * this (is_occupied), another one that sleeps. Any process. */
-void slot_wake(struct team *team, int slot, bool is_occupied);
-
-/* Wakes thieves that sleep: something was given back or pushed. After a seq_cst fence. Any process. */
-void team_feed(struct team *team);
-
 /* Wakes the workers that parts_push() left asleep, for tickets that may still lie in their rings: the job is taking so
  * long that its tasks may be waiting for something. False: it left none. */
 bool team_wake_rest(struct team_front *front, struct team_job *job);
-
-/* Notes on which CPU the caller is, for workers that are bound there; returns it. */
-int team_note_cpu(struct team *team);
-
-/* Why a call need not wait any longer although its job is not finished: 0 while it must; -ECANCELED,
- * -ENOTRECOVERABLE. */
-int team_wait_is_vain(struct team_front *front);
 
 /* What has become of a job that has ended: 0, or why tasks of it were dropped: -ECANCELED, -ENOTRECOVERABLE. */
 int team_job_status(struct team_front *front, struct team_job *job);

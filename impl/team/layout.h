@@ -43,13 +43,13 @@
  * The cursor of the running task costs nothing: it is the index that job_run() keeps in the context, and
  * the context lies in the slot.
  */
-#ifndef GRAIN_BACKEND_TEAM_H
-#define GRAIN_BACKEND_TEAM_H
+#ifndef GRAIN_TEAM_LAYOUT_H
+#define GRAIN_TEAM_LAYOUT_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "backend/backend.h"
+#include "job/job.h"
 #include "ring.h"
 #include "sched/claim.h"
 #include "sched/steal.h"
@@ -101,7 +101,7 @@ struct team_job {
     _Alignas(64) unsigned char small[TEAM_INLINE];  /* caller */
 };
 
-/* What the caller may expect of a worker; see slot_wake() in team/submit.c. */
+/* What the caller may expect of a worker; see slot_wake() in team/wake.c. */
 enum slot_state {
     SLOT_AWAKE, /* looks into its own ring before it does anything long */
     SLOT_BUSY,  /* works on a map, or on a ticket from another ring: for how long, nobody knows */
@@ -169,59 +169,10 @@ struct team_front {
     void *user;
 };
 
-/* Bytes of a team; its memory must be zeroed and aligned to 64. */
-size_t team_size(int workers);
-void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
-/* Tells every worker where it is to run, as the pool says; without this they run where the opener does. */
-void team_place(struct team *team, const struct backend_pool *pool);
-int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
-void team_front_drop(struct team_front *front);
-
-/* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its
- * return. */
-struct team_job *team_job_take(struct team_front *front);
-void team_job_return(struct team_front *front, struct team_job *job);
-
-/* How many bytes of `units` a job needs: one a claim unit. */
-size_t team_units(const struct job *job, int workers);
-
 /* Whether a unit is settled. relaxed: the last setter of the job's bits in `done` sees what all parts wrote before. */
 static inline bool unit_is_settled(const struct team_job *job, uint64_t unit)
 {
     return atomic_load_explicit(&job->units[unit], memory_order_relaxed) == job->unit_mark;
 }
-
-/* Adapts a job to what a team can count: under `steal` a part counts its units in 32 bits. */
-void team_fit(struct job *job);
-
-/* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
- * loaded: how many tasks have their items already; less than all only under `steal`, where the rest is announced with
- * team_loaded() and the last worker is called when all are there.
- * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */
-void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
-void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
-int team_wait(struct team_front *front, struct team_job *job);
-
-/* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not
- * ended with that code, and merges the outcomes. `code`, or 0: all have ended. */
-int team_account(struct team_front *front, struct team_job *job, int code);
-
-/* After team_front_init, where it is to be called: takes the memory that it needs. 0 or -ENOMEM. */
-int team_account_prepare(struct team_front *front);
-
-/* Caller: the same for a job of a single task; see team/single.c. */
-void team_submit_single(struct team_front *front, struct team_job *job);
-int team_wait_single(struct team_front *front, struct team_job *job);
-
-/* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
-void team_set_phase(struct team *team, enum team_phase phase);
-
-/* Worker, first of all: goes where team_place() said. Async-signal-safe. */
-void team_settle_in(const struct team *team, int id);
-
-/* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
- * go on. pid: 0 in a thread; state: what the initializer left; is_heir: a replacement, which settles first what its
- * predecessor held. */
-bool team_work(struct team *team, int id, int pid, void *state, bool is_heir);
 
 #endif

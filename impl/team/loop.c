@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The worker's loop: take a ticket, work on it (team/run.c), wait for the next. What a replacement does
+ * The worker's loop: take a ticket, work on it (team/part.c), wait for the next. What a replacement does
  * before: team/recover.c. The caller's side: team/submit.c. The rules: team/layout.h.
  */
-#include "layout.h"
+#include "worker.h"
 
-#include "front.h"
 #include "sys/futex.h"
 #include "sys/inject.h"
 #include "sys/machine.h"
-#include "worker.h"
+#include "wake.h"
 
 /* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
  * the swap in ring_take is a release. The cursor is cleared before: an old one must not pass for that
@@ -86,89 +85,7 @@ static uint64_t ticket_take(struct worker *worker)
     return ticket;
 }
 
-/* -------------------------------------------------------------------------------------------- waiting */
-
-/* Threads that left at TEAM_STOP would leave a caller that was let in before alone with what it pushes after. */
-static bool is_leaving(const struct team *team)
-{
-    uint32_t phase = atomic_load_explicit(&team->phase, memory_order_acquire);
-    return phase != TEAM_RUN && (phase != TEAM_STOP || team->is_shared);
-}
-
-bool worker_is_called(const struct worker *worker, uint32_t pushed)
-{
-    return ring_has_next(&worker->slot->ring) ||
-           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != pushed || is_leaving(worker->team);
-}
-
-/* The caller needs the CPU that this worker is bound to. */
-static bool is_in_the_way(const struct worker *worker)
-{
-    int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
-    return cpu >= 0 && atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) == cpu;
-}
-
-/* Moves to the spare CPU, where there is one: the scheduler would leave a caller and a worker that take turns on one
- * CPU there for ever. */
-static bool step_aside(struct worker *worker)
-{
-    struct team_slot *slot = worker->slot;
-    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
-    if (slot->spare_cpu < 0 || machine_bind_self(slot->spare_cpu))
-        return false;
-    atomic_store_explicit(&slot->cpu, slot->spare_cpu, memory_order_relaxed);
-    slot->spare_cpu = cpu;
-    return true;
-}
-
-/* At most one idle worker spins; the others sleep. (A thief is not idle: in a team with a CPU a worker all of them
- * spin.) A dead spinner's replacement has the same id and may
- * go on in its place. */
-static bool spinner_become(struct worker *worker)
-{
-    struct team *team = worker->team;
-    uint32_t mine = 1 + (uint32_t)worker->id, seen = 0;
-    if (team->wait == GRAIN_WAIT_SPIN)
-        return true;
-    if (team->wait == GRAIN_WAIT_PARK || team->usable_cpus < 2)
-        return false;
-    return atomic_compare_exchange_strong_explicit(&team->spinner, &seen, mine, memory_order_relaxed,
-                                                   memory_order_relaxed) ||
-           seen == mine;
-}
-
-bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news)
-{
-    struct team *team = worker->team;
-    bool is_thief = news && team->workers <= team->usable_cpus && team->wait != GRAIN_WAIT_PARK;
-    bool is_news = false, is_endless = team->wait == GRAIN_WAIT_SPIN;
-    if (!is_thief && !spinner_become(worker))
-        return false;
-    uint64_t until = 0;
-    for (unsigned turn = 0; !is_news; turn++) {
-        is_news = worker_is_called(worker, pushed) || (news && news(worker));
-        if ((turn & 63) == 63 && !is_endless) {
-            uint64_t now = wait_now_ns();
-            if (until == 0)
-                until = now + WAIT_SPIN_NS;
-            if (now > until || (!news && is_in_the_way(worker) && !step_aside(worker)))
-                break;
-        }
-        wait_breathe(turn);
-    }
-    if (!is_thief && !is_endless)
-        atomic_store_explicit(&team->spinner, 0, memory_order_relaxed);
-    return is_news;
-}
-
-bool team_is_anything_queued(struct team *team)
-{
-    uint64_t position;
-    for (int i = 0; i < team->workers; i++)
-        if (ring_peek(&team->slots[i].ring, &position))
-            return true;
-    return false;
-}
+/* ---------------------------------------------------------------------------------------------------------- waiting */
 
 /* Sleeps unless something was pushed meanwhile. F3 pairs with F1 (a single task) and F7 (parts): either the producer
  * sees this sleeper, or the sleeper sees what was pushed. A worker killed in its sleep leaves `sleepers` too high:
@@ -196,7 +113,7 @@ static uint64_t ticket_await(struct worker *worker)
     struct team *team = worker->team;
     for (;;) {
         /* The phase before the rings: what was pushed before the team was told to quit is seen after it. */
-        bool leaves = is_leaving(team);
+        bool leaves = team_is_leaving(team);
         uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
         uint64_t ticket = ticket_take(worker);
         if (ticket)
@@ -208,6 +125,8 @@ static uint64_t ticket_await(struct worker *worker)
             worker_sleep(worker, pushed);
     }
 }
+
+/* ----------------------------------------------------------------------------------------------------------- a life */
 
 void team_settle_in(const struct team *team, int id)
 {

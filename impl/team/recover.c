@@ -6,9 +6,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "worker.h"
+
 #include "sys/futex.h"
 #include "sys/inject.h"
-#include "worker.h"
 
 static bool is_in_a_ring(const struct team *team, uint64_t ticket)
 {
@@ -16,11 +17,6 @@ static bool is_in_a_ring(const struct team *team, uint64_t ticket)
         if (ring_holds(&team->slots[i].ring, ticket))
             return true;
     return false;
-}
-
-bool is_part_done(const struct team_job *job, uint32_t part)
-{
-    return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
 }
 
 /* ------------------------------------------------------------------- a ticket that was announced, and no more
@@ -146,20 +142,6 @@ static bool ticket_look(struct worker *worker, uint64_t ticket)
 }
 
 /* ------------------------------------------------------------------------------------- what the dead one held */
-
-void heir_describe(struct grain_error *error, const struct team_slot *slot)
-{
-    *error = (struct grain_error){
-        .code = -EOWNERDEAD, .pid = slot->dead_pid, .signo = slot->dead_signo, .exit_status = slot->dead_status};
-    if (!slot->dead_pid) /* a thread: only its own task can have ended it */
-        snprintf(error->message, sizeof error->message, "%s", JOB_LEFT_TEXT);
-    else if (error->signo)
-        snprintf(error->message, sizeof error->message, "the worker (process %d) was killed by signal %d", error->pid,
-                 error->signo);
-    else
-        snprintf(error->message, sizeof error->message, "the worker (process %d) exited with status %d", error->pid,
-                 error->exit_status);
-}
 
 /* A queued call is claimed after the cursor was set to it: in between it has not begun, and is run with the rest. */
 static bool is_unclaimed(const struct job *job, uint64_t index)

@@ -4,8 +4,6 @@
  */
 #include "ring.h"
 
-#include "sys/inject.h"
-
 _Static_assert((RING_CELLS & (RING_CELLS - 1)) == 0, "a position becomes a cell by its lower bits");
 
 /* A ring begins with zeroed cells: the first lap's parity is 1. */

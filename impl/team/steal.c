@@ -1,85 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * A part under `steal`: pieces of its own range, then halves of others' ranges, then what others give back
- * on request. sched/steal.h says who writes a range.
- *
- * Giving back. A piece is as many units as its worker thought it would run in 20 us. When that was wrong by
- * far, the rest of the piece would keep every other worker waiting. So a thief that finds all ranges empty
- * looks into the slots of the others, sets `attention` of one that has units left, and waits. The owner looks
- * at `attention` between two tasks, in its own cache line, and then:
- *   1. stores a smaller slot->end      from here on the back half is nobody's: a death leaves orphans
- *   2. stores it into its empty range  from here on it is anybody's
- * The other way round a death between the two would have it run twice. What the thief reads of a slot is a
- * hint: it may be stale, then it asks for nothing, or leaves too early; no unit's owner depends on it.
- *
- * The thief stays while there may be more: while some part that is not done has units left in hand, or is
- * just taking some. It leaves for good when nothing can be divided any more, when the team stops, and when
- * some ring has a ticket: what is queued comes first. So nobody waits for a thief at the end of a job.
+ * A part under `steal`: pieces of its own range, then halves of others' ranges, then what others give back on request
+ * (team/piece.c). sched/steal.h says who writes a range.  What a thief reads of a slot is a hint: it may be stale, then
+ * it asks for nothing, or leaves too early; no unit's owner depends on it. The thief stays while there may be more:
+ * while some part that is not done has units left in hand, or is just taking some. It leaves for good when nothing can
+ * be divided any more, when the team stops, and when some ring has a ticket: what is queued comes first. So nobody
+ * waits for a thief at the end of a job.
  */
-#include <unistd.h>
+#include "worker.h"
 
-#include "front.h"
 #include "sys/futex.h"
 #include "sys/inject.h"
-#include "worker.h"
 
 /* A thief that sleeps looks again so often: the worker it waits for may die before it gives. */
 #define THIEF_SLEEP_NS 10000000u
 
 /* How many looks at the ranges go between two looks into the others' slots, which costs the owner its cache line. */
 #define THIEF_LOOKS 32u
-
-static struct team_part *part_at(const struct worker *worker, uint32_t part)
-{
-    return team_part(worker->team, (uint32_t)(worker->job - worker->team->jobs), part);
-}
-
-/* ------------------------------------------------------------------------------------------ giving */
-
-size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
-{
-    struct worker *worker = ctx->owner;
-    struct team_job *job = worker->job;
-    struct team_slot *slot = worker->slot;
-    if (!job) /* a single task: nothing to give, and it has ended */
-        return end;
-    /* F6: attention is cleared before the phase is read. It pairs with F10, which stands between the phase and the
-     * asking: either we see the new phase, or who asks does so after our store. */
-    __atomic_store_n(&ctx->attention, 0, __ATOMIC_RELAXED);
-    FENCE(6);
-    if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP) {
-        /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run.
-         * Not behind the last one: with the cursor there the piece would pass for one that has not begun. */
-        if (worker->team->is_shared && next < end) {
-            job_set_index(ctx, next);
-            worker_flush(worker);
-            _exit(0);
-        }
-        atomic_store_explicit(&job->dropped, 1, memory_order_relaxed);
-        atomic_store_explicit(&slot->end, next, memory_order_relaxed);
-        part_drop(worker, job, next, end);
-        return next;
-    }
-    if (!worker->may_give)
-        return end;
-    struct steal_range *range = &part_at(worker, worker->part)->range;
-    size_t chunk = job->job.chunk, first = (next + chunk - 1) / chunk, last = (end + chunk - 1) / chunk;
-    size_t give = first < last ? (size_t)steal_share(last - first, next < first * chunk) : 0;
-    if (give == 0 || !steal_is_empty(range))
-        return end;
-    size_t cut = last - give;
-    atomic_store_explicit(&slot->end, cut * chunk, memory_order_relaxed);
-    atomic_signal_fence(memory_order_seq_cst);
-    INJECT(give_shrunk);
-    steal_put(range, (struct steal_piece){(uint32_t)cut, (uint32_t)last});
-    INJECT(give_published);
-    FENCE(5); /* pairs with F8: either the thief sees the range, or we see that it sleeps */
-    team_feed(worker->team);
-    INJECT(give_told);
-    return cut * chunk;
-}
-
-/* ---------------------------------------------------------------------------------------- stealing */
 
 /* Looks at every other part, the next one first; what it gets becomes the range of its own part, where
  * others can take from it again. */

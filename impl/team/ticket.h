@@ -10,8 +10,8 @@
  *
  *   31..12: generation, low bits | 11..0: 0 running, 1 done, 2 + id (STATE_FIRST_WORKER): that worker is completing it
  */
-#ifndef GRAIN_BACKEND_TICKET_H
-#define GRAIN_BACKEND_TICKET_H
+#ifndef GRAIN_TEAM_TICKET_H
+#define GRAIN_TEAM_TICKET_H
 
 #include "layout.h"
 
@@ -44,6 +44,9 @@ static inline uint32_t ticket_generation(uint64_t ticket)
 {
     return (uint32_t)(ticket >> 32) & TICKET_GENERATION;
 }
+
+/* Words of a single task's cargo; from the last one on a small argument. */
+enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
 
 #define STATE_RUNNING      0u
 #define STATE_DONE         1u

@@ -5,8 +5,10 @@
 #include <errno.h>
 
 #include "front.h"
+
 #include "sys/futex.h"
 #include "ticket.h"
+#include "wake.h"
 
 /* How often a sleeping caller looks whether the workers can still come back. */
 #define ALIVE_TICK_NS 100000000u
@@ -97,5 +99,20 @@ int team_wait(struct team_front *front, struct team_job *job)
     if (status)
         return status;
     team_outcome(front, job);
+    return team_job_status(front, job);
+}
+
+int team_wait_single(struct team_front *front, struct team_job *job)
+{
+    /* On the worker's own CPU spinning would keep it from its work. Asleep, the caller is woken where a CPU is idle. */
+    int status = team_await(front, job, is_on_my_cpu(front->team, job->slot) ? front->team->usable_cpus : 1);
+    if (status)
+        return status;
+    const struct job_outcome *outcome = &team_part(front->team, (uint32_t)(job - front->team->jobs), 0)->outcome;
+    job->job.outcome.failed = outcome->failed;
+    if (outcome->failed)
+        job->job.outcome.first = outcome->first;
+    job->job.handovers = 0; /* counted in front->singles */
+    job->job.steals = 0;
     return team_job_status(front, job);
 }

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the worker's side share: team/loop.c (the loop: take a ticket, wait), team/run.c (what a
- * ticket makes it do), team/steal.c (under `steal`), team/single.c (a job of one task) and team/recover.c (what a
- * replacement does first).
+ * What the files of the worker's side share, in their order: team/worker.c (is there work, does the team end,
+ * spinning), team/piece.c (running a piece), team/complete.c (reporting), team/steal.c (a part under `steal`),
+ * team/single.c (a job of one task), team/part.c (what a ticket makes a worker do), team/recover.c (what a replacement
+ * does first), team/loop.c.
  */
-#ifndef GRAIN_BACKEND_TEAM_WORKER_H
-#define GRAIN_BACKEND_TEAM_WORKER_H
+#ifndef GRAIN_TEAM_WORKER_H
+#define GRAIN_TEAM_WORKER_H
 
-#include "layout.h"
 #include "sys/child.h"
 #include "sys/inject.h"
+#include "team.h"
 #include "ticket.h"
-
-/* Words of a single task's cargo; from the last one on a small argument. */
-enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
 
 /* The worker as it runs: private to it. */
 struct worker {
@@ -86,6 +84,10 @@ typedef bool (*worker_news)(struct worker *worker);
  * long enough or may not spin. */
 bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news);
 
+/* Whether workers go. Threads that left at TEAM_STOP would leave a caller that was let in before alone with what it
+ * pushes after. */
+bool team_is_leaving(const struct team *team);
+
 /* Whether any ring has a ticket. */
 bool team_is_anything_queued(struct team *team);
 
@@ -94,6 +96,20 @@ bool worker_is_called(const struct worker *worker, uint32_t pushed);
 
 /* Makes the ticket's part the one it works on. */
 void worker_begin(struct worker *worker, uint64_t ticket);
+
+/* A part of the job that it works on. */
+static inline struct team_part *part_at(const struct worker *worker, uint32_t part)
+{
+    return team_part(worker->team, (uint32_t)(worker->job - worker->team->jobs), part);
+}
+
+/* Sets the bit of a part; true when it was the last one of the job. acq_rel: the last setter sees what
+ * all parts wrote. Once the bit is set the job may end and its descriptor change hands: whatever is
+ * needed of it is read before. */
+bool part_finish(const struct worker *worker, struct team_job *job, uint64_t ticket);
+
+/* After the last part's report: runs what dead workers left, says that the job has ended, wakes who waits. */
+void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket);
 
 /* Takes part in the ticket's job until no claim is left, then reports. False: the worker is spent before
  * that, and the ticket stays in its slot. */

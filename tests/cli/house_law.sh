@@ -31,7 +31,7 @@ impl/grain.h       @ -
 impl/sys/*         @ impl/grain.h
 impl/sched/*       @ impl/grain.h|impl/sys/*
 impl/job/*         @ impl/grain.h|impl/(sys|sched)/*
-impl/team/*        @ impl/grain.h|impl/(sys|sched|job)/*|impl/backend/backend.h
+impl/team/*        @ impl/grain.h|impl/(sys|sched|job)/*
 impl/backend/*     @ impl/grain.h|impl/(sys|sched|job|team|backend)/*
 impl/pool/*        @ impl/grain.h|impl/(sys|sched|job|team)/*|impl/backend/backend.h|impl/async/async.h
 impl/async/*       @ impl/grain.h|impl/(sys|sched|job|team|pool)/*|impl/backend/backend.h

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "team/layout.h"
+#include "team/team.h"
 
 #define MODEL_WORKERS 2
 #define MODEL_TASKS   8 /* at most, in one job */

@@ -30,7 +30,7 @@ build_team() { # TREE OBJECTS [FILE]: all sources, or the one that was changed
   local source
   mkdir -p "$2"
   for source in "${@:3}"; do
-    "$cc" "${flags[@]}" -I"$1" -include "$tests/model_atomic.h" -c "$1/$source" -o "$2/$(basename "$source" .c).o"
+    "$cc" "${flags[@]}" -I"$1" -include "$tests/model_atomic.h" -c "$1/$source" -o "$2/${source//\//_}.o"
   done
 }
 
@@ -128,20 +128,20 @@ mutant "a front taken by a plain store" sched/steal.c swap_to_store steal_take_f
 mutant "a half taken by a plain store" sched/steal.c swap_to_store steal_take_half
 mutant "a ticket taken by a plain store" team/ring.c swap_to_store ring_take
 mutant "a guided claim by a plain store" sched/claim.c swap_to_store claim_guided
-mutant "what is given back published before it is let go" team/steal.c lines_swapped piece_heed \
+mutant "what is given back published before it is let go" team/piece.c lines_swapped piece_heed \
   'slot->end, cut' 'steal_put\('
-mutant "what is given back kept as well" team/steal.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
-mutant "units settled before the slot names them" team/run.c lines_swapped piece_run 'slot->begin, begin' \
+mutant "what is given back kept as well" team/piece.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
+mutant "units settled before the slot names them" team/piece.c lines_swapped piece_run 'slot->begin, begin' \
   'units_settle\('
-mutant "units settled after the slot forgot them" team/run.c lines_swapped piece_run 'units_settle\(' \
+mutant "units settled after the slot forgot them" team/piece.c lines_swapped piece_run 'units_settle\(' \
   'slot->begin, NO_PIECE'
-mutant "a piece's begin stored before its end" team/run.c lines_swapped piece_run 'slot->end, end' \
+mutant "a piece's begin stored before its end" team/piece.c lines_swapped piece_run 'slot->end, end' \
   'slot->begin, begin'
 mutant "a ticket taken before it is announced" team/loop.c lines_swapped ring_ticket 'TICKET_TENTATIVE' \
   'ring_take\('
-mutant "the last part's bit set without looking" team/run.c \
+mutant "the last part's bit set without looking" team/complete.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
-mutant "orphans left alone" team/run.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
+mutant "orphans left alone" team/complete.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
 mutant "an heir that runs the task again" team/recover.c sed 's/begin = after;/begin = at;/'
 mutant "an heir that tries again without end" team/recover.c sed 's/used >= job->retries/false/'
 mutant "an heir that does not count tries" team/recover.c sed 's/slot->tries, used + 1/slot->tries, 1/'
@@ -153,8 +153,8 @@ mutant "a single finished before it is run" team/single.c lines_swapped single_d
 mutant "an heir that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
 mutant "an heir that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
 mutant "a failure counted once more by each replacement" job/job.c sed 's/outcome->counting == error->index + 1/false/'
-mutant "a spent worker that reports its part" team/run.c sed 's/return !is_cut;/return true;/'
-mutant "a spent worker that forgets its ticket" team/run.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
+mutant "a spent worker that reports its part" team/part.c sed 's/return !is_cut;/return true;/'
+mutant "a spent worker that forgets its ticket" team/part.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
 mutant "an heir that does not wait for who may have the ticket" team/recover.c \
   sed 's/others = OTHERS_MAY_HAVE/others = OTHERS_HAVE_NOT/'
 mutant "two heirs that adopt one ticket" team/recover.c sed 's/return seen == mine;/return true;/'

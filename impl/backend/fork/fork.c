@@ -14,7 +14,7 @@
 #include "supervisor.h"
 #include "sys/arena.h"
 #include "sys/machine.h"
-#include "team/front.h"
+#include "team/team.h"
 
 struct fork_state {
     struct team_front front;
@@ -49,7 +49,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     crew->pids = (int *)((char *)crew + crew_bytes);
     crew->stages = (_Atomic uint32_t *)((int *)crew->pids + count);
     team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
-    team_place(team, pool);
+    team_place(team, pool->mask, pool->cpus, pool->cpu_count);
     team->memory = state->arena.range.base;
     team->max_chunks = pool->max_tasks_per_worker;
     state->crew = crew;

@@ -30,11 +30,12 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "backend/backend.h"
 #include "job/columns.h"
 #include "sched/claim.h"
 #include "supervisor.h"
 #include "sys/pipe.h"
-#include "team/layout.h"
+#include "team/team.h"
 
 enum pipes_kind {
     PIPES_RUN,  /* to a worker: struct pipes_span, the job's description, params, columns or items */

@@ -6,8 +6,9 @@
 #ifndef GRAIN_BACKEND_CARGO_H
 #define GRAIN_BACKEND_CARGO_H
 
+#include "backend/backend.h"
 #include "sys/arena.h"
-#include "team/layout.h"
+#include "team/team.h"
 
 struct cargo {
     struct arena *arena;

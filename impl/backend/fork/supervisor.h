@@ -20,7 +20,8 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "team/layout.h"
+#include "backend/backend.h"
+#include "team/team.h"
 
 struct pipes;
 

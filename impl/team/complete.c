@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reporting a part, and, as the last one to report, completing the job. The order of the stores is the kill rule of
+ * team/layout.h.
+ */
+#include <limits.h>
+
+#include "worker.h"
+
+#include "sys/futex.h"
+#include "sys/inject.h"
+
+bool is_part_done(const struct team_job *job, uint32_t part)
+{
+    return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
+}
+
+/* All bits of a word of `done`. */
+static uint64_t full_word(uint32_t parts, uint32_t word)
+{
+    uint32_t rest = parts - word * 64;
+    return rest >= 64 ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
+}
+
+/* Sets the bit of a full word; true when it was the last one. The generation in the same word keeps a
+ * replacement that comes late from marking the job that took this one's place. */
+static bool word_finish(struct team_job *job, uint32_t generation, uint32_t parts, uint32_t word)
+{
+    uint32_t all = (UINT32_C(1) << (parts + 63) / 64) - 1;
+    uint64_t now = atomic_load_explicit(&job->words_done, memory_order_acquire), next;
+    do {
+        INJECT(word_seen);
+        if (now >> 32 != generation)
+            return false;
+        next = now | UINT64_C(1) << word;
+    } while (!atomic_compare_exchange_weak_explicit(&job->words_done, &now, next, memory_order_acq_rel,
+                                                    memory_order_acquire));
+    return (uint32_t)next == all;
+}
+
+bool part_finish(const struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint32_t parts = job->parts;
+    uint32_t part = ticket_part_index(ticket), word = part / 64;
+    worker_flush(worker);
+    uint64_t bit = UINT64_C(1) << (part % 64);
+    uint64_t bits = atomic_fetch_or_explicit(&job->done[word], bit, memory_order_acq_rel) | bit;
+    INJECT(part_bit_set);
+    return bits == full_word(parts, word) && word_finish(job, ticket_generation(ticket), parts, word);
+}
+
+/* Runs the units that were claimed by a worker which died before it could say so. Only the one worker
+ * whose id stands in the job's state is here, and every part is done: nobody else runs tasks of this job. */
+static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint64_t count = job->job.count, chunk = job->job.chunk;
+    if (!job->units || chunk == 0)
+        return;
+    worker->may_give = false;
+    for (uint64_t begin = 0; begin < count; begin += chunk) {
+        if (unit_is_settled(job, begin / chunk))
+            continue;
+        if (worker_is_stopped(worker, job))
+            return;
+        piece_run(worker, job, ticket_part_index(ticket), begin, count - begin > chunk ? begin + chunk : count);
+    }
+}
+
+/* After F2, or by a replacement. */
+static void job_wake(const struct worker *worker, struct team_job *job)
+{
+    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
+        wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
+}
+
+void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint32_t generation = ticket_generation(ticket);
+    uint32_t mine = state_make(generation, STATE_FIRST_WORKER + (uint32_t)worker->id),
+             seen = state_make(generation, STATE_RUNNING);
+    /* A second completer exists only when a replacement repeats its predecessor's last step. */
+    if (!atomic_compare_exchange_strong_explicit(&job->finished, &seen, mine, memory_order_acq_rel,
+                                                 memory_order_acquire) &&
+        seen != mine) {
+        /* A predecessor that died between the last two steps below may have woken nobody. No fence: what it stored was
+         * seen everywhere before this process was forked; a caller that missed it had stored is_awaited before. A
+         * live worker that has finished the job looks at is_awaited itself. */
+        if (seen == state_make(generation, STATE_DONE))
+            job_wake(worker, job);
+        return;
+    }
+    INJECT(job_mine);
+    if (atomic_load_explicit(&job->deaths, memory_order_acquire))
+        orphans_run(worker, job, ticket);
+    worker_flush(worker); /* of orphans */
+    finished_say(job, state_make(generation, STATE_DONE));
+    INJECT(job_finished);
+    job_wake(worker, job);
+}
+
+void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    uint32_t word = ticket_part_index(ticket) / 64, parts = job->parts;
+    bool is_full = atomic_load_explicit(&job->done[word], memory_order_acquire) == full_word(parts, word);
+    if (is_full && word_finish(job, ticket_generation(ticket), parts, word))
+        job_complete(worker, job, ticket);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a backend calls of a team. What a team is: team/layout.h. The files, each of which calls only what stands before
+ * it: ring, wake; the caller's side: desc, submit, submit_one, wait, account; the worker's: worker, piece, complete,
+ * steal, single, part, recover, loop.
+ */
+#ifndef GRAIN_TEAM_H
+#define GRAIN_TEAM_H
+
+#include "layout.h"
+#include "sys/machine.h"
+
+/* Bytes of a team; its memory must be zeroed and aligned to 64. */
+size_t team_size(int workers);
+void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared);
+/* Tells every worker where it is to run: on the CPUs of the list, or, NULL, on those of the mask; without this they run
+ * where the opener does. */
+void team_place(struct team *team, const struct machine_mask *mask, const int *cpus, int cpu_count);
+int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOMEM */
+void team_front_drop(struct team_front *front);
+
+/* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its
+ * return. */
+struct team_job *team_job_take(struct team_front *front);
+void team_job_return(struct team_front *front, struct team_job *job);
+
+/* Why a call need not wait any longer although its job is not finished: 0 while it must; -ECANCELED,
+ * -ENOTRECOVERABLE. */
+int team_wait_is_vain(struct team_front *front);
+
+/* How many bytes of `units` a job needs: one a claim unit. */
+size_t team_units(const struct job *job, int workers);
+
+/* Adapts a job to what a team can count: under `steal` a part counts its units in 32 bits. */
+void team_fit(struct job *job);
+
+/* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
+ * loaded: how many tasks have their items already; less than all only under `steal`, where the rest is announced with
+ * team_loaded() and the last worker is called when all are there.
+ * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */
+void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
+void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
+int team_wait(struct team_front *front, struct team_job *job);
+
+/* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not
+ * ended with that code, and merges the outcomes. `code`, or 0: all have ended. */
+int team_account(struct team_front *front, struct team_job *job, int code);
+
+/* After team_front_init, where it is to be called: takes the memory that it needs. 0 or -ENOMEM. */
+int team_account_prepare(struct team_front *front);
+
+/* Caller: the same for a job of a single task; see team/single.c. */
+void team_submit_single(struct team_front *front, struct team_job *job);
+int team_wait_single(struct team_front *front, struct team_job *job);
+
+/* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
+void team_set_phase(struct team *team, enum team_phase phase);
+
+/* Worker, first of all: goes where team_place() said. Async-signal-safe. */
+void team_settle_in(const struct team *team, int id);
+
+/* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
+ * go on. pid: 0 in a thread; state: what the initializer left; is_heir: a replacement, which settles first what its
+ * predecessor held. */
+bool team_work(struct team *team, int id, int pid, void *state, bool is_heir);
+
+#endif
