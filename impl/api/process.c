@@ -19,6 +19,7 @@
 #include "job/job.h"
 #include "sizes.h"
 #include "sys/child.h"
+#include "sys/clock.h"
 #include "sys/signals.h"
 
 #define LOOK_NS 2000000u /* without a pidfd: how often join looks */
@@ -170,9 +171,9 @@ int grain_process_join(struct grain_process *process, uint64_t timeout_ns)
 {
     if (!process)
         return refuse(-EINVAL, "process: NULL");
-    uint64_t now = job_clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    uint64_t now, until = clock_until_ns(timeout_ns);
     enum life life;
-    while ((life = life_of(process)) == LIFE_RUNS && (now = job_clock_ns()) < until)
+    while ((life = life_of(process)) == LIFE_RUNS && (now = clock_ns()) < until)
         end_await(process, until - now);
     return life == LIFE_RUNS ? -ETIMEDOUT : life == LIFE_LOST ? -ECHILD : 0;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "pool/pool.h"
+#include "sys/clock.h"
 #include "sys/signals.h"
 
 #define SECOND 1000000000u
@@ -95,7 +96,7 @@ static struct batch *batch_next(struct async *async)
     room_learn(async, batch);
     if (batch->is_calls) {
         async->running_calls++;
-        async->last_start_ns = job_clock_ns();
+        async->last_start_ns = clock_ns();
     }
     batch_list(&async->running, batch);
     atomic_store_explicit(&batch->phase, BATCH_RUNNING, memory_order_release);
@@ -112,7 +113,7 @@ static bool may_run(const struct async *async, uint64_t *until_ns)
     *until_ns = async->last_start_ns + (async->running_calls > 0 ? BATCH_GATHER_NS : BATCH_GATHER_FREE_NS);
     /* Nothing comes into one that is not the last. */
     return batch->is_wanted || batch->next || atomic_load_explicit(&batch->phase, memory_order_relaxed) != BATCH_OPEN ||
-           job_clock_ns() >= *until_ns;
+           clock_ns() >= *until_ns;
 }
 
 static struct batch *batch_take(struct async *async)

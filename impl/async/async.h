@@ -163,7 +163,7 @@ bool future_settle(struct grain_future *future);
 /* The same if its call has ended, and nobody else is about it. */
 bool future_settle_early(struct grain_future *future);
 
-/* Waits for a condition until a time of job_clock_ns(), with async.lock held. */
+/* Waits for a condition until a time of clock_ns(), with async.lock held. */
 void async_wait_until(pthread_cond_t *cond, struct async *async, uint64_t until_ns);
 
 /* Sees that some dispatcher takes what is queued: wakes one, or starts one more where all are busy, up to one more than

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "pool/pool.h"
+#include "sys/clock.h"
 #include "sys/signals.h"
 
 #define LOOK_NS 1000000
@@ -99,7 +100,7 @@ static void deliver(struct async *async, struct grain_future *future)
 static void delivery_sleep(struct async *async, bool may_come)
 {
     if (may_come)
-        async_wait_until(&async->deliveries, async, job_clock_ns() + LOOK_NS);
+        async_wait_until(&async->deliveries, async, clock_ns() + LOOK_NS);
     else
         pthread_cond_wait(&async->deliveries, &async->lock);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "pool/pool.h"
+#include "sys/clock.h"
 
 #define LOOK_NS 1000000u
 #define LOOKS   64 /* before the first sleep */
@@ -168,7 +169,7 @@ bool grain_future_ready(const struct grain_future *future)
 static void settled_await(const struct grain_future *future, uint64_t until)
 {
     struct async *async = future->batch->async;
-    uint64_t wake = job_clock_ns() + LOOK_NS;
+    uint64_t wake = clock_ns() + LOOK_NS;
     pthread_mutex_lock(&async->lock);
     if (!future_is_ready(future))
         async_wait_until(&async->settled, async, wake < until ? wake : until);
@@ -199,11 +200,11 @@ static int future_await(struct grain_future *future, uint64_t timeout_ns)
         return status;
     if (atomic_load_explicit(&future->batch->phase, memory_order_relaxed) == BATCH_OPEN)
         async_hurry(future->batch);
-    uint64_t now = job_clock_ns(), until = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    uint64_t until = clock_until_ns(timeout_ns);
     for (unsigned look = 0; !grain_future_ready(future); look++) {
         if (look < LOOKS)
             continue;
-        if (job_clock_ns() >= until)
+        if (clock_ns() >= until)
             return -ETIMEDOUT;
         settled_await(future, until);
     }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "job/job.h"
+#include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/signals.h"
 
@@ -214,7 +215,7 @@ void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, b
         if (atomic_load_explicit(word, memory_order_acquire) != seen)
             return;
         if ((turn & 63) == 63 && wait != GRAIN_WAIT_SPIN) {
-            uint64_t now = wait_now_ns();
+            uint64_t now = clock_ns();
             if (until == 0)
                 until = now + WAIT_SPIN_NS;
             else if (now > until)

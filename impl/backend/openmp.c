@@ -9,13 +9,13 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "builtin.h"
 #include "omp_thread.h"
 #include "sched/pilot.h"
+#include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
 
@@ -138,11 +138,11 @@ static void unit_run(struct openmp_state *state, const struct job *job, size_t b
 static struct pilot_rest pilot_fly(struct openmp_state *state, const struct job *job, struct pilot *pilot)
 {
     struct pilot_share share;
-    uint64_t begin, end, before = wait_now_ns();
+    uint64_t begin, end, before = clock_ns();
     pilot_join(&share);
     while (pilot_claim(pilot, &share, &begin, &end)) {
         unit_run(state, job, (size_t)begin, (size_t)(end - begin));
-        uint64_t now = wait_now_ns();
+        uint64_t now = clock_ns();
         pilot_note(pilot, &share, end - begin, now - before);
         before = now;
     }

@@ -264,9 +264,6 @@ void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from)
 /* Keeps a text for grain_last_message() of the calling thread; returns status. */
 int refuse(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Nanoseconds of CLOCK_MONOTONIC. */
-uint64_t job_clock_ns(void);
-
 /* Marks the calling thread as a worker of pool until job_leave(); returns what it was before. */
 const void *job_enter(const void *pool);
 void job_leave(const void *outer);

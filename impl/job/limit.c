@@ -6,14 +6,8 @@
 #include "limit.h"
 
 #include <stdio.h>
-#include <time.h>
 
-uint64_t job_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+#include "sys/clock.h"
 
 /* The pool's own time. relaxed: what has been added is settled before it counts, in limit_end. */
 static uint64_t without_stops(const struct grain_context *ctx, uint64_t now_ns)
@@ -27,7 +21,7 @@ void limit_begin(struct grain_context *ctx, uint64_t limit_ns)
 {
     if (limit_ns == 0)
         return;
-    uint64_t now = without_stops(ctx, job_clock_ns());
+    uint64_t now = without_stops(ctx, clock_ns());
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&ctx->deadline_ns, limit_ns < UINT64_MAX - now ? now + limit_ns : UINT64_MAX, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -40,7 +34,7 @@ bool limit_end(struct grain_context *ctx, uint64_t limit_ns, char text[LIMIT_TEX
     uint64_t deadline = ctx->deadline_ns;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&ctx->deadline_ns, 0, __ATOMIC_RELAXED);
-    uint64_t end = job_clock_ns(), now = without_stops(ctx, end);
+    uint64_t end = clock_ns(), now = without_stops(ctx, end);
     if (now > deadline && ctx->stopped_settle) {
         ctx->stopped_settle();
         now = without_stops(ctx, end);

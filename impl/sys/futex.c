@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The futex system call and the monotonic clock, as wait.h describes them.
+ * The futex system call; futex.h describes it.
  */
 #include "futex.h"
 
@@ -10,13 +10,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-uint64_t wait_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared)
 {

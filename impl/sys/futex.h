@@ -35,9 +35,6 @@ int wait_sleep(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, b
 /* Wakes up to count sleepers. */
 void wait_wake(_Atomic uint32_t *word, int count, bool shared);
 
-/* CLOCK_MONOTONIC. */
-uint64_t wait_now_ns(void);
-
 /* One breath of a spinning loop. The pause also keeps the spinner from taking a cache line back while the other side is
  * still writing into it: without it a single task took 2.1 us here instead of 0.9. Every 64th yields the CPU, so that
  * a waiter never starves the very thread it waits for when both were put on one CPU. */

@@ -9,6 +9,7 @@
  */
 #include "worker.h"
 
+#include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/inject.h"
 
@@ -150,7 +151,7 @@ static void range_drop(struct worker *worker, struct team_job *job, struct steal
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_part *part = ticket_part(worker->team, ticket);
-    uint64_t count = job->job.count, chunk = job->job.chunk, before = wait_now_ns();
+    uint64_t count = job->job.count, chunk = job->job.chunk, before = clock_ns();
     struct steal_piece piece;
     uint64_t steals = 0;
     worker->pace.units = STEAL_PACE_FIRST;
@@ -162,7 +163,7 @@ bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
                 return true;
             }
             uint64_t begin = piece.begin * chunk, end = piece.end * chunk < count ? piece.end * chunk : count;
-            uint64_t ran = piece_run(worker, job, ticket_part_index(ticket), begin, end) - begin, now = wait_now_ns();
+            uint64_t ran = piece_run(worker, job, ticket_part_index(ticket), begin, end) - begin, now = clock_ns();
             steal_pace_learn(&worker->pace, (uint32_t)((ran + chunk - 1) / chunk), now - before);
             before = now;
         }

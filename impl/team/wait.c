@@ -6,6 +6,7 @@
 
 #include "front.h"
 
+#include "sys/clock.h"
 #include "sys/futex.h"
 #include "ticket.h"
 #include "wake.h"
@@ -31,7 +32,7 @@ static bool caller_spin(struct team *team, struct team_job *job, uint32_t done, 
     uint64_t until = 0;
     for (unsigned turn = 0; !is_finished(job, done); turn++) {
         if ((turn & 63) == 63) {
-            uint64_t now = wait_now_ns();
+            uint64_t now = clock_ns();
             if (atomic_load_explicit(&team->phase, memory_order_relaxed) >= TEAM_STOP)
                 return false;
             if (until == 0)

@@ -8,6 +8,7 @@
 
 #include "worker.h"
 
+#include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
 
@@ -103,7 +104,7 @@ bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news)
     for (unsigned turn = 0; !is_news; turn++) {
         is_news = worker_is_called(worker, pushed) || (news && news(worker));
         if ((turn & 63) == 63 && !is_endless) {
-            uint64_t now = wait_now_ns();
+            uint64_t now = clock_ns();
             if (until == 0)
                 until = now + WAIT_SPIN_NS;
             if (now > until || (!news && is_in_the_way(worker) && !step_aside(worker)))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "sys/child.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/futex.h"
 #include "sys/signals.h"
@@ -160,7 +161,7 @@ static void missing_replace(struct boss *boss, int id)
         return;
     }
     crew->replaced -= worker->counted;
-    uint64_t now = wait_now_ns();
+    uint64_t now = clock_ns();
     if (boss->alive > 0)
         boss->alone_ns = now;
     if (now - boss->alone_ns < SHORTAGE_NS)
@@ -187,7 +188,7 @@ static void worker_replace(struct boss *boss, int id, pid_t pid, int wait_status
         boss->workers[id].counted = counted;
         boss->workers[id].is_missing = true;
         boss->missing++;
-        boss->alone_ns = wait_now_ns();
+        boss->alone_ns = clock_ns();
         missing_replace(boss, id);
         return;
     }
@@ -249,7 +250,7 @@ static void ending_go_on(struct boss *boss)
 {
     if (atomic_load_explicit(&boss->crew->team->phase, memory_order_acquire) < TEAM_STOP)
         return; /* TEAM_QUIT: the workers leave by themselves */
-    uint64_t now = wait_now_ns();
+    uint64_t now = clock_ns();
     if (!boss->is_ending) {
         boss->is_ending = true;
         boss->ending_since_ns = now;
@@ -309,7 +310,7 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
                         .caller_fd = caller_fd,
                         .caller = birth->caller,
                         .self = getpid(),
-                        .looks = {.last_ns = wait_now_ns(), .wait_ns = UINT64_MAX}};
+                        .looks = {.last_ns = clock_ns(), .wait_ns = UINT64_MAX}};
     sigset_t awaited;
     signals_supervisor(&crew->pool->signals, &awaited);
     supervisor_close(birth, SUPERVISOR_ITSELF);

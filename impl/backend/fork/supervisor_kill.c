@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "supervisor.h"
+#include "sys/clock.h"
 #include "sys/futex.h"
 
 #define LOOK_US 1000
@@ -47,9 +48,9 @@ bool supervisor_is_left_alone(const struct supervisor_worker *workers, int count
 
 bool supervisor_bury(const struct supervisor_worker *worker)
 {
-    uint64_t until = wait_now_ns() + SUPERVISOR_END_NS;
+    uint64_t until = clock_ns() + SUPERVISOR_END_NS;
     pid_t pid = waitpid(worker->pid, NULL, worker->is_out_of_reach ? WNOHANG : 0);
-    while (pid == 0 && wait_now_ns() < until) {
+    while (pid == 0 && clock_ns() < until) {
         usleep(LOOK_US);
         pid = waitpid(worker->pid, NULL, WNOHANG);
     }

@@ -18,6 +18,7 @@
 
 #include "supervisor.h"
 #include "sys/child.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/futex.h"
 #include "sys/signals.h"
@@ -162,7 +163,7 @@ void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
     pthread_mutex_lock(&supervisor->lock);
     bool is_first = supervisor->limited++ == 0;
     if (is_first) /* what is stopped before this is nobody's time */
-        atomic_store_explicit(&supervisor->crew->limited_since_ns, wait_now_ns(), memory_order_relaxed);
+        atomic_store_explicit(&supervisor->crew->limited_since_ns, clock_ns(), memory_order_relaxed);
     bool is_news = is_first || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
     if (is_news)
         atomic_store_explicit(least, limit_ns, memory_order_release); /* pairs with supervisor_watch */
@@ -200,7 +201,7 @@ static void process_await(pid_t pid, uint64_t until_ns)
     int fd = pidfd_of(pid);
     struct pollfd end = {.fd = fd, .events = POLLIN};
     uint64_t now;
-    while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && (now = wait_now_ns()) < until_ns)
+    while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && (now = clock_ns()) < until_ns)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     if (fd >= 0)
         close(fd);
@@ -210,8 +211,8 @@ static void process_await(pid_t pid, uint64_t until_ns)
 void supervisor_await_workers(const struct supervisor *supervisor)
 {
     const struct crew *crew = supervisor->crew;
-    uint64_t until = wait_now_ns() + crew->pool->grace_ns + 2 * SUPERVISOR_END_NS;
-    while (supervisor_is_alive(supervisor) && wait_now_ns() < until)
+    uint64_t until = clock_ns() + crew->pool->grace_ns + 2 * SUPERVISOR_END_NS;
+    while (supervisor_is_alive(supervisor) && clock_ns() < until)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     for (int i = 0; i < crew->team->workers; i++)
         if (crew->pids[i] > 0)

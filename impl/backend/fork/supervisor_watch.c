@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "supervisor.h"
+#include "sys/clock.h"
 #include "sys/futex.h"
 
 #define STOP_LOOKS   40 /* how often, and how long apart, for a worker to stand still; not at all while it is in the */
@@ -72,7 +73,7 @@ static void stops_add(struct crew *crew, const struct supervisor_looks *looks, u
 void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int count, struct supervisor_looks *looks)
 {
     /* acquire: pairs with supervisor_limit; whoever lowers it wakes the supervisor afterwards, through a descriptor */
-    uint64_t wait_ns = atomic_load_explicit(&crew->limit_ns, memory_order_acquire), now = wait_now_ns();
+    uint64_t wait_ns = atomic_load_explicit(&crew->limit_ns, memory_order_acquire), now = clock_ns();
     if (wait_ns)
         stops_add(crew, looks, now);
     *looks = (struct supervisor_looks){.last_ns = now, .wait_ns = UINT64_MAX};
