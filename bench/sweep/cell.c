@@ -38,14 +38,27 @@ const char *cell_wait_name(enum cell_wait wait)
     return (size_t)wait < COUNT_OF(wait_names) ? wait_names[wait] : "?";
 }
 
+#define GAP_NAME_MAX 32
+
+/* "/gap:1ms", in the largest unit that is whole; "" where there is none. */
+static void gap_name(uint64_t gap_ns, char name[GAP_NAME_MAX])
+{
+    bool is_ms = gap_ns % 1000000 == 0;
+    name[0] = '\0';
+    if (gap_ns > 0)
+        snprintf(name, GAP_NAME_MAX, "/gap:%" PRIu64 "%s", gap_ns / (is_ms ? 1000000 : 1000), is_ms ? "ms" : "us");
+}
+
 int cell_name(const struct cell *cell, char name[CELL_NAME_MAX])
 {
     bool waits = cell->wait != CELL_WAIT_ADAPTIVE;
-    int length =
-        snprintf(name, CELL_NAME_MAX, "%s/%s/%s/%s/chunk:%" PRIu64 "/workers:%d/rows:%" PRIu64 "/data:%s/start:%s%s%s",
-                 cell->kernel, cell->backend, cell->call, cell->schedule, cell->chunk, cell->workers, cell->rows,
-                 cell_data_name(cell->data), cell_start_name(cell->start), waits ? "/wait:" : "",
-                 waits ? cell_wait_name(cell->wait) : "");
+    char gap[GAP_NAME_MAX];
+    gap_name(cell->gap_ns, gap);
+    int length = snprintf(name, CELL_NAME_MAX,
+                          "%s/%s/%s/%s/chunk:%" PRIu64 "/workers:%d/rows:%" PRIu64 "/data:%s/start:%s%s%s%s",
+                          cell->kernel, cell->backend, cell->call, cell->schedule, cell->chunk, cell->workers,
+                          cell->rows, cell_data_name(cell->data), cell_start_name(cell->start), waits ? "/wait:" : "",
+                          waits ? cell_wait_name(cell->wait) : "", gap);
     return length < 0 || length >= CELL_NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
@@ -118,6 +131,28 @@ static bool read_wait(const char *text, struct cell *cell)
     return known;
 }
 
+/* A time from 1us to 1000ms. That it stands in its largest unit the name shows when it is written again. */
+static bool read_gap(const char *text, struct cell *cell)
+{
+    static const struct {
+        const char *name;
+        uint64_t ns;
+    } units[] = {{"us", 1000}, {"ms", 1000000}};
+    size_t digits = strspn(text, "0123456789");
+    char number[12];
+    uint64_t count;
+    if (digits >= sizeof number)
+        return false;
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (strcmp(text + digits, units[i].name) == 0 && read_number(number, CELL_GAP_MAX_NS / units[i].ns, &count)) {
+            cell->gap_ns = count * units[i].ns;
+            return count > 0;
+        }
+    return false;
+}
+
 /* The parts `key:value`, in the order in which they stand. */
 static const struct {
     const char *key;
@@ -130,6 +165,7 @@ static const struct {
     {"data", read_data, "`data:shared' or `data:copy' is missing", "data is neither `shared' nor `copy'"},
     {"start", read_start, "`start:warm' or `start:cold' is missing", "start is neither `warm' nor `cold'"},
     {"wait", read_wait, NULL, "wait is neither `spin' nor `park'"},
+    {"gap", read_gap, NULL, "the gap is no time from 1us to 1000ms, as 100us or 1ms"},
 };
 
 /* The first four parts. A kernel may have its number behind a colon; a schedule may be `-`. */
@@ -185,7 +221,7 @@ static const char *read_key(char *part, unsigned *seen, struct cell *cell)
         *seen |= 1u << i;
         return keys[i].read(value, cell) ? NULL : keys[i].wrong;
     }
-    return "a key is unknown (there are chunk, workers, rows, data, start, wait)";
+    return "a key is unknown (there are chunk, workers, rows, data, start, wait, gap)";
 }
 
 static const char *read_parts(char *rest, struct cell *cell)
@@ -213,7 +249,9 @@ int cell_parse(const char *name, struct cell *cell, const char **problem)
         wrong = read_parts(copy, &read);
     }
     if (!wrong && (cell_name(&read, again) != 0 || strcmp(again, name) != 0))
-        wrong = "the parts are not in their order (chunk, workers, rows, data, start; wait only when not adaptive)";
+        wrong = "the parts are not in their order (chunk, workers, rows, data, start; wait only when not adaptive; "
+                "gap, 1ms "
+                "and not 1000us)";
     if (wrong) {
         if (problem)
             *problem = wrong;
@@ -227,7 +265,7 @@ int cell_parse(const char *name, struct cell *cell, const char **problem)
 
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline)
 {
-    struct cell made = {.backend = "serial", .schedule = "-", .workers = 1, .rows = cell->rows};
+    struct cell made = {.backend = "serial", .schedule = "-", .workers = 1, .rows = cell->rows, .gap_ns = cell->gap_ns};
     memcpy(made.kernel, cell->kernel, sizeof made.kernel);
     snprintf(made.call, sizeof made.call, "%s", call);
     *baseline = made;
@@ -286,7 +324,11 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
     for (size_t i = 0; i < COUNT_OF(floors); i++) {
         if (strcmp(cell->call, floors[i].call) != 0)
             continue;
-        struct cell made = {.backend = "floor", .schedule = "-", .workers = floors[i].workers, .rows = cell->rows};
+        struct cell made = {.backend = "floor",
+                            .schedule = "-",
+                            .workers = floors[i].workers,
+                            .rows = cell->rows,
+                            .gap_ns = cell->gap_ns};
         memcpy(made.kernel, cell->kernel, sizeof made.kernel);
         snprintf(made.call, sizeof made.call, "%s", floors[i].floor);
         *floor = made;

@@ -3,9 +3,10 @@
  * A cell: one point of a sweep, and its name. The name is the key everywhere: the benchmark's name in
  * Google Benchmark, the filter that selects it, the key of the journal.
  *
- *   howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm[/wait:spin]
+ *   howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm[/wait:spin][/gap:1ms]
  *
- * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply.
+ * The kernel may carry its parameter (`compute:1000`). `-` stands for a schedule that does not apply. `gap` is the time
+ * that lies between two calls, outside of the clock; without it they follow each other at once.
  * Calls that are named as in grain.h, without `grain_`, but for three: `apply_async` is collected by futures in the
  * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task,
  * one after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until
@@ -24,7 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CELL_NAME_MAX 192
+#define CELL_NAME_MAX   208
+#define CELL_GAP_MAX_NS 1000000000 /* a second */
 
 enum cell_data { CELL_DATA_SHARED, CELL_DATA_COPY };
 enum cell_start { CELL_START_WARM, CELL_START_COLD };
@@ -42,6 +44,7 @@ struct cell {
     enum cell_data data;
     enum cell_start start;
     enum cell_wait wait;
+    uint64_t gap_ns; /* between two calls: whole microseconds; 0: none */
 };
 
 /* Writes the canonical name. Returns 0 or -ENAMETOOLONG. */
@@ -58,7 +61,7 @@ enum cell_turn { CELL_TURN_CELL, CELL_TURN_LOOP, CELL_TURN_CALLBACK, CELL_TURN_F
  * cell_floor(). */
 bool cell_partner(const struct cell *cell, enum cell_turn turn, int usable_cpus, struct cell *partner);
 
-/* The serial baseline `loop` or `callback` of a cell's kernel and rows. */
+/* The serial baseline `loop` or `callback` of a cell's kernel, rows and gap. */
 void cell_baseline(const struct cell *cell, const char *call, struct cell *baseline);
 
 /* What this machine can do at best in the place of a cell: `peak` on as many CPUs as the cell can use for a call that

@@ -29,6 +29,7 @@ static void same(const struct cell *a, const struct cell *b)
     assert_int_equal(a->data, b->data);
     assert_int_equal(a->start, b->start);
     assert_int_equal(a->wait, b->wait);
+    assert_int_equal(a->gap_ns, b->gap_ns);
 }
 
 static void test_one_name(void **state)
@@ -38,7 +39,7 @@ static void test_one_name(void **state)
     const char *problem = NULL;
     assert_int_equal(cell_parse(GOOD, &cell, &problem), 0);
     same(&cell, &(struct cell){"howmany", "fork", "map", "dynamic", 64, 2, 200000, CELL_DATA_SHARED, CELL_START_WARM,
-                               CELL_WAIT_ADAPTIVE});
+                               CELL_WAIT_ADAPTIVE, 0});
     char name[CELL_NAME_MAX];
     assert_int_equal(cell_name(&cell, name), 0);
     assert_string_equal(name, GOOD);
@@ -48,7 +49,37 @@ static void test_one_name(void **state)
                                 &cell, NULL),
                      0);
     same(&cell, &(struct cell){"compute:1000", "openmp-as-shipped", "map_chunks", "-", 0, 1, 0, CELL_DATA_COPY,
-                               CELL_START_COLD, CELL_WAIT_SPIN});
+                               CELL_START_COLD, CELL_WAIT_SPIN, 0});
+}
+
+static void test_gap(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t gap_ns;
+    } gaps[] = {
+        {GOOD "/gap:1us", 1000},
+        {GOOD "/gap:100us", 100000},
+        {GOOD "/gap:1ms", 1000000},
+        {GOOD "/gap:10ms", 10000000},
+        {GOOD "/gap:1500us", 1500000},
+        {GOOD "/gap:1000ms", 1000000000},
+        {GOOD "/wait:spin/gap:999999us", 999999000},
+    };
+    for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++) {
+        struct cell cell, baseline;
+        char name[CELL_NAME_MAX];
+        assert_int_equal(cell_parse(gaps[i].name, &cell, NULL), 0);
+        assert_int_equal(cell.gap_ns, gaps[i].gap_ns);
+        assert_int_equal(cell_name(&cell, name), 0);
+        assert_string_equal(name, gaps[i].name);
+        /* Who stands beside it waits as long. */
+        cell_baseline(&cell, "callback", &baseline);
+        assert_int_equal(baseline.gap_ns, gaps[i].gap_ns);
+        assert_true(cell_floor(&cell, 2, &baseline));
+        assert_int_equal(baseline.gap_ns, gaps[i].gap_ns);
+    }
 }
 
 static void test_round_trip(void **state)
@@ -69,7 +100,8 @@ static void test_round_trip(void **state)
                                         INT64_MAX,
                                         (enum cell_data)data,
                                         (enum cell_start)start,
-                                        (enum cell_wait)wait};
+                                        (enum cell_wait)wait,
+                                        1000 * (uint64_t)wait};
                     struct cell back;
                     char name[CELL_NAME_MAX];
                     const char *problem = "none";
@@ -97,7 +129,25 @@ static void test_refused(void **state)
         GOOD "/wait:",         /* an empty one */
         GOOD "/wait:adaptive", /* the default is not written */
         GOOD "/start:warm",    /* twice */
-        GOOD "/real_time",     /* Google Benchmark's suffix is no part of a name */
+        GOOD "/gap:",          /* the gap is a time */
+        GOOD "/gap:0",
+        GOOD "/gap:0us",
+        GOOD "/gap:0ms",
+        GOOD "/gap:us",
+        GOOD "/gap:1",
+        GOOD "/gap:1s",
+        GOOD "/gap:1ns",
+        GOOD "/gap:1 ms",
+        GOOD "/gap:01ms",
+        GOOD "/gap:-1ms",
+        GOOD "/gap:1.5ms",
+        GOOD "/gap:1000us", /* in its largest unit */
+        GOOD "/gap:1001ms",
+        GOOD "/gap:1000001us",
+        GOOD "/gap:18446744073709552us",
+        GOOD "/gap:1ms/gap:1ms",
+        GOOD "/gap:1ms/wait:spin",
+        GOOD "/real_time", /* Google Benchmark's suffix is no part of a name */
         GOOD "/wait:spin/wait:spin",
         "howmany/fork/map/dynamic/chunk:/workers:2/rows:200000/data:shared/start:warm",
         "howmany/fork/map/dynamic/chunk:6x/workers:2/rows:200000/data:shared/start:warm",
@@ -149,7 +199,8 @@ static void test_refused(void **state)
 static void test_longest(void **state)
 {
     (void)state;
-    struct cell cell = {.chunk = INT64_MAX, .rows = INT64_MAX, .workers = 2147483647, .wait = CELL_WAIT_SPIN};
+    struct cell cell = {
+        .chunk = INT64_MAX, .rows = INT64_MAX, .workers = 2147483647, .wait = CELL_WAIT_SPIN, .gap_ns = 999999000};
     memset(cell.kernel, 'k', sizeof cell.kernel - 1);
     memset(cell.backend, 'b', sizeof cell.backend - 1);
     memset(cell.call, 'c', sizeof cell.call - 1);
@@ -315,9 +366,10 @@ static void test_workers_used(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_name),     cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_longest),      cmocka_unit_test(test_baseline),   cmocka_unit_test(test_python_chunk),
-        cmocka_unit_test(test_workers_used), cmocka_unit_test(test_floor),      cmocka_unit_test(test_partners),
+        cmocka_unit_test(test_one_name),     cmocka_unit_test(test_gap),          cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_longest),      cmocka_unit_test(test_baseline),
+        cmocka_unit_test(test_python_chunk), cmocka_unit_test(test_workers_used), cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_partners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
