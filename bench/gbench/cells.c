@@ -128,14 +128,14 @@ const char *cells_add_default(struct cells *cells)
 
 /* --------------------------------------------------------------------------------------- their life */
 
-/* The first cell of a pool that has as many items of the same kernel. */
+/* The first cell of a pool that has as many items of the same kernel; its own lender is nobody. */
 static struct subject *lender_of(const struct cells *cells, const struct subject *subject)
 {
     for (size_t i = 0; i < cells->count; i++) {
         struct subject *lender = &cells->subjects[i];
         if (!lender->kind->backend && lender->kind->has_data && !lender->kind->is_one_by_one &&
             lender->cell.rows == subject->cell.rows && strcmp(lender->cell.kernel, subject->cell.kernel) == 0)
-            return lender;
+            return lender != subject ? lender : NULL;
     }
     return NULL;
 }

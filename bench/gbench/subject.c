@@ -31,9 +31,6 @@ static const struct alias {
 /* `apply` with start:cold naps 2 ms before every task: more tasks than this take too long. */
 #define COLD_TASKS_MAX 100
 
-/* Larger items are not there twice. */
-#define OWN_ITEMS_MAX ((size_t)256 << 20) /* bytes */
-
 /* ------------------------------------------------------------------------------ what a cell may be */
 
 static const struct alias *find_alias(const struct subject *subject)
@@ -211,6 +208,13 @@ static int items_fill(struct subject *subject)
 static size_t tasks_of(const struct subject *subject)
 {
     uint64_t most = subject->settings->tasks;
+/* Whether its tasks run in this process, and are not asked to copy. */
+static bool may_borrow(const struct subject *subject)
+{
+    return subject->kind->backend ||
+           (strncmp(backend_name(subject), "fork", 4) != 0 && subject->cell.data != CELL_DATA_COPY);
+}
+
     if (subject->kind->tasks)
         return subject->kind->tasks(subject);
     if (!subject->kind->is_one_by_one)
@@ -225,14 +229,11 @@ static size_t tasks_of(const struct subject *subject)
 static bool borrow_items(struct subject *subject)
 {
     const struct settings *settings = subject->settings;
-    struct subject *lender = subject->lender;
     subject->items = NULL;
-    if (!subject->kind->backend)
-        return false;
-    if (settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS)
+    if (may_borrow(subject) && subject->lender && subject_make(subject->lender) == 0)
+        subject->items = subject->lender->items;
+    else if (subject->kind->backend && settings->has_input && subject->kernel->items == KERNEL_ITEMS_ROWS)
         subject->items = settings->input.values;
-    else if (lender && subject->tasks > OWN_ITEMS_MAX / subject->item_size && subject_make(lender) == 0)
-        subject->items = lender->items;
     return subject->items != NULL;
 }
 
@@ -268,6 +269,8 @@ static int make(struct subject *subject)
     if (subject->kind->has_data)
         status = grain_pool_open(&subject->pool, &options);
     if (status == 0 && subject->kind->open)
+    if (may_borrow(subject) && subject->lender)
+        subject_make(subject->lender); /* its processes are forked before there are threads */
         status = subject->kind->open(subject);
     if (status == 0 && subject->kind->has_data)
         status = data_make(subject);
