@@ -13,6 +13,7 @@
 #include "body.h"
 #include "gbench.h"
 #include "kind.h"
+#include "order.h"
 
 #define DEFAULT_ROWS 200000
 
@@ -25,6 +26,17 @@ static bool has(const struct cells *cells, const struct cell *cell)
         if (strcmp(cells->subjects[i].name, name) == 0)
             return true;
     return false;
+}
+
+/* How many calls make a sample where gaps lie between them, which take most of its time: some 100 ms in all, 5 calls at
+ * least. 0: no gaps, Google Benchmark chooses. */
+static uint64_t calls_with_gaps(const struct cell *cell)
+{
+    const uint64_t sample_ns = 100000000, fewest = 5, most = 1000;
+    uint64_t calls = cell->gap_ns ? sample_ns / cell->gap_ns : 0;
+    if (calls > most)
+        return most;
+    return cell->gap_ns && calls < fewest ? fewest : calls;
 }
 
 static const char *add(struct cells *cells, const struct cell *cell, uint64_t iterations)
@@ -43,7 +55,7 @@ static const char *add(struct cells *cells, const struct cell *cell, uint64_t it
     const char *problem = subject_init(subject, cell, cells->settings, cells->verdict);
     if (problem)
         return problem;
-    subject->iterations = iterations;
+    subject->iterations = iterations ? iterations : calls_with_gaps(cell);
     cells->count++;
     return NULL;
 }
@@ -140,14 +152,33 @@ static struct subject *lender_of(const struct cells *cells, const struct subject
     return NULL;
 }
 
+static int register_one(struct subject *subject)
+{
+    return gbench_register(subject->name, body_run, subject, subject->iterations, subject->cell.gap_ns > 0);
+}
+
+/* Every turn as a benchmark of its own: the library's interleaving is one shuffle, from a seed that nobody knows. */
+static int register_turns(struct cells *cells)
+{
+    size_t turns = (size_t)cells->turns, count = cells->count, *order = calloc(turns, count * sizeof *order);
+    int status = order ? 0 : -ENOMEM;
+    if (order)
+        order_draw(cells->order_seed, count, turns, order);
+    for (size_t i = 0; i < turns * count && status == 0; i++)
+        status = register_one(&cells->subjects[order[i]]);
+    free(order);
+    return status;
+}
+
 int cells_register(struct cells *cells)
 {
     int status = 0;
-    for (size_t i = 0; i < cells->count && status == 0; i++) {
-        struct subject *subject = &cells->subjects[i];
-        subject->lender = lender_of(cells, subject);
-        status = gbench_register(subject->name, body_run, subject, subject->iterations);
-    }
+    for (size_t i = 0; i < cells->count; i++)
+        cells->subjects[i].lender = lender_of(cells, &cells->subjects[i]);
+    if (cells->turns > 0)
+        return register_turns(cells);
+    for (size_t i = 0; i < cells->count && status == 0; i++)
+        status = register_one(&cells->subjects[i]);
     return status;
 }
 

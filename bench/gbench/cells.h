@@ -14,6 +14,8 @@ struct cells {
     size_t count, room;
     const struct settings *settings;
     struct verdict *verdict;
+    uint64_t turns; /* of each cell, in an order from this seed; 0: each once, in the order in which they were added */
+    uint64_t order_seed;
 };
 
 /* Fixed iteration counts; 0: Google Benchmark chooses. */
@@ -30,8 +32,7 @@ const char *cells_add_rival(struct cells *cells, const char *name, uint64_t iter
 /* Adds the baselines, then fork, pthread and openmp, in this order, then the floor. NULL or what is wrong. */
 const char *cells_add_default(struct cells *cells);
 
-/* Gives them to Google Benchmark in the order in which they were added; none may be added afterwards. 0 or
- * -errno. */
+/* Gives them to Google Benchmark, each turn of theirs; none may be added afterwards. 0 or -errno. */
 int cells_register(struct cells *cells);
 
 /* Closes pools, frees data. */

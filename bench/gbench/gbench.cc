@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <regex>
 #include <sstream>
@@ -30,6 +31,8 @@ struct Flags {
 } flags;
 
 void (*own_help)() = nullptr;
+
+std::map<std::string, int> registered; /* how often each name was */
 
 /* Calls what may throw; says what was thrown. */
 template <typename Call> int guarded(Call call)
@@ -109,7 +112,7 @@ std::string filter_open_ended(const std::string &filter)
         } else if (filter[i] == ']') {
             in_brackets = false;
         } else if (filter[i] == '$' && !in_brackets) {
-            open += "(/iterations:[0-9]+)?(/real_time)?";
+            open += "(/iterations:[0-9]+)?(/real_time|/manual_time)?";
         }
         open += filter[i];
     }
@@ -141,6 +144,9 @@ class PlainNames : public benchmark::BenchmarkReporter
         for (Run &run : plain) {
             run.run_name.iterations.clear();
             run.run_name.time_type.clear();
+            const auto name = registered.find(run.run_name.str());
+            if (name != registered.end() && name->second > 1)
+                run.repetition_index = seen[name->first]++;
         }
         inner->ReportRuns(plain);
     }
@@ -152,6 +158,7 @@ class PlainNames : public benchmark::BenchmarkReporter
 
   private:
     std::unique_ptr<benchmark::BenchmarkReporter> inner;
+    std::map<std::string, int64_t> seen;
 };
 
 benchmark::BenchmarkReporter *file_reporter()
@@ -169,7 +176,7 @@ benchmark::BenchmarkReporter *file_reporter()
 void print_list(const std::string &list)
 {
     std::istringstream lines(list);
-    const std::regex suffix("(/iterations:[0-9]+)?(/real_time)?$");
+    const std::regex suffix("(/iterations:[0-9]+)?(/real_time|/manual_time)?$");
     for (std::string line; std::getline(lines, line);)
         std::cout << std::regex_replace(line, suffix, "", std::regex_constants::format_first_only) << '\n';
     std::cout.flush();
@@ -204,15 +211,19 @@ int gbench_init(int *argc, char **argv, void (*help)(void))
     });
 }
 
-int gbench_register(const char *name, gbench_body body, void *user, uint64_t iterations)
+int gbench_register(const char *name, gbench_body body, void *user, uint64_t iterations, bool times_itself)
 {
     return guarded([&] {
         auto *added = benchmark::RegisterBenchmark(name, [body, user](benchmark::State &state) {
             body(reinterpret_cast<struct gbench_state *>(&state), user);
         });
-        added->UseRealTime();
+        if (times_itself)
+            added->UseManualTime();
+        else
+            added->UseRealTime();
         if (iterations > 0)
             added->Iterations(static_cast<benchmark::IterationCount>(iterations));
+        registered[name]++;
     });
 }
 
@@ -245,6 +256,7 @@ void gbench_shutdown(void)
 {
     guarded([] {
         benchmark::ClearRegisteredBenchmarks();
+        registered.clear();
         benchmark::Shutdown();
     });
 }
@@ -262,6 +274,11 @@ void gbench_pause(struct gbench_state *state)
 void gbench_resume(struct gbench_state *state)
 {
     state_of(state).ResumeTiming();
+}
+
+void gbench_took(struct gbench_state *state, uint64_t ns)
+{
+    state_of(state).SetIterationTime(static_cast<double>(ns) * 1e-9);
 }
 
 void gbench_fail(struct gbench_state *state, const char *message)

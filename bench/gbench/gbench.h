@@ -5,7 +5,8 @@
  * these calls. One thread, in the order init, register and context, run, shutdown.
  *
  * Names stay as they were registered: the suffixes that Google Benchmark adds (/iterations:N, /real_time)
- * are taken off in every output, and `$` in --benchmark_filter means the end of the registered name.
+ * are taken off in every output, and `$` in --benchmark_filter means the end of the registered name. A name that is
+ * registered more than once is one benchmark with as many repetitions: its runs are numbered as they come.
  */
 #ifndef GRAIN_BENCH_GBENCH_H
 #define GRAIN_BENCH_GBENCH_H
@@ -30,8 +31,9 @@ typedef void (*gbench_body)(struct gbench_state *state, void *user);
  * Returns 0 or -ENOMEM. */
 int gbench_init(int *argc, char **argv, void (*help)(void));
 
-/* Adds a benchmark. iterations: how many, 0 when Google Benchmark is to choose. Returns 0 or -ENOMEM. */
-int gbench_register(const char *name, gbench_body body, void *user, uint64_t iterations);
+/* Adds a benchmark. iterations: how many, 0 when Google Benchmark is to choose. times_itself: the body tells by
+ * gbench_took() how long each iteration was. Returns 0 or -ENOMEM. */
+int gbench_register(const char *name, gbench_body body, void *user, uint64_t iterations, bool times_itself);
 
 /* Adds a line to the context of every output. A key may be given once. Returns 0 or -ENOMEM. */
 int gbench_context(const char *key, const char *value);
@@ -51,6 +53,9 @@ bool gbench_keep_running(struct gbench_state *state);
 /* Stops and starts the clock inside an iteration. */
 void gbench_pause(struct gbench_state *state);
 void gbench_resume(struct gbench_state *state);
+
+/* What the iteration that is ending took; for a benchmark that times itself, once an iteration. */
+void gbench_took(struct gbench_state *state, uint64_t ns);
 
 /* This run failed: its record carries the message instead of times, and keep_running() is false from now
  * on. The exit status is the program's own affair. */

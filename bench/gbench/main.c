@@ -6,6 +6,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define EXIT_WRONG   3
 
 #define CELLS_MAX 1024
+#define TURNS_MAX 1000000
 
 /* ------------------------------------------------------------------------------------------- flags */
 
@@ -35,7 +37,9 @@ enum key {
     KEY_ITERATIONS,
     KEY_TASKS,
     KEY_RIVAL,
-    KEY_RIVAL_ITERATIONS
+    KEY_RIVAL_ITERATIONS,
+    KEY_TURNS,
+    KEY_ORDER
 };
 
 struct flags {
@@ -45,6 +49,7 @@ struct flags {
     const char *input;
     const char *rival;
     bool has_columns, has_iterations;
+    uint64_t turns, order_seed;
     struct cells_iterations iterations;
 };
 
@@ -65,17 +70,24 @@ static const struct argp_option options[] = {
      "Most tasks that an apply cell runs one after the other in a call (2000; at most 100 with start:cold)", 0},
     {"grain_rival", KEY_RIVAL, "NAME", 0,
      "Another cell that takes turns with the one --grain_cell, without baselines and floor of its own", 0},
+    {"grain_turns", KEY_TURNS, "N", 0,
+     "Times of each cell, in place of --benchmark_repetitions: cells take turns, in an order that is drawn and back "
+     "again",
+     0},
+    {"grain_order", KEY_ORDER, "SEED", 0, "What draws that order (1); stands in the context of every output", 0},
     {"grain_rival_iterations", KEY_RIVAL_ITERATIONS, "N", 0, "Its iterations, 0: Google Benchmark chooses", 0},
     {0},
 };
 
 static const char doc[] =
     "Measure cells of grain under Google Benchmark: wall time, results checked after each repetition.\v"
-    "A cell is named KERNEL/BACKEND/CALL/SCHEDULE/chunk:N/workers:P/rows:N/data:shared|copy/start:warm|cold, for "
-    "example howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm; --benchmark_list_tests "
+    "A cell is named KERNEL/BACKEND/CALL/SCHEDULE/chunk:N/workers:P/rows:N/data:shared|copy/start:warm|cold, and may "
+    "end "
+    "with /wait:spin|park and with /gap:TIME, the time between two calls, for example "
+    "howmany/fork/map/dynamic/chunk:64/workers:2/rows:200000/data:shared/start:warm; --benchmark_list_tests "
     "prints the names of those that are measured when none is given.\n\n"
     "Google Benchmark's own flags work too, all of them: --benchmark_filter, --benchmark_repetitions, "
-    "--benchmark_enable_random_interleaving, --benchmark_format, --benchmark_out and so on.\n\n"
+    "--benchmark_format, --benchmark_out and so on.\n\n"
     "Exit status: 0 all is well, 1 a call failed or is not supported, 2 bad flags, cell names or input, 3 a result "
     "was wrong.";
 
@@ -146,6 +158,12 @@ static error_t flag_parse(int key, char *text, struct argp_state *state)
     case KEY_RIVAL_ITERATIONS:
         flags->iterations.of[CELL_TURN_RIVAL] =
             (uint64_t)number_or_exit(state, "--grain_rival_iterations", text, 0, 1000000000);
+        return 0;
+    case KEY_TURNS:
+        flags->turns = (uint64_t)number_or_exit(state, "--grain_turns", text, 1, TURNS_MAX);
+        return 0;
+    case KEY_ORDER:
+        flags->order_seed = (uint64_t)number_or_exit(state, "--grain_order", text, 0, INT64_MAX);
         return 0;
     case KEY_INPUT:
         flags->input = text;
@@ -224,8 +242,9 @@ static int cells_choose(struct cells *cells, const struct flags *flags)
     return problem ? usage_error("bad cell ", flags->rival, problem) : EXIT_FINE;
 }
 
-static int context_add(void)
+static int context_add(const struct cells *cells)
 {
+    char seed[24];
     static const struct {
         const char *key, *value;
     } lines[] = {
@@ -235,6 +254,9 @@ static int context_add(void)
                  "optimised, but without -DNDEBUG, which is all that this line is about"},
     };
     int status = gbench_context("grain_version", grain_version());
+    snprintf(seed, sizeof seed, "%" PRIu64, cells->order_seed);
+    if (status == 0 && cells->turns > 0)
+        status = gbench_context("order_seed", seed);
     for (size_t i = 0; i < sizeof lines / sizeof *lines && status == 0; i++)
         status = gbench_context(lines[i].key, lines[i].value);
     return status;
@@ -242,7 +264,7 @@ static int context_add(void)
 
 static int run(struct cells *cells, const struct verdict *verdict)
 {
-    if (context_add() != 0 || cells_register(cells) != 0)
+    if (context_add(cells) != 0 || cells_register(cells) != 0)
         return EXIT_RUNTIME;
     int64_t count = gbench_run();
     if (count == 0 || count == -EINVAL) /* the filter selects nothing, or is none: said already */
@@ -256,7 +278,8 @@ static int run(struct cells *cells, const struct verdict *verdict)
 
 int main(int argc, char **argv)
 {
-    static struct flags flags = {.settings = {.columns = 5, .seed = 100, .minimum = 4, .maximum = 8, .tasks = 2000}};
+    static struct flags flags = {.settings = {.columns = 5, .seed = 100, .minimum = 4, .maximum = 8, .tasks = 2000},
+                                 .order_seed = 1};
     struct verdict verdict = {0};
     struct cells cells = {.settings = &flags.settings, .verdict = &verdict};
     program_start("grain-bench");
@@ -270,6 +293,8 @@ int main(int argc, char **argv)
     if (gbench_init(&argc, argv, help_print) != 0)
         return EXIT_RUNTIME;
     argp_parse(&argp, argc, argv, 0, NULL, &flags);
+    cells.turns = flags.turns;
+    cells.order_seed = flags.order_seed;
     int status = input_read(&flags);
     if (status == EXIT_FINE)
         status = cells_choose(&cells, &flags);

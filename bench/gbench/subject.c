@@ -79,6 +79,8 @@ static const char *kind_problem(struct subject *subject)
                "atomic and bandwidth with floor; spawn with fork";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
+    if (cell->gap_ns && cell->start == CELL_START_COLD)
+        return "a gap goes with start:warm: cold workers fall asleep before each call anyway";
     if (strcmp(cell->schedule, "-") != 0 && grain_schedule_parse(cell->schedule, &subject->schedule) != 0)
         return "there is no such schedule (see grain list)";
     return NULL;
@@ -107,7 +109,8 @@ static const char *baseline_problem(const struct subject *subject)
     cell_baseline(&subject->cell, subject->cell.call, &baseline);
     if (!subject->kind->is_serial || (cell_name(&baseline, name) == 0 && strcmp(name, subject->name) == 0))
         return NULL;
-    return "a baseline is always .../serial/CALL/-/chunk:0/workers:1/rows:N/data:shared/start:warm";
+    return "a baseline is always .../serial/CALL/-/chunk:0/workers:1/rows:N/data:shared/start:warm, with or without a "
+           "gap";
 }
 
 const char *subject_init(struct subject *subject, const struct cell *cell, const struct settings *settings,
@@ -205,9 +208,6 @@ static int items_fill(struct subject *subject)
     return 0;
 }
 
-static size_t tasks_of(const struct subject *subject)
-{
-    uint64_t most = subject->settings->tasks;
 /* Whether its tasks run in this process, and are not asked to copy. */
 static bool may_borrow(const struct subject *subject)
 {
@@ -215,6 +215,9 @@ static bool may_borrow(const struct subject *subject)
            (strncmp(backend_name(subject), "fork", 4) != 0 && subject->cell.data != CELL_DATA_COPY);
 }
 
+static size_t tasks_of(const struct subject *subject)
+{
+    uint64_t most = subject->settings->tasks;
     if (subject->kind->tasks)
         return subject->kind->tasks(subject);
     if (!subject->kind->is_one_by_one)
@@ -224,8 +227,8 @@ static bool may_borrow(const struct subject *subject)
     return (size_t)(subject->cell.rows < most ? subject->cell.rows : most);
 }
 
-/* Items are only read: the caller's own thread and its helpers may read them where they are. So a baseline reads the
- * input, and, where a second copy might not fit, the items of the cell beside it. */
+/* Items are only read, so threads of this process read them where they are: those of the cell beside it, or the input.
+ * A copy for each would drive the others' out of the caches. */
 static bool borrow_items(struct subject *subject)
 {
     const struct settings *settings = subject->settings;
@@ -266,11 +269,11 @@ static int make(struct subject *subject)
     struct grain_pool_options options = subject_pool_options(subject);
     int status = 0;
     subject->tasks = tasks_of(subject);
+    if (may_borrow(subject) && subject->lender)
+        subject_make(subject->lender); /* its processes are forked before there are threads */
     if (subject->kind->has_data)
         status = grain_pool_open(&subject->pool, &options);
     if (status == 0 && subject->kind->open)
-    if (may_borrow(subject) && subject->lender)
-        subject_make(subject->lender); /* its processes are forked before there are threads */
         status = subject->kind->open(subject);
     if (status == 0 && subject->kind->has_data)
         status = data_make(subject);

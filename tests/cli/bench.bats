@@ -12,12 +12,6 @@ PEAK=howmany/floor/peak/-/chunk:0/workers:2/$ROWS
 CALLBACK=howmany/serial/callback/-/chunk:0/workers:1/$ROWS
 MAP=map/dynamic/chunk:64/workers:2/$ROWS
 
-# The runs of a JSON file that satisfy a Python expression over r: one line each, what the second one gives.
-runs() { python3 -c '
-import json, sys
-for r in json.load(open(sys.argv[1]))["benchmarks"]:
-    if eval(sys.argv[2]): print(eval(sys.argv[3]))' "$1" "$2" "$3"; }
-
 two_cpus() { [ "$(nproc)" -ge 2 ]; }
 
 # A cell and its partners, few iterations, as JSON in $JSON.
@@ -326,7 +320,8 @@ PY
 
 @test "bad cells: exit 2 and one clear line" {
   for cell in nonsense "howmany/fork/map/dynamic/chunk:x/workers:2/$ROWS" "howmany/fork/map/dynamic/chunk:1/workers:0/$ROWS" \
-    "howmany/nobody/$MAP" "nothing/fork/$MAP" "howmany/fork/map/wild/chunk:1/workers:2/$ROWS" \
+    howmany/nobody/$MAP "howmany/fork/$MAP/gap:0" "howmany/fork/$MAP/gap:1000us" "howmany/fork/$MAP/gap:2s" \
+    "howmany/fork/${MAP/warm/cold}/gap:1ms" "nothing/fork/$MAP" "howmany/fork/map/wild/chunk:1/workers:2/$ROWS" \
     "howmany/fork/sing/-/chunk:1/workers:2/$ROWS" "howmany/cpython/$MAP" "howmany/fork/loop/-/chunk:0/workers:1/$ROWS" \
     "howmany/serial/peak/-/chunk:0/workers:1/$ROWS" "howmany/floor/$MAP" "compute/fork/$MAP" "howmany:5/fork/$MAP" \
     "howmany/fork/open/-/chunk:0/workers:2/$ROWS" "howmany/fork/map/-/chunk:1/workers:2/rows:0/data:shared/start:warm" \
@@ -343,7 +338,7 @@ PY
 
 @test "bad flags: exit 2 and a reason" {
   for flag in --grain_columns=0 --grain_columns=5x --grain_seed=-1 --grain_seed=4294967296 --grain_minimum= \
-    --grain_maximum=9999999999 --grain_tasks=0 --grain_iterations=1,2,3 --grain_iterations=1,2,3,4,5 --grain_iterations=1,,2,3 \
+    --grain_maximum=9999999999 --grain_tasks=0 --grain_turns=0 --grain_turns=x --grain_order=-1 --grain_iterations=1,2,3 --grain_iterations=1,2,3,4,5 --grain_iterations=1,,2,3 \
     --grain_iterations=1,2,3,4 stray --benchmark_format=xml "--benchmark_filter=(" --benchmark_filter=nothing; do
     run --separate-stderr "$BENCH" "$flag"
     [ "$status" -eq 2 ] || { echo "accepted: $flag" && false; }

@@ -13,6 +13,12 @@ backends() { "$GRAIN" list --json | python3 -c '
 import json, sys
 print(*[b["name"] for b in json.load(sys.stdin)["backends"] if b["runs_tasks"]])'; }
 
+# The runs of a JSON file that satisfy a Python expression over r: one line each, what the second one gives.
+runs() { python3 -c '
+import json, sys
+for r in json.load(open(sys.argv[1]))["benchmarks"]:
+    if eval(sys.argv[2]): print(eval(sys.argv[3]))' "$1" "$2" "$3"; }
+
 need_python() { command -v python3 >/dev/null || skip "no python3"; }
 
 # Waits until a command succeeds, for a minute: how busy the machine is must not matter.

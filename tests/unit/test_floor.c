@@ -20,11 +20,43 @@
 
 #include "gbench/echo.h"
 #include "gbench/kind.h"
+#include "gbench/order.h"
 #include "gbench/quiet.h"
 #include "gbench/read_words.h"
 #include "gbench/subject.h"
 
 #define PLAIN "/data:shared/start:warm"
+
+/* Each pair of turns is an order and its reverse; orders differ, also between seeds; the same seed gives the same. */
+static void test_order(void **state)
+{
+    (void)state;
+    enum { CELLS = 7, TURNS = 41 };
+    size_t order[TURNS * CELLS], again[TURNS * CELLS], other[TURNS * CELLS], different = 0, firsts[CELLS] = {0};
+    order_draw(5, CELLS, TURNS, order);
+    order_draw(5, CELLS, TURNS, again);
+    order_draw(6, CELLS, TURNS, other);
+    assert_memory_equal(order, again, sizeof order);
+    assert_memory_not_equal(order, other, sizeof order);
+    for (size_t turn = 0; turn < TURNS; turn++) {
+        bool seen[CELLS] = {false};
+        const size_t *now = order + turn * CELLS, *before = now - CELLS;
+        for (size_t i = 0; i < CELLS; i++) {
+            assert_in_range(now[i], 0, CELLS - 1);
+            assert_false(seen[now[i]]);
+            seen[now[i]] = true;
+            if (turn % 2 == 1)
+                assert_int_equal(now[i], before[CELLS - 1 - i]);
+        }
+        firsts[now[0]]++;
+        different += turn > 1 && turn % 2 == 0 && memcmp(now, before - CELLS, CELLS * sizeof *now) != 0;
+    }
+    assert_in_range(different, 18, 20); /* 5040 orders: two alike in a row are rare */
+    for (size_t i = 0; i < CELLS; i++)
+        assert_in_range(firsts[i], 1, TURNS / 2);
+    order_draw(1, 1, 3, order);
+    assert_int_equal(order[0] + order[1] + order[2], 0);
+}
 
 /* Every number of words up to a few steps, at every place: the same as one word after the other; none behind the
  * end. */
@@ -222,6 +254,7 @@ static void test_waiting_for_threads_that_spin(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_word_is_read),
         cmocka_unit_test(test_mail_is_answered),
         cmocka_unit_test(test_an_add_that_is_missing),
