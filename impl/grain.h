@@ -799,7 +799,7 @@ GRAIN_API int grain_context_fail_at(struct grain_context *ctx, size_t index, int
 /* Every function that takes options, or fills stats, is a macro of its own name too, which adds the size of that
  * struct: grain_pool_open(&pool, &options) is grain_pool_open_sized(&pool, &options, sizeof(struct
  * grain_pool_options)). See the head of this file.
- * units: size in bytes; without a struct (NULL) it is ignored.
+ * units: size in bytes; 0: as without _sized; without a struct (NULL) it is ignored.
  * thread: as the function without _sized.
  * return: as the function without _sized; -E2BIG a field is set that this library does not know: it is older than the
  *         program's grain.h; -EINVAL a size that no version has, or a struct_size that is neither 0 nor size. */

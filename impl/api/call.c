@@ -6,9 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "check.h"
+#include "options.h"
 #include "pool/pool.h"
-#include "sizes.h"
 
 /* Claims a worker, where the pool chooses and nothing is known of the tasks. */
 #define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
@@ -52,18 +51,16 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
 {
     if (job->count > JOB_COUNT_MAX)
         return refuse(-EOVERFLOW, "count: %zu tasks; a call takes at most 2^48", job->count);
-    int status = check_options(options);
-    if (status == 0)
-        status = check_block("the input", job->items, job->count, job->item_size);
+    int status = check_block("the input", job->items, job->count, job->item_size);
     if (status == 0)
         status = check_block("the output", job->results, job->count, job->result_size);
-    for (size_t c = 0; c < job->column_count && status == 0; c++)
-        status = check_column(c, &job->columns[c], job->count);
+    if (status == 0 && job->form == JOB_STAR)
+        status = check_columns(job->columns, job->column_count, job->count);
     if (status == 0)
-        status = check_ability(pool, options);
+        status = options_fit(&pool->core, options);
     if (status)
         return status;
-    job->schedule = check_schedule_of(pool, options);
+    job->schedule = options_schedule(&pool->core, options);
     job->params = options->params_size ? options->params : NULL;
     job->params_size = options->params_size;
     job->retries = options->retries;
@@ -72,13 +69,6 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
         job->form = JOB_LIMITED;
     job->chunk = chunk_resolve(&pool->core, job, options->chunk);
     return 0;
-}
-
-/* Should the call be refused: no task has failed. */
-static void report_clear(const struct grain_call_options *options)
-{
-    if (options->report)
-        options->report->failed = 0;
 }
 
 /* Before anything is run: every code says 0, or what the call came to when it failed at once. */
@@ -122,10 +112,9 @@ static void entered_leave(struct grain_pool **pool)
 static int call(struct grain_pool *pool, struct job *job, const struct grain_call_options *options, size_t size)
 {
     struct grain_call_options room;
-    int status = sizes_take_call(&options, size, &room);
+    int status = options_take_call(&options, size, &room);
     if (status)
         return status;
-    report_clear(options);
     if (!job->task && !job->chunk_task && !job->star_task)
         return refuse(-EINVAL, "task: NULL");
     status = pool_enter(pool);
@@ -195,29 +184,14 @@ int grain_map_chunks_sized(struct grain_pool *pool, grain_chunk_fn task, struct 
     return call(pool, &job, options, size);
 }
 
-static int job_of_star(struct job *job, grain_star_fn task, const struct grain_column *columns, size_t column_count,
-                       size_t count, struct grain_out out)
+static void job_of_star(struct job *job, grain_star_fn task, const struct grain_column *columns, size_t column_count,
+                        size_t count, struct grain_out out)
 {
-    if (!columns || column_count == 0 || column_count > GRAIN_COLUMNS_MAX)
-        return refuse(-EINVAL, "columns: %s of them; starmap takes 1 to %d",
-                      !columns       ? "NULL instead"
-                      : column_count ? "too many"
-                                     : "none",
-                      GRAIN_COLUMNS_MAX);
     job_of_map(job, (struct grain_in){NULL, count, 0}, out);
     job->form = JOB_STAR;
     job->star_task = task;
     job->columns = columns;
     job->column_count = column_count;
-    return 0;
-}
-
-static int star_refused(const struct grain_call_options *options, size_t size, int status)
-{
-    struct grain_call_options room;
-    if (sizes_take_call(&options, size, &room) == 0)
-        report_clear(options);
-    return status;
 }
 
 int grain_starmap_sized(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
@@ -225,8 +199,8 @@ int grain_starmap_sized(struct grain_pool *pool, grain_star_fn task, const struc
                         const struct grain_call_options *options, size_t size)
 {
     struct job job;
-    int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? star_refused(options, size, status) : call(pool, &job, options, size);
+    job_of_star(&job, task, columns, column_count, count, out);
+    return call(pool, &job, options, size);
 }
 
 /* ------------------------------------------------------------------------------------ without waiting */
@@ -237,10 +211,9 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
     struct grain_call_options room;
     if (future)
         *future = NULL;
-    int status = sizes_take_call(&options, size, &room);
+    int status = options_take_call(&options, size, &room);
     if (status)
         return status;
-    report_clear(options);
     if (!job->task && !job->chunk_task && !job->star_task)
         return refuse(-EINVAL, "task: NULL");
     status = pool_enter(pool);
@@ -262,12 +235,12 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
 static int apply_check(const struct grain_pool *pool, const struct apply *apply,
                        const struct grain_call_options *options)
 {
-    int status = apply->task ? check_options(options) : refuse(-EINVAL, "task: NULL");
+    int status = apply->task ? 0 : refuse(-EINVAL, "task: NULL");
     if (status == 0)
         status = check_block("the argument", apply->arg, 1, apply->arg_size);
     if (status == 0)
         status = check_block("the result", apply->result, 1, apply->result_size);
-    return status ? status : check_ability(pool, options);
+    return status ? status : options_fit(&pool->core, options);
 }
 
 int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
@@ -277,10 +250,9 @@ int grain_apply_async_sized(struct grain_pool *pool, grain_task_fn task, const v
     struct grain_call_options room;
     if (future)
         *future = NULL;
-    int status = sizes_take_call(&options, size, &room);
+    int status = options_take_call(&options, size, &room);
     if (status)
         return status;
-    report_clear(options);
     struct apply apply = {.task = task,
                           .arg = arg,
                           .result = result,
@@ -326,8 +298,6 @@ int grain_starmap_async_sized(struct grain_pool *pool, grain_star_fn task, const
                               const struct grain_call_options *options, struct grain_future **future, size_t size)
 {
     struct job job;
-    if (future)
-        *future = NULL;
-    int status = job_of_star(&job, task, columns, column_count, count, out);
-    return status ? star_refused(options, size, status) : call_async(pool, &job, options, future, size);
+    job_of_star(&job, task, columns, column_count, count, out);
+    return call_async(pool, &job, options, future, size);
 }

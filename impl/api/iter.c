@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "options.h"
 #include "pool/pool.h"
-#include "sizes.h"
 
 #define CHUNK_DEFAULT 64 /* items a worker has before it, twice, when the caller names no chunk */
 #define WINDOW_MAX    65536u
@@ -90,8 +89,7 @@ static int iter_check(const struct grain_pool *pool, grain_task_fn task, grain_n
                       options->report     ? "report"
                       : options->callback ? "callback"
                                           : "error_callback");
-    int status = check_options(options);
-    return status ? status : check_ability(pool, options);
+    return options_fit(&pool->core, options);
 }
 
 static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source, size_t item_size,
@@ -102,7 +100,7 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
     if (!out)
         return refuse(-EINVAL, "iter: NULL");
     *out = NULL;
-    int status = sizes_take_call(&options, size, &room);
+    int status = options_take_call(&options, size, &room);
     if (status)
         return status;
     status = pool_enter(pool);

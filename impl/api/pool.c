@@ -10,58 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "check.h"
+#include "options.h"
 #include "pool/pool.h"
-#include "sizes.h"
 #include "sys/signals.h"
 
-#define DEFAULT_GRACE (100 * 1000000ull)
-
 /* --------------------------------------------------------------------------------- life of a pool */
-
-/* What only some backends can do: refused where it would have to be imitated. */
-static int options_match(const struct grain_pool_options *options, const struct grain_backend *backend)
-{
-    if ((options->initializer || options->finalizer) && !(backend->capabilities & BACKEND_INITIALIZES))
-        return refuse(-ENOTSUP, "grain_pool_options.%s: the backend %s has none",
-                      options->initializer ? "initializer" : "finalizer", backend->name);
-    if (options->max_tasks_per_worker && !(backend->capabilities & BACKEND_REPLACES))
-        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: %llu; the backend %s takes 0",
-                      (unsigned long long)options->max_tasks_per_worker, backend->name);
-    return 0;
-}
-
-/* A backend that runs nothing is for those who ask for it in their own code: an environment must not turn a program's
- * results into nonsense. */
-static int backend_choose(const char *name, const struct grain_backend **out)
-{
-    const char *from = "grain_pool_options.backend", *environment = getenv("GRAIN_BACKEND");
-    bool is_environment = !name && environment && *environment;
-    if (is_environment)
-        from = "$GRAIN_BACKEND";
-    if (!name)
-        name = is_environment ? environment : "pthread";
-    *out = backend_find(name);
-    if (!*out)
-        return refuse(-EINVAL, "%s: \"%.100s\" is no backend of this build", from, name);
-    if (is_environment && !((*out)->capabilities & BACKEND_RUNS_TASKS))
-        return refuse(-EINVAL, "%s: \"%s\" runs no tasks; only grain_pool_options.backend may ask for it", from, name);
-    return 0;
-}
-
-/* Through pipes a waiter sleeps in the kernel: it cannot spin; and nobody counts a worker's chunks. */
-static int transport_check(const struct grain_backend *backend, const struct grain_pool_options *options)
-{
-    if (options->transport != GRAIN_TRANSPORT_PIPE)
-        return 0;
-    if (!(backend->capabilities & BACKEND_HAS_PIPES))
-        return refuse(-ENOTSUP, "grain_pool_options.transport: the backend %s has no pipes", backend->name);
-    if (options->wait == GRAIN_WAIT_SPIN)
-        return refuse(-ENOTSUP, "grain_pool_options.wait: over pipes nobody can spin");
-    if (options->max_tasks_per_worker)
-        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: over pipes it takes 0");
-    return 0;
-}
 
 /* relaxed: only that they differ matters. */
 static void ids_set(struct backend_pool *core)
@@ -73,18 +26,6 @@ static void ids_set(struct backend_pool *core)
         return;
     core->outer_ids[0] = outer->id;
     memcpy(core->outer_ids + 1, outer->outer_ids, sizeof outer->outer_ids - sizeof outer->outer_ids[0]);
-}
-
-/* What is wrong with a list of CPUs. */
-static int cpus_named(int status, const char *list, const struct grain_backend *backend)
-{
-    if (status == -ENOTSUP)
-        return refuse(status, "grain_pool_options.cpus: \"%.100s\"; the workers of the backend %s are the caller", list,
-                      backend->name);
-    if (status == -EINVAL)
-        return refuse(status, "%s: \"%.100s\"; it takes usable CPUs, each once, such as 0-3,8",
-                      list ? "grain_pool_options.cpus" : "$GRAIN_CPUS", list ? list : getenv("GRAIN_CPUS"));
-    return status;
 }
 
 /* What ran out when the workers were started. */
@@ -105,36 +46,16 @@ static int shortage_named(int status, const struct backend_pool *core)
     return status;
 }
 
-static int pool_start(struct grain_pool *pool, const struct grain_pool_options *options)
+static int workers_start(struct backend_pool *core)
 {
-    struct backend_pool *core = &pool->core;
-    ids_set(core);
-    pool->async->pool_id = core->id;
-    core->workers = options->workers;
     signals_own_mask(&core->signals);
-    core->wait = options->wait;
-    core->bind = options->bind;
-    core->transport = options->transport;
-    core->schedules = core->backend->schedules;
-    core->default_schedule = core->backend->default_schedule;
-    core->memory_limit = options->memory_limit;
-    core->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
-    core->initializer = options->initializer;
-    core->finalizer = options->finalizer;
-    core->argument = options->argument;
-    core->close_descriptors = options->close_descriptors;
-    core->kept = options->keep_descriptors;
-    core->kept_count = options->keep_count;
-    core->caller_waits = options->caller_waits;
-    core->max_tasks_per_worker = options->max_tasks_per_worker;
     /* State is aligned to cache lines, whatever a backend keeps in it. */
     size_t size = (core->backend->state_size + 63) / 64 * 64;
     core->state = aligned_alloc(64, size ? size : 64);
     if (!core->state)
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
-    int status = cpus_named(backend_bind(core, options->cpus), options->cpus, core->backend);
-    return status ? status : shortage_named(core->backend->open(core), core);
+    return shortage_named(core->backend->open(core), core);
 }
 
 /* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a
@@ -150,44 +71,31 @@ static void pool_drop(struct grain_pool **out)
     }
     backend_unbind(&pool->core);
     free(pool->core.state);
-    async_release(pool->async);
+    if (pool->async)
+        async_release(pool->async);
     pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
-int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_options *given, size_t size)
+int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_options *options, size_t size)
 {
-    struct grain_pool_options room = {0}, *options = &room;
     if (!out)
         return refuse(-EINVAL, "pool: NULL");
     *out = NULL;
-    const struct grain_backend *backend;
-    int status = given ? sizes_take("grain_pool_options", options, sizeof *options, given, size) : 0;
+    struct grain_pool *pool __attribute__((cleanup(pool_drop))) = calloc(1, sizeof *pool);
+    if (!pool)
+        return -ENOMEM;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->idle, NULL);
+    ids_set(&pool->core);
+    int status = options_take_pool(&pool->core, options, size);
     if (status == 0)
-        status = check_pool_options(options);
-    if (status == 0)
-        status = backend_choose(options->backend, &backend);
-    if (status == 0)
-        status = options_match(options, backend);
-    if (status == 0)
-        status = transport_check(backend, options);
+        status = async_open(&pool->async, pool);
     if (status)
         return status;
-
-    struct grain_pool *fresh = calloc(1, sizeof *fresh);
-    if (!fresh)
-        return -ENOMEM;
-    status = async_open(&fresh->async, fresh);
-    if (status) {
-        free(fresh);
-        return status;
-    }
-    fresh->core.backend = backend;
-    pthread_mutex_init(&fresh->lock, NULL);
-    pthread_cond_init(&fresh->idle, NULL);
-    struct grain_pool *pool __attribute__((cleanup(pool_drop))) = fresh;
-    status = pool_start(pool, options);
+    pool->async->pool_id = pool->core.id;
+    status = workers_start(&pool->core);
     if (status)
         return status;
     *out = pool;
@@ -326,13 +234,13 @@ int grain_pool_stats_sized(struct grain_pool *pool, struct grain_pool_stats *sta
 {
     struct grain_pool_stats known = {0};
     if (stats)
-        sizes_give(stats, size, &known, sizeof known);
+        options_give_stats(stats, size, &known);
     if (!pool || !stats)
         return refuse(-EINVAL, "%s: NULL", pool ? "stats" : "pool");
     if (!pool_is_owner(pool))
         return -EPERM;
     stats_fill(pool, &known);
-    sizes_give(stats, size, &known, sizeof known);
+    options_give_stats(stats, size, &known);
     return 0;
 }
 

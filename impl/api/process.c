@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "job/job.h"
-#include "sizes.h"
+#include "options.h"
 #include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/signals.h"
@@ -90,7 +90,6 @@ static int pidfd_of(pid_t pid)
 int grain_process_start_sized(struct grain_process **out, const struct grain_process_options *options,
                               grain_task_fn task, const void *arg, size_t arg_size, size_t size)
 {
-    struct grain_process_options known;
     if (!out)
         return refuse(-EINVAL, "process: NULL");
     *out = NULL;
@@ -98,7 +97,7 @@ int grain_process_start_sized(struct grain_process **out, const struct grain_pro
         return refuse(-EINVAL, "task: NULL");
     if (arg_size && !arg)
         return refuse(-EINVAL, "arg: NULL with a size of %zu", arg_size);
-    int status = options ? sizes_take("grain_process_options", &known, sizeof known, options, size) : 0;
+    int status = options_take_process(options, size);
     if (status)
         return status;
     struct grain_process *process = calloc(1, sizeof *process);

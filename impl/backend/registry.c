@@ -8,7 +8,6 @@
 
 #include "backend.h"
 #include "builtin.h"
-#include "sys/machine.h"
 
 #define PEERS_MAX 16
 
@@ -23,11 +22,6 @@ static const struct grain_backend *const builtin[] = {
 
 static const struct grain_backend *peers[PEERS_MAX];
 static size_t peer_count;
-
-static const char *const schedule_names[GRAIN_SCHEDULE_COUNT] = {
-    [GRAIN_SCHEDULE_DEFAULT] = "default", [GRAIN_SCHEDULE_STATIC] = "static", [GRAIN_SCHEDULE_DYNAMIC] = "dynamic",
-    [GRAIN_SCHEDULE_GUIDED] = "guided",   [GRAIN_SCHEDULE_STEAL] = "steal",   [GRAIN_SCHEDULE_TASKLOOP] = "taskloop",
-};
 
 const struct grain_backend *backend_at(size_t index)
 {
@@ -56,43 +50,4 @@ int backend_register(const struct grain_backend *backend)
         return -ENOSPC;
     peers[peer_count++] = backend;
     return 0;
-}
-
-const char *grain_backend_name(size_t index)
-{
-    const struct grain_backend *backend = backend_at(index);
-    return backend ? backend->name : NULL;
-}
-
-const char *grain_backend_summary(const char *name)
-{
-    const struct grain_backend *backend = backend_find(name);
-    return backend ? backend->summary : NULL;
-}
-
-bool grain_backend_has_schedule(const char *name, enum grain_schedule schedule)
-{
-    const struct grain_backend *backend = backend_find(name);
-    return backend && (unsigned)schedule < GRAIN_SCHEDULE_COUNT &&
-           (schedule == GRAIN_SCHEDULE_DEFAULT || (backend->schedules & (1u << schedule)));
-}
-
-const char *grain_schedule_name(enum grain_schedule schedule)
-{
-    return (unsigned)schedule < GRAIN_SCHEDULE_COUNT ? schedule_names[schedule] : NULL;
-}
-
-int grain_schedule_parse(const char *name, enum grain_schedule *schedule)
-{
-    for (size_t i = 0; name && schedule && i < GRAIN_SCHEDULE_COUNT; i++)
-        if (strcmp(schedule_names[i], name) == 0) {
-            *schedule = (enum grain_schedule)i;
-            return 0;
-        }
-    return -EINVAL;
-}
-
-int grain_cpu_count(void)
-{
-    return machine_cpu_count();
 }

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See options.h. One row a field: a new option is a field at the end of its struct, a row here, and what it does.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_MOST     4096 /* of any struct: beyond it, a size is a mistake */
+#define KEPT_MOST     ((size_t)1 << 20)
+#define DEFAULT_GRACE (100 * 1000000ull)
+
+/* What the structs measured in the first release, 0.1.0; when that is out, these are numbers. */
+enum {
+    FIRST_POOL_OPTIONS = sizeof(struct grain_pool_options),
+    FIRST_CALL_OPTIONS = sizeof(struct grain_call_options),
+    FIRST_PROCESS_OPTIONS = sizeof(struct grain_process_options),
+    FIRST_POOL_STATS = sizeof(struct grain_pool_stats)
+};
+
+/* These never grow: nobody is told their sizes. */
+_Static_assert(sizeof(struct grain_in) == 24 && sizeof(struct grain_out) == 16 && sizeof(struct grain_column) == 24,
+               "what goes by value, or in rows, stays as it is");
+_Static_assert(sizeof(struct grain_error) == 264 && sizeof(struct grain_report) == 280,
+               "what a program reads or keeps room for without a size stays as it is");
+
+/* ---------------------------------------------------------------------------------------------- sizes */
+
+/* A struct of options, as this library knows it. It begins with struct_size. */
+struct form {
+    const char *name;
+    size_t size, first_size;
+};
+
+static const struct form pool_form = {"grain_pool_options", sizeof(struct grain_pool_options), FIRST_POOL_OPTIONS};
+static const struct form call_form = {"grain_call_options", sizeof(struct grain_call_options), FIRST_CALL_OPTIONS};
+static const struct form process_form = {"grain_process_options", sizeof(struct grain_process_options),
+                                         FIRST_PROCESS_OPTIONS};
+_Static_assert(offsetof(struct grain_pool_options, struct_size) == 0 &&
+                   offsetof(struct grain_call_options, struct_size) == 0 &&
+                   offsetof(struct grain_process_options, struct_size) == 0,
+               "form_take() looks for struct_size in front");
+
+/* *given as this library knows it: itself, or a copy in `room`, in which what the program does not know is 0. 0;
+ * -EINVAL a size that no version has; -E2BIG a field is set that this library does not know. */
+static int form_take(const struct form *form, const void **given, size_t size, void *room)
+{
+    const unsigned char *bytes = *given;
+    size_t struct_size = 0;
+    if (size == 0 || size >= sizeof struct_size)
+        memcpy(&struct_size, bytes, sizeof struct_size);
+    if (size == 0)
+        size = struct_size ? struct_size : form->first_size;
+    if (size < sizeof struct_size || size > SIZE_MOST)
+        return refuse(-EINVAL, "%s: no version has %zu bytes", form->name, size);
+    if (struct_size != 0 && struct_size != size)
+        return refuse(-EINVAL, "%s.struct_size: %zu; it takes 0 or %zu", form->name, struct_size, size);
+    for (size_t i = form->size; i < size; i++)
+        if (bytes[i])
+            return refuse(-E2BIG, "%s: byte %zu is set; this version of the library knows %zu", form->name, i,
+                          form->size);
+    if (size >= form->size)
+        return 0;
+    memset(room, 0, form->size);
+    memcpy(room, bytes, size);
+    *given = room;
+    return 0;
+}
+
+void options_give_stats(struct grain_pool_stats *given, size_t size, const struct grain_pool_stats *known)
+{
+    size = size ? size : FIRST_POOL_STATS;
+    memset(given, 0, size);
+    memcpy(given, known, size < sizeof *known ? size : sizeof *known);
+}
+
+/* ---------------------------------------------------------------------------------------------- fields */
+
+/* What a field takes on any backend, and the capability of a backend that heeds it where it is set. */
+struct rule {
+    const char *field;
+    size_t offset, size; /* an int, an enum, or 64 bits */
+    int64_t least, most, besides;
+    const char *takes;
+    unsigned needs;
+};
+#define FIELD(options, name) #name, offsetof(struct options, name), sizeof(((struct options *)NULL)->name)
+#define ANY                  INT64_MIN, INT64_MAX, 0, "anything"
+#define TEXT_OF(number)      #number
+#define TEXT(macro)          TEXT_OF(macro)
+
+static const struct rule pool_rules[] = {
+    {FIELD(grain_pool_options, workers), 0, BACKEND_WORKERS_MAX, 0, "0 to " TEXT(BACKEND_WORKERS_MAX), 0},
+    {FIELD(grain_pool_options, wait), 0, GRAIN_WAIT_PARK, 0, "an enum grain_wait", 0},
+    {FIELD(grain_pool_options, bind), 0, GRAIN_BIND_NONE, 0, "an enum grain_bind", 0},
+    {FIELD(grain_pool_options, initializer), ANY, BACKEND_INITIALIZES},
+    {FIELD(grain_pool_options, finalizer), ANY, BACKEND_INITIALIZES},
+    {FIELD(grain_pool_options, max_tasks_per_worker), ANY, BACKEND_REPLACES},
+    {FIELD(grain_pool_options, transport), 0, GRAIN_TRANSPORT_PIPE, 0, "an enum grain_transport", BACKEND_HAS_PIPES},
+};
+
+static const struct rule call_rules[] = {
+    {FIELD(grain_call_options, schedule), 0, GRAIN_SCHEDULE_COUNT - 1, 0, "an enum grain_schedule", 0},
+    {FIELD(grain_call_options, chunk), 0, INT64_MAX, GRAIN_CHUNK_PYTHON, "0, a number of tasks, or GRAIN_CHUNK_PYTHON",
+     0},
+    {FIELD(grain_call_options, retries), 0, INT_MAX, 0, "0 or more", 0},
+};
+#define ROWS(table) table, sizeof table / sizeof table[0]
+
+static int64_t value_of(const struct rule *rule, const void *options)
+{
+    int narrow;
+    int64_t wide;
+    const char *field = (const char *)options + rule->offset;
+    if (rule->size == sizeof narrow) {
+        memcpy(&narrow, field, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, field, sizeof wide);
+    return wide;
+}
+
+static int values_check(const struct form *form, const struct rule *rules, size_t count, const void *options)
+{
+    for (const struct rule *rule = rules; rule < rules + count; rule++) {
+        int64_t value = value_of(rule, options);
+        if ((value < rule->least || value > rule->most) && value != rule->besides)
+            return refuse(-EINVAL, "%s.%s: %lld; it takes %s", form->name, rule->field, (long long)value, rule->takes);
+    }
+    return 0;
+}
+
+static int needs_check(const struct form *form, const struct rule *rules, size_t count, const void *options,
+                       const struct grain_backend *backend)
+{
+    for (const struct rule *rule = rules; rule < rules + count; rule++)
+        if (rule->needs & ~backend->capabilities && value_of(rule, options) != 0)
+            return refuse(-ENOTSUP, "%s.%s: the backend %s has none", form->name, rule->field, backend->name);
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------- options of a pool */
+
+static int kept_check(const struct grain_pool_options *options)
+{
+    static const char name[] = "grain_pool_options";
+    const int *kept = options->keep_descriptors;
+    if (!options->close_descriptors && (kept || options->keep_count))
+        return refuse(-EINVAL, "%s.keep_descriptors: only with close_descriptors", name);
+    if ((!kept && options->keep_count) || options->keep_count > KEPT_MOST)
+        return refuse(-EINVAL, "%s.keep_count: %zu; it takes the length of keep_descriptors", name,
+                      options->keep_count);
+    for (size_t i = 0; i < options->keep_count; i++)
+        if (fcntl(kept[i], F_GETFD) < 0)
+            return refuse(-EINVAL, "%s.keep_descriptors[%zu]: %d is not open", name, i, kept[i]);
+    return 0;
+}
+
+/* A backend that runs nothing is for those who ask for it in their own code: an environment must not turn a program's
+ * results into nonsense. */
+static int backend_choose(const char *name, const struct grain_backend **backend)
+{
+    const char *from = "grain_pool_options.backend", *variable = getenv("GRAIN_BACKEND");
+    bool is_variable = !name && variable && *variable;
+    if (is_variable)
+        from = "$GRAIN_BACKEND";
+    if (!name)
+        name = is_variable ? variable : "pthread";
+    *backend = backend_find(name);
+    if (!*backend)
+        return refuse(-EINVAL, "%s: \"%.100s\" is no backend of this build", from, name);
+    if (is_variable && !((*backend)->capabilities & BACKEND_RUNS_TASKS))
+        return refuse(-EINVAL, "%s: \"%s\" runs no tasks; only grain_pool_options.backend may ask for it", from, name);
+    return 0;
+}
+
+/* Through pipes a waiter sleeps in the kernel: it cannot spin; and nobody counts a worker's chunks. */
+static int transport_check(const struct grain_pool_options *options)
+{
+    if (options->transport == GRAIN_TRANSPORT_PIPE && options->wait == GRAIN_WAIT_SPIN)
+        return refuse(-ENOTSUP, "grain_pool_options.wait: over pipes nobody can spin");
+    if (options->transport == GRAIN_TRANSPORT_PIPE && options->max_tasks_per_worker)
+        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: over pipes it takes 0");
+    return 0;
+}
+
+static int pool_check(const struct grain_pool_options *options, const struct grain_backend **backend)
+{
+    int status = values_check(&pool_form, ROWS(pool_rules), options);
+    if (status == 0 && job_current_pool() && !options->allow_nested)
+        status = refuse(-EDEADLK, "grain_pool_options.allow_nested: false, in the worker of a pool");
+    if (status == 0)
+        status = kept_check(options);
+    if (status == 0)
+        status = backend_choose(options->backend, backend);
+    if (status == 0)
+        status = needs_check(&pool_form, ROWS(pool_rules), options, *backend);
+    return status ? status : transport_check(options);
+}
+
+static void pool_fill(struct backend_pool *core, const struct grain_pool_options *options)
+{
+    core->workers = options->workers;
+    core->wait = options->wait;
+    core->bind = options->bind;
+    core->transport = options->transport;
+    core->schedules = core->backend->schedules;
+    core->default_schedule = core->backend->default_schedule;
+    core->memory_limit = options->memory_limit;
+    core->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
+    core->initializer = options->initializer;
+    core->finalizer = options->finalizer;
+    core->argument = options->argument;
+    core->close_descriptors = options->close_descriptors;
+    core->kept = options->keep_descriptors;
+    core->kept_count = options->keep_count;
+    core->caller_waits = options->caller_waits;
+    core->max_tasks_per_worker = options->max_tasks_per_worker;
+}
+
+static int cpus_refuse(int status, const char *list, const struct grain_backend *backend)
+{
+    if (status == -ENOTSUP)
+        return refuse(status, "grain_pool_options.cpus: \"%.100s\"; the workers of the backend %s are the caller", list,
+                      backend->name);
+    if (status == -EINVAL)
+        return refuse(status, "%s: \"%.100s\"; it takes usable CPUs, each once, such as 0-3,8",
+                      list ? "grain_pool_options.cpus" : "$GRAIN_CPUS", list ? list : getenv("GRAIN_CPUS"));
+    return status;
+}
+
+int options_take_pool(struct backend_pool *core, const struct grain_pool_options *given, size_t size)
+{
+    static const struct grain_pool_options none;
+    struct grain_pool_options room;
+    const void *known = given ? given : &none;
+    int status = given ? form_take(&pool_form, &known, size, &room) : 0;
+    const struct grain_pool_options *options = known;
+    if (status == 0)
+        status = pool_check(options, &core->backend);
+    if (status)
+        return status;
+    pool_fill(core, options);
+    status = backend_bind(core, options->cpus);
+    return status ? cpus_refuse(status, options->cpus, core->backend) : 0;
+}
+
+/* ------------------------------------------------------------------------------ of a process, of a call */
+
+int options_take_process(const struct grain_process_options *given, size_t size)
+{
+    struct grain_process_options room;
+    const void *known = given;
+    return given ? form_take(&process_form, &known, size, &room) : 0;
+}
+
+int options_take_call_slowly(const struct grain_call_options **options, size_t size, struct grain_call_options *room)
+{
+    const void *known = *options;
+    int status = form_take(&call_form, &known, size, room);
+    if (status)
+        return status;
+    *options = known;
+    if ((*options)->report) /* should the call be refused: no task has failed */
+        (*options)->report->failed = 0;
+    status = values_check(&call_form, ROWS(call_rules), *options);
+    return status ? status : check_block("grain_call_options.params", (*options)->params, 1, (*options)->params_size);
+}
+
+/* Over pipes nobody looks at what workers are doing. */
+int options_fit_slowly(const struct backend_pool *core, const struct grain_call_options *options)
+{
+    bool is_piped = core->transport == GRAIN_TRANSPORT_PIPE;
+    const char *where = is_piped ? " over pipes" : "", *backend = core->backend->name;
+    if (!(core->schedules & (1u << options_schedule(core, options))))
+        return refuse(-ENOTSUP, "grain_call_options.schedule: %s; the backend %s%s has no such schedule",
+                      grain_schedule_name(options->schedule), backend, where);
+    if (is_piped && options->retries)
+        return refuse(-ENOTSUP, "grain_call_options.retries: %d; %s%s takes 0", options->retries, backend, where);
+    if (is_piped && options->task_timeout_ns)
+        return refuse(-ENOTSUP, "grain_call_options.task_timeout_ns: %llu; %s%s takes 0",
+                      (unsigned long long)options->task_timeout_ns, backend, where);
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------ arguments */
+
+int check_block_slowly(const char *what, const void *data, size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total) || total > PTRDIFF_MAX)
+        return refuse(-EOVERFLOW, "%s: %zu times %zu bytes is over PTRDIFF_MAX", what, count, size);
+    return total && !data ? refuse(-EINVAL, "%s: NULL with a size of %zu", what, size) : 0;
+}
+
+/* From its first value's first byte to the last one's last. */
+static int column_check(size_t index, const struct grain_column *column, size_t count)
+{
+    size_t total;
+    if (count == 0)
+        return 0;
+    if (__builtin_mul_overflow(count - 1, column->stride, &total) ||
+        __builtin_add_overflow(total, column->size, &total) || total > PTRDIFF_MAX)
+        return refuse(-EOVERFLOW, "columns[%zu]: %zu values, %zu bytes apart, are over PTRDIFF_MAX", index, count,
+                      column->stride);
+    if (column->size && !column->data)
+        return refuse(-EINVAL, "columns[%zu].data: NULL with a size of %zu", index, column->size);
+    return 0;
+}
+
+int check_columns(const struct grain_column *columns, size_t column_count, size_t count)
+{
+    if (!columns || column_count == 0 || column_count > GRAIN_COLUMNS_MAX)
+        return refuse(-EINVAL, "columns: %s of them; starmap takes 1 to %d",
+                      !columns       ? "NULL instead"
+                      : column_count ? "too many"
+                                     : "none",
+                      GRAIN_COLUMNS_MAX);
+    int status = 0;
+    for (size_t i = 0; i < column_count && status == 0; i++)
+        status = column_check(i, &columns[i], count);
+    return status;
+}
