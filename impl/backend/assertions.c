@@ -46,7 +46,7 @@ _Static_assert(BACKEND_WORKERS_MAX <= UINT16_MAX, "places[] has 16 bits for a sl
 /* Counts. Claims may run past the end by a chunk per worker. */
 _Static_assert(JOB_COUNT_MAX *(1 + (uint64_t)BACKEND_WORKERS_MAX) < UINT64_MAX / 2, "claims do not wrap");
 _Static_assert(JOB_COUNT_MAX <= PILOT_TASKS_MAX, "a pilot counts all tasks");
-_Static_assert(STEAL_UNITS_MAX <= UINT32_MAX, "a range is two halves of a word");
+_Static_assert(STEAL_CHUNKS_MAX <= UINT32_MAX, "a range is two halves of a word");
 _Static_assert(GRAIN_COLUMNS_MAX < COLUMNS_NONE, "one value is no column's");
 _Static_assert(PIPE_PACKET <= PIPE_BUF, "a longer write may be torn");
 _Static_assert(PIPE_PARTS >= 2 * GRAIN_COLUMNS_MAX, "each column is a part, with zeros before it");

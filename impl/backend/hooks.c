@@ -9,10 +9,10 @@
 
 #include "backend.h"
 
-/* unfailed: what is failed through this context is no task's failure. */
+/* fail_floor: what is failed through this context is no task's failure. */
 static struct grain_context context_of(int worker, int pid, void **state)
 {
-    return (struct grain_context){.worker = worker, .pid = pid, .state_at = state, .unfailed = SIZE_MAX};
+    return (struct grain_context){.worker = worker, .pid = pid, .state_at = state, .fail_floor = SIZE_MAX};
 }
 
 static void mark_end(const void **outer)

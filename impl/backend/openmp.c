@@ -137,7 +137,7 @@ static void unit_run(struct openmp_state *state, const struct job *job, size_t b
 /* One thread's part in the pilot of a job; then what is left for all of them. */
 static struct pilot_rest pilot_fly(struct openmp_state *state, const struct job *job, struct pilot *pilot)
 {
-    struct pilot_share share;
+    struct pilot_part share;
     uint64_t begin, end, before = clock_ns();
     pilot_join(&share);
     while (pilot_claim(pilot, &share, &begin, &end)) {
@@ -317,7 +317,7 @@ static int openmp_run(struct backend_pool *pool, struct job *job)
     return request.status;
 }
 
-/* Between two tasks of a chunk; once cancelled, for ever: `attention` stays. Both words are relaxed: `is_cancelled` is
+/* Between two tasks of a chunk; once cancelled, for ever: `interrupt` stays. Both words are relaxed: `is_cancelled` is
  * stored again, so that the driver, which looks at it after the region's end, cannot miss it. */
 static size_t rest_drop(struct grain_context *ctx, size_t next, size_t end)
 {
@@ -331,7 +331,7 @@ static void openmp_cancel(struct backend_pool *pool)
     struct openmp_state *state = pool->state;
     atomic_store_explicit(&state->is_cancelled, 1, memory_order_relaxed);
     for (int i = 0; i < pool->workers; i++)
-        job_ask(&state->workers[i].ctx);
+        job_request_interrupt(&state->workers[i].ctx);
 }
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -359,7 +359,7 @@ static int openmp_open(struct backend_pool *pool)
         *worker =
             (struct openmp_worker){.ctx = {.worker = (int)i, .outcome = &worker->outcome, .stop_at = 1}, .pool = pool};
         worker->ctx.stop = (const uint32_t *)&state->is_cancelled;
-        worker->ctx.heed = rest_drop;
+        worker->ctx.on_interrupt = rest_drop;
         worker->ctx.thread = &worker->thread;
     }
     sched_getaffinity(0, sizeof state->mask, &state->mask);

@@ -23,8 +23,8 @@ struct pthread_worker {
     int tries; /* that its initializer has left */
     enum { LIFE_BEGINS, LIFE_WORKS, LIFE_ENDS } stage;
     bool has_told;   /* the opener that its first initializer has ended */
-    bool is_heir;    /* not the first of its slot */
-    bool is_spent;   /* another thread is to go on */
+    bool is_replacement;    /* not the first of its slot */
+    bool is_retired;   /* another thread is to go on */
     bool has_before; /* takes the place of a thread that a task has ended, and waits for its end first */
     pthread_t before;
 };
@@ -75,9 +75,9 @@ static void worker_live(void *argument)
         initialized_say(pool);
     worker->has_told = true;
     worker->stage = LIFE_WORKS;
-    worker->is_spent = team_work(pool->team, worker->id, 0, state, worker->is_heir);
+    worker->is_retired = team_work(pool->team, worker->id, 0, state, worker->is_replacement);
     state = pool->team->slots[worker->id].ctx.state; /* a task may have put another one there */
-    worker->is_heir = true;
+    worker->is_replacement = true;
     worker->stage = LIFE_ENDS;
     if (status == 0)
         backend_finalize(pool->pool, worker->id, 0, &state);
@@ -93,8 +93,8 @@ static bool worker_life(struct pthread_worker *worker)
     job_leave(NULL);
     if (!has_left || worker->stage == LIFE_ENDS)
         return true;
-    worker->is_heir = worker->is_heir || worker->stage == LIFE_WORKS;
-    worker->is_spent = true;
+    worker->is_replacement = worker->is_replacement || worker->stage == LIFE_WORKS;
+    worker->is_retired = true;
     __atomic_fetch_add(&worker->pool->replaced, 1, __ATOMIC_RELAXED); /* for the stats */
     return false;
 }
@@ -144,7 +144,7 @@ static void *keeper_main(void *argument)
             worker_main(worker);
             pthread_sigmask(SIG_SETMASK, &before, NULL);
         }
-    } while (worker->is_spent);
+    } while (worker->is_retired);
     return NULL;
 }
 
@@ -235,7 +235,7 @@ static int pthread_run(struct backend_pool *pool, struct job *job)
     struct pthread_state *state = pool->state;
     struct team_job *place = team_job_take(&state->front);
     if (!place)
-        return team_wait_is_vain(&state->front);
+        return team_abort_reason(&state->front);
     job_describe(&place->job, job);
     bool is_single = job_is_single(job);
     int status;

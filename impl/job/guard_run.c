@@ -29,7 +29,7 @@ static size_t left_settle(struct grain_context *ctx)
         job_fail_rest(job, ctx, ctx->outcome, ctx->index, ctx->end, &error);
         return ctx->end;
     }
-    if (ctx->unfailed <= ctx->index || job->form == JOB_CALLS)
+    if (ctx->fail_floor <= ctx->index || job->form == JOB_CALLS)
         job_fail(job, ctx->outcome, &error);
     return ctx->index + 1;
 }
@@ -73,7 +73,7 @@ void job_run_guarded(const struct job *job, size_t begin, size_t end, struct gra
 {
     while (__builtin_expect(begin < end && !run_once(job, begin, end, ctx), 0)) {
         begin = left_settle(ctx);
-        if (job_is_asked(ctx) && ctx->heed)
-            end = ctx->heed(ctx, begin, end);
+        if (job_is_interrupted(ctx) && ctx->on_interrupt)
+            end = ctx->on_interrupt(ctx, begin, end);
     }
 }

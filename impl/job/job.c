@@ -147,13 +147,13 @@ static int task_fail(struct grain_context *ctx, size_t index, int code, const ch
 {
     if (code == 0)
         code = -EINVAL;
-    if (index < ctx->unfailed || index >= ctx->end)
+    if (index < ctx->fail_floor || index >= ctx->end)
         return code;
     fail_one(ctx, index, code, text);
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* killed here, it has told of it: the replacement repeats that */
-    if (index == ctx->gap)
-        ctx->gap = index + 1;
-    ctx->unfailed = index + 1;
+    if (index == ctx->first_ok)
+        ctx->first_ok = index + 1;
+    ctx->fail_floor = index + 1;
     return code;
 }
 
@@ -176,7 +176,7 @@ void job_fail_rest(const struct job *job, const struct grain_context *ctx, struc
     for (size_t i = begin; i < end && job->codes; i++)
         if (job->codes[i] == 0)
             job->codes[i] = error->code;
-    error->index = ctx->gap;
+    error->index = ctx->first_ok;
     if (outcome->failed == 0 || error->index < outcome->first.index)
         outcome->first = *error;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -196,7 +196,7 @@ static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int c
 /* A task returned too late: that is its failure, whatever it returned, unless it has told of another one itself. */
 static void fail_late(struct grain_context *ctx, size_t index, const char *text)
 {
-    if (ctx->unfailed <= index)
+    if (ctx->fail_floor <= index)
         task_fail(ctx, index, -ETIMEDOUT, text);
 }
 
@@ -216,8 +216,8 @@ static void chunk_begin(struct grain_context *ctx, size_t begin, size_t end)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     job_set_index(ctx, begin);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    ctx->unfailed = begin;
-    ctx->gap = begin;
+    ctx->fail_floor = begin;
+    ctx->first_ok = begin;
     ctx->failed_before = ctx->outcome->failed;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ctx->end = end;
@@ -237,13 +237,13 @@ static void run_chunk(const struct job *job, size_t begin, size_t end, struct gr
         fail_rest(ctx, begin, end, code, NULL);
 }
 
-/* Out of line: a task failed, or somebody asked for attention, or both. Returns the end of the run. */
+/* Out of line: a task failed, or somebody requested an interrupt, or both. Returns the end of the run. */
 __attribute__((noinline)) static size_t task_noted(struct grain_context *ctx, size_t index, size_t end, int code)
 {
-    if (code && ctx->unfailed <= index)
+    if (code && ctx->fail_floor <= index)
         task_fail(ctx, index, code, NULL);
-    if (job_is_asked(ctx) && ctx->heed)
-        end = ctx->heed(ctx, index + 1, end);
+    if (job_is_interrupted(ctx) && ctx->on_interrupt)
+        end = ctx->on_interrupt(ctx, index + 1, end);
     return end;
 }
 
@@ -262,13 +262,13 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
             int code = call->task(call->arg, call->result, ctx);
             if (limit_end(ctx, job->task_timeout_ns, late))
                 fail_late(ctx, i, late);
-            if (code && ctx->unfailed <= i)
+            if (code && ctx->fail_floor <= i)
                 task_fail(ctx, i, code, NULL);
             if (ctx->pid && child_has_output()) /* in a forked worker: out before the caller can know of the end */
                 child_flush();
-            call_end(call, ctx->unfailed <= i ? CALL_DONE : CALL_FAILED);
+            call_end(call, ctx->fail_floor <= i ? CALL_DONE : CALL_FAILED);
         }
-        if (__builtin_expect(job_is_asked(ctx) != 0, 0))
+        if (__builtin_expect(job_is_interrupted(ctx) != 0, 0))
             end = task_noted(ctx, i, end, 0);
     }
     return end;
@@ -287,7 +287,7 @@ static size_t run_star(const struct job *job, size_t begin, size_t end, struct g
     for (size_t i = begin; i < end; i++) {
         job_set_index(ctx, i);
         int code = star_call(job, i, ctx);
-        if (__builtin_expect(((uint32_t)code | job_is_asked(ctx)) != 0, 0))
+        if (__builtin_expect(((uint32_t)code | job_is_interrupted(ctx)) != 0, 0))
             end = task_noted(ctx, i, end, code);
     }
     return end;
@@ -305,7 +305,7 @@ static size_t run_limited(const struct job *job, size_t begin, size_t end, struc
                                          : job->task(item, (void *)place(job->results, i, job->result_size), ctx);
         if (limit_end(ctx, job->task_timeout_ns, late))
             fail_late(ctx, i, late);
-        if (code || job_is_asked(ctx))
+        if (code || job_is_interrupted(ctx))
             end = task_noted(ctx, i, end, code);
     }
     return end;
@@ -320,7 +320,7 @@ size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_con
         run_chunk(job, begin, end, ctx);
         return end;
     }
-    ctx->unfailed = begin;
+    ctx->fail_floor = begin;
     ctx->end = end;
     if (job->form == JOB_LIMITED || (job->form == JOB_STAR && job->task_timeout_ns))
         return run_limited(job, begin, end, ctx);
@@ -335,7 +335,7 @@ size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_con
     for (size_t i = begin; i < end; i++, item += item_size, result += result_size) {
         job_set_index(ctx, i);
         int code = task((const void *)item, (void *)result, ctx);
-        if (__builtin_expect(((uint32_t)code | job_is_asked(ctx)) != 0, 0))
+        if (__builtin_expect(((uint32_t)code | job_is_interrupted(ctx)) != 0, 0))
             end = task_noted(ctx, i, end, code);
     }
     return end;

@@ -97,27 +97,27 @@ void job_clear(struct job *job);
 void job_describe(struct job *job, const struct job *from);
 
 /* The worker's side of a call; tasks see it as an opaque handle. One per worker. Whoever calls job_run() sets worker,
- * pid and outcome, and heed where somebody may ask for attention; the rest is job_run()'s own. Others touch three words
- * of a running worker's, through job_index(), job_ask(), job_deadline_ns(): they may read `index` and `deadline_ns`,
- * and set `attention`. */
+ * pid and outcome, and on_interrupt where somebody may request an interrupt; the rest is job_run()'s own. Others touch
+ * three words of a running worker's, through job_index(), job_request_interrupt(), job_deadline_ns(): they may read
+ * `index` and `deadline_ns`, and set `interrupt`. */
 struct job_thread;
 
 struct grain_context {
     const struct job *job;
     struct job_outcome *outcome;
     size_t index;       /* the running task, or the first of the running chunk */
-    uint32_t attention; /* not 0: heed is called when the running task has ended */
+    uint32_t interrupt; /* not 0: on_interrupt is called when the running task has ended */
     int worker;
     /* Answers between two tasks; next: the first task not begun yet. Returns the new end of this run: `end`, or less
      * where tasks were given away or dropped. */
-    size_t (*heed)(struct grain_context *ctx, size_t next, size_t end);
+    size_t (*on_interrupt)(struct grain_context *ctx, size_t next, size_t end);
     size_t end;           /* one past the last task of this run */
-    size_t unfailed;      /* tasks below this are settled: a second failure of theirs is ignored */
-    size_t gap;           /* chunk form: the lowest task that has not failed */
+    size_t fail_floor;    /* tasks below this are settled: a second failure of theirs is ignored */
+    size_t first_ok;      /* chunk form: the lowest task that has not failed */
     size_t failed_before; /* chunk form: what the outcome counted when this chunk began */
     size_t base;          /* what index counts from for the task: itself for a queued call, which is a job of one */
     const void *params;   /* of the running task */
-    void *owner;          /* whose context it is, for heed */
+    void *owner;          /* whose context it is, for on_interrupt */
     int pid;              /* the worker process, 0 where workers are threads */
     /* When the running task, the one at `index`, has had its time (CLOCK_MONOTONIC without *stopped_ns); 0: it may take
      * as long as it likes, or none runs. Stored after `index`, cleared as soon as the task has returned. */
@@ -132,7 +132,7 @@ struct grain_context {
 };
 
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
- * job->codes. Returns one past the last task that was run: `end`, unless heed said less. */
+ * job->codes. Returns one past the last task that was run: `end`, unless on_interrupt said less. */
 size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
 
 /* What of a thread has to be put right when a task has tried to end it: noted by that thread, outside of tasks. */
@@ -175,9 +175,9 @@ static inline size_t job_index(const struct grain_context *ctx)
     return __atomic_load_n(&ctx->index, __ATOMIC_RELAXED);
 }
 
-static inline void job_ask(struct grain_context *ctx)
+static inline void job_request_interrupt(struct grain_context *ctx)
 {
-    __atomic_store_n(&ctx->attention, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&ctx->interrupt, 1, __ATOMIC_RELAXED);
 }
 
 /* acquire: who stops a worker and then looks sees all that it stored before it was stopped. */
@@ -192,9 +192,9 @@ static inline void job_set_index(struct grain_context *ctx, size_t index)
     __atomic_store_n(&ctx->index, index, __ATOMIC_RELAXED);
 }
 
-static inline uint32_t job_is_asked(const struct grain_context *ctx)
+static inline uint32_t job_is_interrupted(const struct grain_context *ctx)
 {
-    return __atomic_load_n(&ctx->attention, __ATOMIC_RELAXED);
+    return __atomic_load_n(&ctx->interrupt, __ATOMIC_RELAXED);
 }
 
 /* What a copy of the caller's data is aligned to; see "Alignment" in grain.h. A type's size is a multiple of its

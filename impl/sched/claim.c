@@ -4,10 +4,10 @@
  */
 #include "claim.h"
 
-void claim_start(struct claim_share *share, struct claim_shared *shared, enum grain_schedule schedule, uint64_t count,
+void claim_start(struct claim_part *share, struct claim_shared *shared, enum grain_schedule schedule, uint64_t count,
                  uint64_t chunk, uint64_t part, uint64_t parts)
 {
-    *share = (struct claim_share){
+    *share = (struct claim_part){
         .shared = shared,
         .count = count,
         .chunk = chunk,
@@ -27,7 +27,7 @@ void claim_start(struct claim_share *share, struct claim_shared *shared, enum gr
     }
 }
 
-bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end)
+bool claim_guided(struct claim_part *share, uint64_t *begin, uint64_t *end)
 {
     uint64_t next = atomic_load_explicit(&share->shared->next, memory_order_relaxed);
     uint64_t size;
@@ -36,7 +36,7 @@ bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end)
             return false;
         uint64_t left = share->count - next;
         size = (left + share->parts - 1) / share->parts;
-        /* whole chunks, so that claim units are the same ones whoever claims them */
+        /* whole chunks, so that they are the same ones whoever claims them */
         size = (size + share->chunk - 1) / share->chunk * share->chunk;
         if (size > left)
             size = left;
@@ -48,7 +48,7 @@ bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end)
     return true;
 }
 
-bool claim_rest(struct claim_share *share, uint64_t *begin, uint64_t *end)
+bool claim_rest(struct claim_part *share, uint64_t *begin, uint64_t *end)
 {
     if (share->schedule == GRAIN_SCHEDULE_STATIC)
         return claim_next(share, begin, end);

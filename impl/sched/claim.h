@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Claims of [begin, end) from a job of `count` tasks: static, dynamic, guided. Pure: knows no backend and
- * runs no task. One claim_shared a job, in memory that all its workers see; one claim_share a worker and
+ * runs no task. One claim_shared a job, in memory that all its workers see; one claim_part a worker and
  * job, private. Inline, because at chunk 1 a claim is all there is.
  */
 #ifndef GRAIN_SCHEDULE_CLAIM_H
@@ -19,7 +19,7 @@ struct claim_shared {
 };
 
 /* What a worker needs to claim: the job's figures, and its own place in a static plan. */
-struct claim_share {
+struct claim_part {
     struct claim_shared *shared;
     uint64_t count, chunk;
     uint64_t next, stride; /* static: where its next chunk begins, and how far apart they lie */
@@ -28,19 +28,19 @@ struct claim_share {
 };
 
 /* Part `part` of `parts`; chunk 0 with static: one contiguous share each. */
-void claim_start(struct claim_share *share, struct claim_shared *shared, enum grain_schedule schedule, uint64_t count,
+void claim_start(struct claim_part *share, struct claim_shared *shared, enum grain_schedule schedule, uint64_t count,
                  uint64_t chunk, uint64_t part, uint64_t parts);
 
 /* Guided self-scheduling: the next claim is ceil(remaining / parts), rounded up to whole chunks.
  * source: Polychronopoulos and Kuck, IEEE Transactions on Computers 36(12), 1987. */
-bool claim_guided(struct claim_share *share, uint64_t *begin, uint64_t *end);
+bool claim_guided(struct claim_part *share, uint64_t *begin, uint64_t *end);
 
 /* What is left, for who does not run it: under a shared schedule all of it at once, of a static share the next
  * claim. False when there is nothing. */
-bool claim_rest(struct claim_share *share, uint64_t *begin, uint64_t *end);
+bool claim_rest(struct claim_part *share, uint64_t *begin, uint64_t *end);
 
 /* Whether there is another claim; under a shared schedule one for whoever comes first. */
-static inline bool claim_is_left(const struct claim_share *share)
+static inline bool claim_is_left(const struct claim_part *share)
 {
     uint64_t next = share->schedule == GRAIN_SCHEDULE_STATIC
                         ? share->next
@@ -49,7 +49,7 @@ static inline bool claim_is_left(const struct claim_share *share)
 }
 
 /* The next claim of this share: false when there is none. [*begin, *end) is never empty. */
-static inline bool claim_next(struct claim_share *share, uint64_t *begin, uint64_t *end)
+static inline bool claim_next(struct claim_part *share, uint64_t *begin, uint64_t *end)
 {
     uint64_t first;
     if (share->schedule == GRAIN_SCHEDULE_DYNAMIC) {

@@ -44,9 +44,9 @@ void pilot_start(struct pilot *pilot, uint64_t count, uint64_t parts)
     pilot->chunk_max = count / (CLAIMS_MIN * parts);
 }
 
-void pilot_join(struct pilot_share *share)
+void pilot_join(struct pilot_part *share)
 {
-    *share = (struct pilot_share){.batch = 1};
+    *share = (struct pilot_part){.batch = 1};
 }
 
 /* The power of two below the chunk that takes CHUNK_NS. Not known what a task takes: as large as may be, for then the
@@ -70,7 +70,7 @@ static void pilot_end(struct pilot *pilot, uint64_t task_ps, bool is_even)
         ;
 }
 
-bool pilot_claim(struct pilot *pilot, struct pilot_share *share, uint64_t *begin, uint64_t *end)
+bool pilot_claim(struct pilot *pilot, struct pilot_part *share, uint64_t *begin, uint64_t *end)
 {
     uint64_t word = atomic_load_explicit(&pilot->word, memory_order_relaxed), size;
     do {
@@ -89,7 +89,7 @@ bool pilot_claim(struct pilot *pilot, struct pilot_share *share, uint64_t *begin
 }
 
 /* Two batches in a row that were long enough, and the shorter time of both: one that was interrupted tells nothing. */
-void pilot_note(struct pilot *pilot, struct pilot_share *share, uint64_t tasks, uint64_t elapsed_ns)
+void pilot_note(struct pilot *pilot, struct pilot_part *share, uint64_t tasks, uint64_t elapsed_ns)
 {
     uint64_t task_ps = elapsed_ns * 1000 / tasks + 1;
     bool is_sure = elapsed_ns >= BATCH_NS;

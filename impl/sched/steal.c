@@ -61,22 +61,22 @@ bool steal_take_half(struct steal_range *range, struct steal_piece *piece)
     return true;
 }
 
-void steal_pace_learn(struct steal_pace *pace, uint32_t units, uint64_t elapsed_ns)
+void steal_pace_learn(struct steal_pace *pace, uint32_t chunks, uint64_t elapsed_ns)
 {
-    uint64_t most = pace->units < UINT32_MAX / 2 ? 2 * (uint64_t)pace->units : UINT32_MAX;
-    uint64_t fitting = elapsed_ns ? (uint64_t)units * STEAL_PIECE_NS / elapsed_ns : most;
+    uint64_t most = pace->chunks < UINT32_MAX / 2 ? 2 * (uint64_t)pace->chunks : UINT32_MAX;
+    uint64_t fitting = elapsed_ns ? (uint64_t)chunks * STEAL_PIECE_NS / elapsed_ns : most;
     if (fitting > most)
         fitting = most;
-    pace->units = fitting > 1 ? (uint32_t)fitting : 1;
+    pace->chunks = fitting > 1 ? (uint32_t)fitting : 1;
 }
 
 uint32_t steal_pace_worth(const struct steal_pace *pace)
 {
-    uint32_t units = pace->units / (STEAL_PIECE_NS / STEAL_WORTH_NS);
-    return units > 2 ? units : 2;
+    uint32_t chunks = pace->chunks / (STEAL_PIECE_NS / STEAL_WORTH_NS);
+    return chunks > 2 ? chunks : 2;
 }
 
-uint64_t steal_share(uint64_t left, bool has_one_in_progress)
+uint64_t steal_give(uint64_t left, bool has_one_in_progress)
 {
     return has_one_in_progress ? (left + 1) / 2 : left / 2;
 }

@@ -13,18 +13,18 @@
 
 /* The sequentially consistent fences of the team's code, by number. Each stands between a store and a load of another
  * word; its partner stores what this one loads and loads what this one stores. So at least one of the two sees the
- * other.
+ * other. The table: where it stands, what is stored before, what is loaded after, its partners.
  *
- *   F1  team_submit_single  a ticket in the ring  | the slot's state      with F3, F4
- *   F2  finished_say        finished              | is_awaited            with the kernel's own in FUTEX_WAIT:
- *   caller_sleep F3  worker_sleep        the slot's ASLEEP     | the rings             with F1, F7
- *   F4  busy_become         the slot's BUSY       | its own ring          with F1, F7
- *   F5  piece_heed          a range given back    | thieves               with F8
- *   F6  piece_heed          attention cleared     | the phase             with F10
- *   F7  parts_push          tickets in the rings  | the slots' states     with F3, F4; and thieves, with F8
- *   F8  thief_sleep         thieves               | ranges, done, rings   with F5, F7, F9
- *   F9  part_work           the part's bit        | thieves               with F8
- *   F10 team_set_phase      the phase             | stores attention      with F6
+ *   F1  team_submit_single  a ticket in the ring  | the slot's state     F3, F4
+ *   F2  finished_say        finished              | is_awaited           the kernel's own in FUTEX_WAIT: caller_sleep
+ *   F3  worker_sleep        the slot's ASLEEP     | the rings            F1, F7
+ *   F4  busy_become         the slot's BUSY       | its own ring         F1, F7
+ *   F5  piece_interrupted   a range given back    | thieves              F8
+ *   F6  piece_interrupted   interrupt cleared     | the phase            F10
+ *   F7  parts_push          tickets in the rings  | the slots' states    F3, F4; and thieves: F8
+ *   F8  thief_sleep         thieves               | ranges, done, rings  F5, F7, F9
+ *   F9  part_work           the part's bit        | thieves              F8
+ *   F10 team_set_phase      the phase             | stores interrupt     F6
  *
  * F7 to F10 stand behind an atomic read-modify-write, which on x86 is a full barrier already: there they only keep the
  * compiler from moving things (FENCE_AFTER_RMW). Where none is needed although it looks so, the code says why.
@@ -67,7 +67,7 @@ static inline void fence(bool is_left_out)
     X(piece_end_stored)                                                                                                \
     X(piece_begun)                                                                                                     \
     X(piece_run)                                                                                                       \
-    X(piece_settled)                                                                                                   \
+    X(piece_marked)                                                                                                    \
     X(piece_cleared)                                                                                                   \
     X(claim_made)                                                                                                      \
     X(thief_waits)                                                                                                     \
@@ -87,9 +87,9 @@ static inline void fence(bool is_left_out)
     X(look_waits)                                                                                                      \
     X(look_over)                                                                                                       \
     X(look_adopted)                                                                                                    \
-    X(heir_adopts)                                                                                                     \
-    X(heir_settled)                                                                                                    \
-    X(heir_moved_on)
+    X(recover_begun)                                                                                                   \
+    X(recover_marked)                                                                                                  \
+    X(recover_moved_on)
 
 #ifdef GRAIN_INJECT
 #define INJECT(point) inject_at(#point)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What became of the tasks of a job that its workers left in the middle: they were killed for a terminate, or the
- * pool is lost. Which tasks have ended is read where a replacement would read it: from the marks in `units`, and from
+ * What became of the tasks of a job that its workers left in the middle: they were killed for a terminate, or the pool
+ * is lost. Which tasks have ended is read where a replacement would read it: from the marks in `done_marks`, and from
  * the piece and the cursor in each slot. So nothing is stored for this while tasks run. Workers that are threads tell
  * of the tasks that they drop themselves: part_drop().
  */
@@ -12,7 +12,7 @@
 #include "ticket.h"
 
 /* A piece that a worker left: those of its tasks that have not ended begin at `open`. Its slot knows better than
- * the mark of a unit, which may stand for what was run of the unit before. */
+ * the mark of a chunk, which may stand for what was run of the chunk before. */
 struct team_left {
     uint64_t begin, open, end;
 };
@@ -44,15 +44,15 @@ static bool running_fail(struct team *team, const struct job *job, int id, struc
         after = slot->ctx.end > at && slot->ctx.end <= left->end ? slot->ctx.end : at;
         if (after > at)
             job_fail_rest(job, &slot->ctx, outcome, at, after, &error);
-    } else if (slot->ctx.unfailed <= at) {
+    } else if (slot->ctx.fail_floor <= at) {
         job_fail(job, outcome, &error); /* it may have been counting a failure of its own: that is this one */
     }
     left->open = after;
     return true;
 }
 
-/* Drops what of [begin, end), a unit without a mark, lies in no piece that was left. */
-static bool unit_drop(struct job *job, const struct team_left *left, int count, uint64_t begin, uint64_t end, int code)
+/* Drops what of [begin, end), a chunk without a mark, lies in no piece that was left. */
+static bool chunk_drop(struct job *job, const struct team_left *left, int count, uint64_t begin, uint64_t end, int code)
 {
     bool has_dropped = false;
     while (begin < end) {
@@ -73,17 +73,17 @@ static bool unit_drop(struct job *job, const struct team_left *left, int count, 
     return has_dropped;
 }
 
-/* Where a unit lies: without a chunk it is a part's whole share. */
-static void unit_place(const struct team_job *job, uint64_t unit, uint64_t *begin, uint64_t *end)
+/* Where a chunk lies: without a size it is all of a part. */
+static void chunk_bounds(const struct team_job *job, uint64_t chunk, uint64_t *begin, uint64_t *end)
 {
     const struct job *plain = &job->job;
-    struct claim_share share;
+    struct claim_part share;
     if (plain->chunk == 0) {
-        claim_start(&share, NULL, GRAIN_SCHEDULE_STATIC, plain->count, 0, unit, job->parts);
+        claim_start(&share, NULL, GRAIN_SCHEDULE_STATIC, plain->count, 0, chunk, job->parts);
         claim_next(&share, begin, end);
         return;
     }
-    *begin = unit * plain->chunk;
+    *begin = chunk * plain->chunk;
     *end = plain->count - *begin > plain->chunk ? *begin + plain->chunk : plain->count;
 }
 
@@ -92,7 +92,7 @@ static int account(struct team_front *front, struct team_job *job, int code)
 {
     struct team *team = front->team;
     struct team_left *left = front->left;
-    uint64_t units = team_units(&job->job, team->workers);
+    uint64_t chunks = team_chunks(&job->job, team->workers);
     bool is_short = false;
     int count = 0;
     for (int i = 0; i < team->workers && job->job.form != JOB_CALLS; i++) {
@@ -108,12 +108,12 @@ static int account(struct team_front *front, struct team_job *job, int code)
         job_drop(&job->job, &job->job.outcome, left[i].open, left[i].end, code);
         is_short |= left[i].open < left[i].end;
     }
-    for (uint64_t unit = 0; unit < units; unit++) {
+    for (uint64_t chunk = 0; chunk < chunks; chunk++) {
         uint64_t begin = 0, end = 0;
-        if (unit_is_settled(job, unit))
+        if (chunk_is_done(job, chunk))
             continue;
-        unit_place(job, unit, &begin, &end);
-        is_short |= unit_drop(&job->job, left, count, begin, end, code);
+        chunk_bounds(job, chunk, &begin, &end);
+        is_short |= chunk_drop(&job->job, left, count, begin, end, code);
     }
     return is_short ? code : 0;
 }

@@ -49,16 +49,16 @@ bool part_finish(const struct worker *worker, struct team_job *job, uint64_t tic
     return bits == full_word(parts, word) && word_finish(job, ticket_generation(ticket), parts, word);
 }
 
-/* Runs the units that were claimed by a worker which died before it could say so. Only the one worker
+/* Runs the chunks that were claimed by a worker which died before it could say so. Only the one worker
  * whose id stands in the job's state is here, and every part is done: nobody else runs tasks of this job. */
 static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint64_t count = job->job.count, chunk = job->job.chunk;
-    if (!job->units || chunk == 0)
+    if (!job->done_marks || chunk == 0)
         return;
     worker->may_give = false;
     for (uint64_t begin = 0; begin < count; begin += chunk) {
-        if (unit_is_settled(job, begin / chunk))
+        if (chunk_is_done(job, begin / chunk))
             continue;
         if (worker_is_stopped(worker, job))
             return;

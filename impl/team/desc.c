@@ -78,7 +78,7 @@ void team_make_room(void)
 }
 
 /* Threads finish every job, be it by dropping its tasks; processes may be killed instead. */
-int team_wait_is_vain(struct team_front *front)
+int team_abort_reason(struct team_front *front)
 {
     struct team *team = front->team;
     /* acquire: as every reader of the phase */
@@ -93,7 +93,7 @@ int team_job_status(struct team_front *front, struct team_job *job)
 {
     if (!atomic_load_explicit(&job->dropped, memory_order_relaxed))
         return 0;
-    int status = team_wait_is_vain(front);
+    int status = team_abort_reason(front);
     return status ? status : -ECANCELED;
 }
 
@@ -104,7 +104,7 @@ struct team_job *team_job_take(struct team_front *front)
     uint64_t free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
     for (;;) {
         if (free_jobs == 0) {
-            if (team_wait_is_vain(front)) /* those in use do not come back: workers may still be in them */
+            if (team_abort_reason(front)) /* those in use do not come back: workers may still be in them */
                 return NULL;
             team_make_room();
             free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
@@ -148,12 +148,12 @@ void team_fit(struct job *job)
 {
     if (job->schedule != GRAIN_SCHEDULE_STEAL)
         return;
-    size_t least = job->count / STEAL_UNITS_MAX + 1;
+    size_t least = job->count / STEAL_CHUNKS_MAX + 1;
     if (job->chunk < least)
         job->chunk = least;
 }
 
-size_t team_units(const struct job *job, int workers)
+size_t team_chunks(const struct job *job, int workers)
 {
     return job->chunk ? (job->count + job->chunk - 1) / job->chunk : team_parts(job, workers);
 }

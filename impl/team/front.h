@@ -24,8 +24,8 @@ static inline bool is_on_my_cpu(const struct team *team, int slot)
     return cpu >= 0 && cpu == atomic_load_explicit(&team->caller_cpu, memory_order_relaxed);
 }
 
-/* Puts a ticket into a slot's ring, waiting for room where it is full; cargo as in ring_push. */
-void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo);
+/* Puts a ticket into a slot's ring, waiting for room where it is full; payload as in ring_push. */
+void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *payload);
 
 /* Where a job's tickets go, before the first is pushed: part k into the ring of slot + k. */
 void job_place(struct team_front *front, struct team_job *job, uint16_t slot);
@@ -41,7 +41,7 @@ bool team_wake_rest(struct team_front *front, struct team_job *job);
 int team_job_status(struct team_front *front, struct team_job *job);
 
 /* Waits until the job's `finished` says done in this generation; spinning first where `streams` running workers leave
- * a CPU for the caller. 0 or as team_wait_is_vain(). */
+ * a CPU for the caller. 0 or as team_abort_reason(). */
 int team_await(struct team_front *front, struct team_job *job, int streams);
 
 /* Merges what the parts have to tell into job->job. */

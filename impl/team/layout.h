@@ -3,6 +3,19 @@
  * A team: the workers of a pool and the queue they live on, the same code for processes (fork.c) and
  * threads (pthread.c). The memory of a team is one block that all its workers see.
  *
+ * Glossary: the words of all files of a team.
+ *   task        one index of a job                     chunk        what one claim takes, and the unit of recovery
+ *   part        one worker's share of a job            ticket       "take part in this job", for one part
+ *   range       chunks that a part owns, in one word   piece        chunks in a worker's hands: its slot names them
+ *   ring        a worker's queue of tickets            payload      a single task, beside its ticket in the ring
+ *   slot        what a worker shows of itself          desc         a job's descriptor: struct team_job
+ *   thief       a worker without chunks of its own     orphan       a chunk whose worker died before it said so
+ *   replacement the worker that comes after a dead,    recover      what a replacement does first: it ends what the one
+ *               or a retired, one, in the same slot                 before it held
+ *   wake_word   a sleeping worker's futex              steal_wake   the futex of thieves
+ *   interrupt   a request to a running worker, which answers between two tasks: on_interrupt
+ *   retired     has run as many chunks as it may       starving     a thief that waits for somebody to give
+ *
  * A job becomes tickets, one a part (as many parts as workers, fewer when there are fewer chunks). A
  * ticket says "take part in this job until no claim is left". Ticket k goes into the ring of worker k;
  * an idle worker takes tickets from any ring, so that a long task blocks nothing queued behind it. The
@@ -15,7 +28,7 @@
  *   ------                      -----          -------                        ---
  *   fill a team_job --------->  ticket 0 ----> worker 0: take a piece, run    range 0 <--+ halves are
  *   wake who sleeps             ticket 1 ----> worker 1: take a piece, run    range 1 <--+ stolen
- *   copy more items in          (the ring of a busy worker:                   units[u] marked, a unit run
+ *   copy more items in          (the ring of a busy worker:                   each chunk that was run is marked
  *   sleep on `finished`          anybody takes the ticket)
  *   merge outcomes  <-----------------------   part done: its bit in `done`; the last bit: finished
  *
@@ -24,14 +37,14 @@
  * The kill rule (processes only; a thread is never killed): every hand-over takes work away from the
  * giver before the taker records it, so a kill at any instruction may orphan tasks but never runs one
  * twice. What a worker holds stands in its slot: the ticket (announced as tentative before it is taken
- * from the ring), the piece [begin, end) it runs, and the task it is in. The replacement inherits the slot and
- * calls team_inherit() first:
+ * from the ring), the piece [begin, end) it runs, and the task it is in. The replacement has the same slot and
+ * calls team_recover() first:
  *   killed before the swap in the ring    the ticket is still there; nothing to do
  *   after the swap, before recording it   tentative, in no ring, held by nobody: adopted by one replacement, which
  *                                         waits for whoever else announced it, however long (team/recover.c)
  *   between two pieces                    goes on claiming
- *   after a claim, before the cursor      the units are nobody's: found when all parts are done (their
- *                                         bytes in `units` lack the mark) and run by whoever completes the job
+ *   after a claim, before the cursor      the chunks are nobody's: found when all parts are done (their
+ *                                         bytes in `done_marks` lack the mark) and run by whoever completes the job
  *   giving back, between shrinking the    the same: the piece no longer says that they are its own, the
  *     piece and filling the range         range does not say so yet
  *   inside a task                         that task fails with -EOWNERDEAD, or with `retries` left is run again; the
@@ -70,9 +83,9 @@ enum team_phase {
 
 /* One part of a job: written by the worker that holds its ticket, read by the caller afterwards. */
 struct team_part {
-    struct steal_range range;             /* under `steal`: the units that are this part's own */
+    struct steal_range range;             /* under `steal`: the chunks that are this part's own */
     _Alignas(64) _Atomic uint32_t holder; /* 1 + the slot that holds the ticket; thieves look there whom to ask */
-    _Atomic uint32_t is_hungry;           /* its worker waits for somebody to give: not one to wait for */
+    _Atomic uint32_t is_starving;         /* its worker waits for somebody to give: not one to wait for */
     /* Replacements, by compare-and-swap: generation << 32 | 1 + the slot whose worker went on with the ticket of this
      * part (of part 0: of a single task) that a dead one had taken and not recorded: ticket_adopt() in recover.c. */
     _Atomic uint64_t adopter;
@@ -86,9 +99,9 @@ struct team_job {
     uint32_t parts;                                 /* caller */
     uint16_t slot;                                  /* caller, its own: where the first ticket went */
     _Atomic uint32_t generation;                    /* caller: tickets of an older one are void */
-    _Atomic uint8_t *units;                         /* a byte a claim unit, unit_mark = settled; NULL for threads */
-    uint8_t unit_mark;                              /* caller: another one for each job, so that nothing is cleared */
-    size_t units_room;                              /* caller, its own: bytes at `units` */
+    _Atomic uint8_t *done_marks;                    /* a byte a chunk, done_mark = done; NULL for threads */
+    uint8_t done_mark;                              /* caller: another one for each job, so that nothing is cleared */
+    size_t marks_room;                              /* caller, its own: bytes at `done_marks` */
     _Alignas(64) _Atomic uint64_t loaded;           /* caller: tasks below this have their items; grows */
     struct claim_shared claims;                     /* workers */
     _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
@@ -105,19 +118,19 @@ struct team_job {
 enum slot_state {
     SLOT_AWAKE, /* looks into its own ring before it does anything long */
     SLOT_BUSY,  /* works on a map, or on a ticket from another ring: for how long, nobody knows */
-    SLOT_ASLEEP /* on `bell` */
+    SLOT_ASLEEP /* on `wake_word` */
 };
 
 struct team_slot {
-    /* Written by the slot's worker alone, ctx.attention by whoever asks. */
+    /* Written by the slot's worker alone, ctx.interrupt by whoever asks. */
     _Alignas(64) _Atomic uint64_t ticket; /* what it holds; 0: nothing */
     _Atomic uint64_t begin, end;          /* the piece it runs; begin is NO_PIECE: none */
-    /* Moved on when a worker first looks for work, and by recovery when it has settled something: for the supervisor's
+    /* Moved on when a worker first looks for work, and by recovery when it has done something: for the supervisor's
      * patience. */
     _Atomic uint64_t progress;
     struct grain_context ctx;            /* ctx.index: the task it is in */
     _Alignas(64) _Atomic uint32_t state; /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
-    _Atomic uint32_t bell;               /* futex: moved on by whoever wakes it */
+    _Atomic uint32_t wake_word;          /* futex: moved on by whoever wakes it */
     _Atomic int cpu;                     /* where it is bound, -1: nowhere; set before it starts, then by the worker */
     int spare_cpu;                       /* worker: no worker's CPU, to step aside to when the caller is on its own */
     /* Written by the supervisor before it forks a replacement; overdue_pid before it kills a worker whose task has had
@@ -142,13 +155,13 @@ struct team {
     _Atomic uint64_t memory_bytes; /* caller: how much of it has pages; published with each ticket */
 
     _Alignas(64) _Atomic uint32_t phase;
-    _Atomic uint32_t is_lost;              /* threads: an initializer failed; said before TEAM_STOP is */
-    _Atomic uint32_t sleepers;             /* workers: how many sleep or are about to; may stay too high */
-    _Atomic uint32_t thieves;              /* the same for thieves that sleep on `feed` */
-    _Alignas(64) _Atomic uint32_t feed;    /* futex: moved on when something was given back, or pushed */
-    _Alignas(64) _Atomic uint32_t pushed;  /* moved on after a push that its own slot may not see */
-    _Atomic int32_t caller_cpu;            /* caller: where it runs; a hint */
-    _Alignas(64) _Atomic uint32_t spinner; /* 1 + id of the one idle worker that may spin, or 0 */
+    _Atomic uint32_t is_lost;                 /* threads: an initializer failed; said before TEAM_STOP is */
+    _Atomic uint32_t sleepers;                /* workers: how many sleep or are about to; may stay too high */
+    _Atomic uint32_t thieves;                 /* the same for thieves that sleep on `steal_wake` */
+    _Alignas(64) _Atomic uint32_t steal_wake; /* futex: moved on when something was given back, or pushed */
+    _Alignas(64) _Atomic uint32_t pushed;     /* moved on after a push that its own slot may not see */
+    _Atomic int32_t caller_cpu;               /* caller: where it runs; a hint */
+    _Alignas(64) _Atomic uint32_t spinner;    /* 1 + id of the one idle worker that may spin, or 0 */
     struct team_job jobs[TEAM_JOBS];
 };
 
@@ -169,10 +182,10 @@ struct team_front {
     void *user;
 };
 
-/* Whether a unit is settled. relaxed: the last setter of the job's bits in `done` sees what all parts wrote before. */
-static inline bool unit_is_settled(const struct team_job *job, uint64_t unit)
+/* Whether a chunk is done. relaxed: the last setter of the job's bits in `done` sees what all parts wrote before. */
+static inline bool chunk_is_done(const struct team_job *job, uint64_t chunk)
 {
-    return atomic_load_explicit(&job->units[unit], memory_order_relaxed) == job->unit_mark;
+    return atomic_load_explicit(&job->done_marks[chunk], memory_order_relaxed) == job->done_mark;
 }
 
 #endif

@@ -21,7 +21,7 @@ static uint64_t ring_ticket(struct worker *worker, struct ring *ring)
         INJECT(ticket_seen);
         bool is_mine = true;
         if (ticket_is_single(ticket))
-            ring_cargo(ring, position, worker->cargo);
+            ring_payload(ring, position, worker->payload);
         job_set_index(&slot->ctx, NO_TASK);
         atomic_store_explicit(&slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
         INJECT(ticket_announced);
@@ -63,9 +63,9 @@ static void busy_become(struct worker *worker)
 /* Somebody had woken this worker for a ticket, and it found another one before: it passes the wake on. */
 static void wake_pass_on(struct worker *worker)
 {
-    if (!worker->was_roused)
+    if (!worker->was_woken)
         return;
-    worker->was_roused = false;
+    worker->was_woken = false;
     if (team_is_anything_queued(worker->team))
         slot_wake(worker->team, worker->id, true);
 }
@@ -93,17 +93,16 @@ static uint64_t ticket_take(struct worker *worker)
 static void worker_sleep(struct worker *worker, uint32_t pushed)
 {
     struct team *team = worker->team;
-    uint32_t bell = atomic_load_explicit(&worker->slot->bell, memory_order_acquire);
+    uint32_t wake_word = atomic_load_explicit(&worker->slot->wake_word, memory_order_acquire);
     atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_relaxed);
     atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
     FENCE(3);
     if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team)) {
         child_depend_again();
-        wait_sleep(&worker->slot->bell, bell, UINT64_MAX, team->is_shared);
+        wait_sleep(&worker->slot->wake_word, wake_word, UINT64_MAX, team->is_shared);
     }
     worker->state = SLOT_AWAKE;
-    worker->was_roused =
-        atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;
+    worker->was_woken = atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;
     atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
 }
 
@@ -128,7 +127,7 @@ static uint64_t ticket_await(struct worker *worker)
 
 /* ----------------------------------------------------------------------------------------------------------- a life */
 
-void team_settle_in(const struct team *team, int id)
+void team_bind_self(const struct team *team, int id)
 {
     int cpu = atomic_load_explicit(&team->slots[id].cpu, memory_order_relaxed);
     if (cpu >= 0)
@@ -137,7 +136,7 @@ void team_settle_in(const struct team *team, int id)
         machine_confine_self(team->mask);
 }
 
-/* Fills the slot's context in, but for what tells an heir where its predecessor was. */
+/* Fills the slot's context in, but for what tells a replacement where its predecessor was. */
 static void worker_init(struct worker *worker, struct team *team, int id, int pid, void *state)
 {
     struct team_slot *slot = &team->slots[id];
@@ -146,27 +145,27 @@ static void worker_init(struct worker *worker, struct team *team, int id, int pi
     slot->ctx.worker = id;
     slot->ctx.pid = pid;
     slot->ctx.owner = worker;
-    slot->ctx.heed = piece_heed;
+    slot->ctx.on_interrupt = piece_interrupted;
     slot->ctx.state = state;
     slot->ctx.stop = (const uint32_t *)&team->phase;
     slot->ctx.stop_at = TEAM_STOP;
-    team_settle_in(team, id);
+    team_bind_self(team, id);
     atomic_store_explicit(&slot->state, SLOT_AWAKE, memory_order_relaxed);
 }
 
-bool team_work(struct team *team, int id, int pid, void *state, bool is_heir)
+bool team_work(struct team *team, int id, int pid, void *state, bool is_replacement)
 {
     struct worker worker;
     uint64_t ticket;
     worker_init(&worker, team, id, pid, state);
-    if (is_heir) {
+    if (is_replacement) {
         busy_become(&worker); /* what it inherits may take long */
-        team_inherit(&worker);
+        team_recover(&worker);
     }
     slot_progress(worker.slot);
-    while (!worker_is_spent(&worker) && (ticket = ticket_await(&worker)))
+    while (!worker_is_retired(&worker) && (ticket = ticket_await(&worker)))
         ticket_work(&worker, ticket);
-    if (!worker_is_spent(&worker))
+    if (!worker_is_retired(&worker))
         return false;
     busy_become(&worker); /* until the replacement is there, others take what comes into its ring */
     return true;

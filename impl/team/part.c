@@ -12,7 +12,7 @@
 #define MAP_AHEAD_MAX ((uint64_t)256 << 20) /* 65536 pages: some milliseconds */
 
 /* The claim that was just made, and what is left: the others find nothing any more. */
-static void claims_drop(struct worker *worker, struct team_job *job, struct claim_share *share, uint64_t begin,
+static void claims_drop(struct worker *worker, struct team_job *job, struct claim_part *share, uint64_t begin,
                         uint64_t end)
 {
     do
@@ -20,29 +20,29 @@ static void claims_drop(struct worker *worker, struct team_job *job, struct clai
     while (claim_rest(share, &begin, &end));
 }
 
-/* False: the worker is spent, and claims are left. */
+/* False: the worker is retired, and claims are left. */
 static bool claims_run(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_part *part = ticket_part(worker->team, ticket);
     const struct job *plain = &job->job;
     uint32_t index = ticket_part_index(ticket);
     bool is_static = plain->schedule == GRAIN_SCHEDULE_STATIC;
-    struct claim_share share;
+    struct claim_part share;
     uint64_t begin, end, claims = 0;
     claim_start(&share, &job->claims, plain->schedule, plain->count, plain->chunk, index, job->parts);
     if (part->resume)
         share.next = part->resume;
     bool is_cut;
-    while (!(is_cut = worker_is_spent(worker) && claim_is_left(&share)) && claim_next(&share, &begin, &end)) {
+    while (!(is_cut = worker_is_retired(worker) && claim_is_left(&share)) && claim_next(&share, &begin, &end)) {
         if (worker_is_stopped(worker, job)) {
             claims_drop(worker, job, &share, begin, end);
             break;
         }
         claims++;
         /* A replacement goes over its predecessor's static share again. */
-        if (is_static && job->units && unit_is_settled(job, plain->chunk ? begin / plain->chunk : index))
+        if (is_static && job->done_marks && chunk_is_done(job, plain->chunk ? begin / plain->chunk : index))
             continue;
-        if (is_static && !job->units) /* a thread that a task ends: its replacement goes on from here */
+        if (is_static && !job->done_marks) /* a thread that a task ends: its replacement goes on from here */
             part->resume = share.next;
         INJECT(claim_made);
         piece_run(worker, job, index, begin, end);
@@ -66,14 +66,14 @@ static void memory_map(struct worker *worker)
     worker->mapped = bytes;
 }
 
-/* False: the worker is spent before the part is over. */
+/* False: the worker is retired before the part is over. */
 static bool part_work(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     struct team_part *part = ticket_part(worker->team, ticket);
     worker_begin(worker, ticket);
-    /* From here on thieves may look at this worker; a dead predecessor may have left the part hungry. */
-    atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed); /* a dead predecessor's word */
+    /* From here on thieves may look at this worker; a dead predecessor may have left the part starving. */
+    atomic_store_explicit(&part->is_starving, 0, memory_order_relaxed); /* a dead predecessor's word */
     atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
     part->handovers++;
     memory_map(worker);
@@ -90,7 +90,7 @@ static bool part_work(struct worker *worker, uint64_t ticket)
      * we see that it sleeps. The read-modify-write before it is the one in part_finish, or a later one: where the job
      * was completed here, F2. */
     FENCE_AFTER_RMW(9);
-    team_feed(worker->team);
+    thieves_wake(worker->team);
     return true;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * A piece: tasks in a worker's hands. Running it, marking what has been run, and giving some of it back. The order of
- * the stores is the kill rule of team/layout.h.  Giving back. A piece is as many units as its worker thought it would
+ * the stores is the kill rule of team/layout.h.
+ *
+ * Giving back. A piece is as many chunks as its worker thought it would
  * run in 20 us. When that was wrong by far, the rest of the piece would keep every other worker waiting. So a thief
- * that finds all ranges empty looks into the slots of the others, sets `attention` of one that has units left, and
- * waits. The owner looks at `attention` between two tasks, in its own cache line, and then:
+ * that finds all ranges empty looks into the slots of the others, sets `interrupt` of one that has chunks left, and
+ * waits. The owner looks at `interrupt` between two tasks, in its own cache line, and then:
  *   1. stores a smaller slot->end      from here on the back half is nobody's: a death leaves orphans
  *   2. stores it into its empty range  from here on it is anybody's
  * The other way round a death between the two would have it run twice.
@@ -19,24 +21,24 @@
 #include "sys/inject.h"
 #include "wake.h"
 
-void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
+void chunks_mark_done(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
 {
     uint64_t chunk = job->job.chunk, first = part, last = part;
-    if (!job->units)
+    if (!job->done_marks)
         return;
     if (chunk) { /* at chunk 1 two divisions would be noticed */
         first = chunk == 1 ? begin : begin / chunk;
         last = chunk == 1 ? end - 1 : (end - 1) / chunk;
     }
     if (first == last)
-        atomic_store_explicit(&job->units[first], job->unit_mark, memory_order_relaxed);
-    else /* bytes of this worker's own units: nobody reads them before the part is reported, or by others' death */
-        memset((void *)(job->units + first), job->unit_mark, last - first + 1);
+        atomic_store_explicit(&job->done_marks[first], job->done_mark, memory_order_relaxed);
+    else /* bytes of this worker's own chunks: nobody reads them before the part is reported, or by others' death */
+        memset((void *)(job->done_marks + first), job->done_mark, last - first + 1);
 }
 
 /* A chunk task is called once a claim; under `steal` a piece is several claims' worth. What is run again is called item
  * by item. Returns the end of what was run. */
-static uint64_t chunks_run(const struct job *job, uint64_t begin, uint64_t end, struct team_slot *slot)
+static uint64_t chunk_tasks_run(const struct job *job, uint64_t begin, uint64_t end, struct team_slot *slot)
 {
     struct grain_context *ctx = &slot->ctx;
     uint64_t claim = job->schedule == GRAIN_SCHEDULE_STEAL ? job->chunk : end - begin;
@@ -45,8 +47,8 @@ static uint64_t chunks_run(const struct job *job, uint64_t begin, uint64_t end, 
     while (begin < end) {
         uint64_t step = begin < retry_end ? 1 : claim;
         begin = job_run(job, begin, end - begin > step ? begin + step : end, ctx);
-        if (begin < end && job_is_asked(ctx))
-            end = ctx->heed(ctx, begin, end);
+        if (begin < end && job_is_interrupted(ctx))
+            end = ctx->on_interrupt(ctx, begin, end);
     }
     return end;
 }
@@ -71,7 +73,7 @@ static uint64_t piece_chunks(const struct job *job, uint64_t begin, uint64_t end
     return job->chunk == 1 ? end - begin : (end - begin + job->chunk - 1) / job->chunk;
 }
 
-/* The piece stands in the slot before its first task begins, and its units are settled before it
+/* The piece stands in the slot before its first task begins, and its chunks are marked done before it
  * disappears from there. `begin` is NO_PIECE in between: with an old `begin` and a new `end`, a kill
  * between the two stores would leave a piece that never was. relaxed: read only after this worker is
  * dead, by a process forked later; the fences keep the compiler from moving what a kill could fall
@@ -91,16 +93,16 @@ uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, u
     atomic_signal_fence(memory_order_seq_cst);
     INJECT(piece_begun);
     if (job->job.form == JOB_CHUNK)
-        end = chunks_run(&job->job, begin, end, slot);
+        end = chunk_tasks_run(&job->job, begin, end, slot);
     else
         end = job_run(&job->job, begin, end, &slot->ctx);
     INJECT(piece_run);
-    units_settle(job, part, begin, end);
+    chunks_mark_done(job, part, begin, end);
     atomic_signal_fence(memory_order_seq_cst);
-    INJECT(piece_settled);
+    INJECT(piece_marked);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     INJECT(piece_cleared);
-    worker_spend(worker, piece_chunks(&job->job, begin, end));
+    worker_count_chunks(worker, piece_chunks(&job->job, begin, end));
     return end;
 }
 
@@ -112,16 +114,16 @@ void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint
         job_drop(&job->job, worker->slot->ctx.outcome, begin, end, is_lost ? -ENOTRECOVERABLE : -ECANCELED);
 }
 
-size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
+size_t piece_interrupted(struct grain_context *ctx, size_t next, size_t end)
 {
     struct worker *worker = ctx->owner;
     struct team_job *job = worker->job;
     struct team_slot *slot = worker->slot;
     if (!job) /* a single task: nothing to give, and it has ended */
         return end;
-    /* F6: attention is cleared before the phase is read. It pairs with F10, which stands between the phase and the
+    /* F6: interrupt is cleared before the phase is read. It pairs with F10, which stands between the phase and the
      * asking: either we see the new phase, or who asks does so after our store. */
-    __atomic_store_n(&ctx->attention, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&ctx->interrupt, 0, __ATOMIC_RELAXED);
     FENCE(6);
     if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP) {
         /* A process ends here, as if it had been killed as it began the next task: so its slot says what it has run.
@@ -140,7 +142,7 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
         return end;
     struct steal_range *range = &part_at(worker, worker->part)->range;
     size_t chunk = job->job.chunk, first = (next + chunk - 1) / chunk, last = (end + chunk - 1) / chunk;
-    size_t give = first < last ? (size_t)steal_share(last - first, next < first * chunk) : 0;
+    size_t give = first < last ? (size_t)steal_give(last - first, next < first * chunk) : 0;
     if (give == 0 || !steal_is_empty(range))
         return end;
     size_t cut = last - give;
@@ -150,7 +152,7 @@ size_t piece_heed(struct grain_context *ctx, size_t next, size_t end)
     steal_put(range, (struct steal_piece){(uint32_t)cut, (uint32_t)last});
     INJECT(give_published);
     FENCE(5); /* pairs with F8: either the thief sees the range, or we see that it sleeps */
-    team_feed(worker->team);
+    thieves_wake(worker->team);
     INJECT(give_told);
     return cut * chunk;
 }

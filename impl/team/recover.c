@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a replacement worker does before anything else: settle what the dead one held. It runs in a fresh
+ * What a replacement worker does before anything else: end what the dead one held. It runs in a fresh
  * process that nobody waits for by name, so it may take its time. The cases: team/layout.h.
  */
 #include <errno.h>
@@ -68,7 +68,7 @@ static enum others others_say(const struct team *team, int but, uint64_t ticket)
     return others;
 }
 
-/* The generation is looked at after the bits: see ticket_settle(). */
+/* The generation is looked at after the bits: see ticket_recover(). */
 static bool ticket_is_over(struct team *team, uint64_t ticket)
 {
     bool is_done = ticket_is_single(ticket) ? single_is_done(team, ticket)
@@ -95,12 +95,12 @@ static bool ticket_adopt(struct team *team, int id, uint64_t ticket)
     return true;
 }
 
-/* False: the team stops. The bell is read before the phase and moved on after it (team_set_phase; release, acquire):
+/* False: the team stops. wake_word is read before the phase and moved on after it (team_set_phase; release, acquire):
  * who misses the new phase does not sleep. */
 static bool look_nap(struct worker *worker, unsigned turn)
 {
     struct team_slot *slot = worker->slot;
-    uint32_t bell = atomic_load_explicit(&slot->bell, memory_order_acquire);
+    uint32_t wake_word = atomic_load_explicit(&slot->wake_word, memory_order_acquire);
     if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP)
         return false;
     if (turn < LOOK_TURNS) {
@@ -109,7 +109,8 @@ static bool look_nap(struct worker *worker, unsigned turn)
     }
     unsigned doublings = turn - LOOK_TURNS;
     child_depend_again();
-    wait_sleep(&slot->bell, bell, (uint64_t)LOOK_NAP_NS << (doublings < LOOK_DOUBLING ? doublings : LOOK_DOUBLING),
+    wait_sleep(&slot->wake_word, wake_word,
+               (uint64_t)LOOK_NAP_NS << (doublings < LOOK_DOUBLING ? doublings : LOOK_DOUBLING),
                worker->team->is_shared);
     return true;
 }
@@ -157,7 +158,7 @@ static bool was_overdue(const struct team_slot *slot)
 
 static void death_describe(struct grain_error *error, const struct team_slot *slot, uint64_t limit_ns)
 {
-    heir_describe(error, slot);
+    worker_end_describe(error, slot);
     if (!was_overdue(slot))
         return;
     error->code = -ETIMEDOUT;
@@ -166,8 +167,8 @@ static void death_describe(struct grain_error *error, const struct team_slot *sl
              (double)limit_ns * 1e-6, error->pid);
 }
 
-/* A failure is counted first, noted in the codes next, then in `unfailed`: killed in between, a worker has told of one
- * nevertheless. */
+/* A failure is counted first, noted in the codes next, then in `fail_floor`: killed in between, a worker has told of
+ * one nevertheless. */
 static bool is_told(const struct job *job, const struct job_outcome *outcome, uint64_t at, uint64_t after)
 {
     if (outcome->counting > at && outcome->counting <= after)
@@ -179,8 +180,8 @@ static bool is_told(const struct job *job, const struct job_outcome *outcome, ui
 }
 
 /* Whether the tasks [at, after), which the dead one had begun, are to be run again: as often as the call says
- * (`retries`), unless they took too long or had failed by themselves. Then each of them is begun alone. An heir that
- * dies before it has begun has used a try up nevertheless: better one too few than one too many. */
+ * (`retries`), unless they took too long or had failed by themselves. Then each of them is begun alone. A replacement
+ * that dies before it has begun has used a try up nevertheless: better one too few than one too many. */
 static bool retry_prepare(struct team_slot *slot, const struct job *job, const struct job_outcome *outcome, uint64_t at,
                           uint64_t after)
 {
@@ -188,7 +189,7 @@ static bool retry_prepare(struct team_slot *slot, const struct job *job, const s
     bool is_same = at == atomic_load_explicit(&slot->tried, memory_order_relaxed);
     int used = !is_again ? 0 : is_same ? atomic_load_explicit(&slot->tries, memory_order_relaxed) : 1;
     struct job_call *call = job->form == JOB_CALLS ? (struct job_call *)(uintptr_t)job->items + at : NULL;
-    if (used >= job->retries || !slot->dead_pid || was_overdue(slot) || slot->ctx.unfailed > at ||
+    if (used >= job->retries || !slot->dead_pid || was_overdue(slot) || slot->ctx.fail_floor > at ||
         is_told(job, outcome, at, after) || (call && job_call_state(call) != CALL_RUNNING))
         return false;
     atomic_store_explicit(&slot->tries, used + 1, memory_order_relaxed);
@@ -201,26 +202,26 @@ static bool retry_prepare(struct team_slot *slot, const struct job *job, const s
     return true;
 }
 
-/* Should this heir die before it has moved on, the next one sees that they have failed. */
+/* Should this replacement die before it has moved on, the next one sees that they have failed. */
 static void tasks_fail(struct team_slot *slot, const struct job *job, struct job_outcome *outcome, uint64_t at,
                        uint64_t after)
 {
     struct grain_error error;
-    bool has_told = slot->ctx.unfailed > at;
+    bool has_told = slot->ctx.fail_floor > at;
     if (has_told && job->form != JOB_CHUNK && job->form != JOB_CALLS)
-        return; /* its own failure stands, or that of the heir before */
+        return; /* its own failure stands, or that of the replacement before */
     death_describe(&error, slot, job->task_timeout_ns);
     if (job->form == JOB_CHUNK && after > at)
         job_fail_rest(job, &slot->ctx, outcome, at, after, &error);
     for (error.index = at; error.index < after && job->form != JOB_CHUNK; error.index++)
         job_fail(job, outcome, &error);
-    slot->ctx.unfailed = after;
+    slot->ctx.fail_floor = after;
 }
 
 /* The task it died in fails (in chunk form: the chunk it was called with) or is run again; the rest of its piece is
  * run. Should this one die too, the next goes on from the cursor, which moves on only when what lies before
- * it is settled; failing a task twice counts it once. */
-static void piece_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
+ * it is done; failing a task twice counts it once. */
+static void piece_recover(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     struct team_slot *slot = worker->slot;
     uint32_t part = ticket_part_index(ticket);
@@ -235,18 +236,18 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
         else
             tasks_fail(slot, &job->job, outcome, at, after);
         if (after > begin)
-            units_settle(job, part, begin, after);
-        INJECT(heir_settled);
+            chunks_mark_done(job, part, begin, after);
+        INJECT(recover_marked);
         begin = after;
         atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
         atomic_signal_fence(memory_order_seq_cst);
         slot_progress(slot);
-        INJECT(heir_moved_on);
+        INJECT(recover_moved_on);
         atomic_signal_fence(memory_order_seq_cst);
     }
     /* A thread that its task has ended did not look, after that task, whether it was asked for something. */
-    if (begin < end && !worker->team->is_shared && job_is_asked(&slot->ctx))
-        end = piece_heed(&slot->ctx, begin, end);
+    if (begin < end && !worker->team->is_shared && job_is_interrupted(&slot->ctx))
+        end = piece_interrupted(&slot->ctx, begin, end);
     if (begin < end)
         piece_run(worker, job, part, begin, end);
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
@@ -255,17 +256,17 @@ static void piece_settle(struct worker *worker, struct team_job *job, uint64_t t
 }
 
 /* It died while it ran orphans: the part is reported, nothing may be put into its range any more. */
-static void orphan_settle(struct worker *worker, struct team_job *job, uint64_t ticket)
+static void orphan_recover(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     worker->may_give = false;
-    piece_settle(worker, job, ticket);
+    piece_recover(worker, job, ticket);
 }
 
 /* The dead one may have reported its part: then the job may end, and its descriptor change hands, at any moment. Its
  * generation is looked at after its bits: job_reset clears them (release) after the generation has moved on, so whoever
  * reads cleared bits (acquire) sees the new generation. A part that is not done in the current generation is ours.
- * False: this one is spent before the part is over, and keeps the ticket for the next. */
-static bool ticket_settle(struct worker *worker, uint64_t ticket)
+ * False: this one is retired before the part is over, and keeps the ticket for the next. */
+static bool ticket_recover(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     atomic_store_explicit(&worker->slot->ticket, ticket, memory_order_release);
@@ -276,19 +277,19 @@ static bool ticket_settle(struct worker *worker, uint64_t ticket)
     if (is_done) {
         uint32_t mine = state_make(ticket_generation(ticket), STATE_FIRST_WORKER + (uint32_t)worker->id);
         if (atomic_load_explicit(&job->finished, memory_order_acquire) == mine)
-            orphan_settle(worker, job, ticket);
+            orphan_recover(worker, job, ticket);
         report_repeat(worker, job, ticket);
         return true;
     }
     /* The part is not reported: the job cannot end, and its descriptor not change hands, before we do. */
     atomic_fetch_add_explicit(&job->deaths, 1, memory_order_acq_rel);
-    INJECT(heir_adopts);
-    piece_settle(worker, job, ticket);
+    INJECT(recover_begun);
+    piece_recover(worker, job, ticket);
     slot_progress(worker->slot); /* from here on it is a worker that looks for work in its part */
     return ticket_work(worker, ticket);
 }
 
-void team_inherit(struct worker *worker)
+void team_recover(struct worker *worker)
 {
     struct team *team = worker->team;
     struct team_slot *slot = worker->slot;
@@ -301,9 +302,9 @@ void team_inherit(struct worker *worker)
     }
     if (ticket && ticket_is_current(team, ticket)) {
         if (ticket_is_single(ticket))
-            single_settle(worker, ticket);
+            single_recover(worker, ticket);
         else
-            is_over = ticket_settle(worker, ticket);
+            is_over = ticket_recover(worker, ticket);
     }
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     if (is_over)

@@ -17,7 +17,7 @@ static struct ring_cell *cell_at(struct ring *ring, uint64_t position)
     return &ring->cells[position & (RING_CELLS - 1)];
 }
 
-bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *cargo)
+bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *payload)
 {
     uint64_t tail = ring->tail;
     if (tail - ring->head_seen >= RING_CELLS) {
@@ -26,8 +26,8 @@ bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *cargo)
             return false;
     }
     struct ring_cell *cell = cell_at(ring, tail);
-    for (unsigned i = 0; cargo && i < RING_CARGO; i++)
-        atomic_store_explicit(&cell->cargo[i], cargo[i], memory_order_relaxed);
+    for (unsigned i = 0; payload && i < RING_PAYLOAD; i++)
+        atomic_store_explicit(&cell->payload[i], payload[i], memory_order_relaxed);
     atomic_store_explicit(&cell->ticket, ticket | lap_of(tail), memory_order_release);
     ring->tail = tail + 1;
     return true;
@@ -48,11 +48,11 @@ uint64_t ring_peek(struct ring *ring, uint64_t *position)
     }
 }
 
-void ring_cargo(struct ring *ring, uint64_t position, uint64_t cargo[RING_CARGO])
+void ring_payload(struct ring *ring, uint64_t position, uint64_t payload[RING_PAYLOAD])
 {
     const struct ring_cell *cell = cell_at(ring, position);
-    for (unsigned i = 0; i < RING_CARGO; i++)
-        cargo[i] = atomic_load_explicit(&cell->cargo[i], memory_order_relaxed);
+    for (unsigned i = 0; i < RING_PAYLOAD; i++)
+        payload[i] = atomic_load_explicit(&cell->payload[i], memory_order_relaxed);
 }
 
 /* release: pairs with ring_push, whose next write to the cell comes after our reads of it; acquire: head may have been

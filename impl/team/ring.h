@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A bounded queue of tickets (non-zero words of 63 bits): one producer at a time (the caller holds a mutex
- * of its own), any number of consumers in any process, no lock. A ticket may bring a few words of cargo in the
+ * of its own), any number of consumers in any process, no lock. A ticket may bring a few words of payload in the
  * same cache line.
  *
  * Words and writers: `tail` and `head_seen` are the producer's alone. A cell is written by the producer only, which
@@ -26,13 +26,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RING_CELLS 256u                /* a power of two */
-#define RING_CARGO 7u                  /* words */
-#define RING_LAP   (UINT64_C(1) << 63) /* the parity of the lap, in a cell: tickets are smaller */
+#define RING_CELLS   256u                /* a power of two */
+#define RING_PAYLOAD 7u                  /* words */
+#define RING_LAP     (UINT64_C(1) << 63) /* the parity of the lap, in a cell: tickets are smaller */
 
 struct ring_cell {
-    _Alignas(64) _Atomic uint64_t ticket; /* bit 63: the parity of the lap */
-    _Atomic uint64_t cargo[RING_CARGO];   /* relaxed: ordered by the ticket */
+    _Alignas(64) _Atomic uint64_t ticket;   /* bit 63: the parity of the lap */
+    _Atomic uint64_t payload[RING_PAYLOAD]; /* relaxed: ordered by the ticket */
 };
 
 struct ring {
@@ -42,14 +42,14 @@ struct ring {
     struct ring_cell cells[RING_CELLS];
 };
 
-/* Producer: appends a ticket; cargo: RING_CARGO words, or NULL. False when the ring is full. */
-bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *cargo);
+/* Producer: appends a ticket; payload: RING_PAYLOAD words, or NULL. False when the ring is full. */
+bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *payload);
 
 /* Consumer: the oldest ticket that is there, and where; 0 when the ring is empty. */
 uint64_t ring_peek(struct ring *ring, uint64_t *position);
 
-/* Consumer: the cargo of what ring_peek showed; it counts if the ticket is then taken. */
-void ring_cargo(struct ring *ring, uint64_t position, uint64_t cargo[RING_CARGO]);
+/* Consumer: the payload of what ring_peek showed; it counts if the ticket is then taken. */
+void ring_payload(struct ring *ring, uint64_t position, uint64_t payload[RING_PAYLOAD]);
 
 /* Consumer: takes what ring_peek showed. False when somebody else was quicker. */
 bool ring_take(struct ring *ring, uint64_t position);

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job of a single task (apply) on its way through a team: its ticket says so (TICKET_SINGLE), it has no
- * parts, ranges or units, and a worker that spins on its own ring sees the ticket itself. One cache line goes to the
- * worker (the ring's cell: the ticket, and as cargo what the task is, with an argument of up to 24 bytes) and one comes
- * back (`finished`, with a small result beside it): that is what a call costs. The descriptor says it all once more,
- * for a replacement; where nobody is killed its lines stay with the caller.
- * 
- * Who writes what, in which order:
- *   caller   job, small; then the cargo, then the cell (release)
+ * A job of a single task (apply) on its way through a team: its ticket says so (TICKET_SINGLE), it has no parts, ranges
+ * or chunks, and a worker that spins on its own ring sees the ticket itself. One cache line goes to the worker (the
+ * ring's cell: the ticket, and as payload what the task is, with an argument of up to 24 bytes) and one comes back
+ * (`finished`, with a small result beside it): that is what a call costs. The descriptor says it all once more, for a
+ * replacement; where nobody is killed its lines stay with the caller.  Who writes what, in which order:
+ *   caller   job, small; then the payload, then the cell (release)
  *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
  *            finished = done (release), F2, then looks at is_awaited
  *   caller   is_awaited, FUTEX_WAIT, which is a fence, then looks at finished: one of the two sees the other
  * 
- * What a kill leaves, and what the replacement does (single_settle):
+ * What a kill leaves, and what the replacement does (single_recover):
  *   before the swap in the ring       the ticket is there; anybody takes it
  *   before the task began             the cursor says NO_TASK: the replacement runs it
  *   inside the task, or after it      the task fails with -EOWNERDEAD
@@ -25,7 +23,7 @@
 #include "sys/futex.h"
 #include "sys/inject.h"
 
-_Static_assert((offsetof(struct worker, cargo) + CARGO_INLINE * sizeof(uint64_t)) % JOB_ALIGN_FIRM == 0,
+_Static_assert((offsetof(struct worker, payload) + PAYLOAD_INLINE * sizeof(uint64_t)) % JOB_ALIGN_FIRM == 0,
                "a small argument is as aligned as every other copy");
 
 /* After F2, or by a replacement. */
@@ -51,7 +49,7 @@ static void single_do(struct worker *worker, struct team_job *job, uint64_t tick
         INJECT(single_begun);
         job_run(task, 0, 1, &slot->ctx);
         INJECT(single_run);
-        worker_spend(worker, 1);
+        worker_count_chunks(worker, 1);
         worker_flush(worker);
     }
     single_finish(worker, job, ticket);
@@ -59,12 +57,12 @@ static void single_do(struct worker *worker, struct team_job *job, uint64_t tick
 
 void single_work(struct worker *worker, uint64_t ticket)
 {
-    const uint64_t *cargo = worker->cargo;
+    const uint64_t *payload = worker->payload;
     struct job *task = &worker->single;
-    task->task = (grain_task_fn)(uintptr_t)cargo[CARGO_TASK];
-    task->results = (void *)(uintptr_t)cargo[CARGO_RESULT];
-    task->params = (const void *)(uintptr_t)cargo[CARGO_PARAMS];
-    task->items = cargo[CARGO_ITEM] ? (const void *)(uintptr_t)cargo[CARGO_ITEM] : cargo + CARGO_INLINE;
+    task->task = (grain_task_fn)(uintptr_t)payload[PAYLOAD_TASK];
+    task->results = (void *)(uintptr_t)payload[PAYLOAD_RESULT];
+    task->params = (const void *)(uintptr_t)payload[PAYLOAD_PARAMS];
+    task->items = payload[PAYLOAD_ITEM] ? (const void *)(uintptr_t)payload[PAYLOAD_ITEM] : payload + PAYLOAD_INLINE;
     single_do(worker, ticket_job(worker->team, ticket), ticket, task);
 }
 
@@ -76,8 +74,8 @@ bool single_is_done(struct team *team, uint64_t ticket)
            state_make(ticket_generation(ticket), STATE_DONE);
 }
 
-/* The generation is looked at after `finished`, for the reason that stands at ticket_settle(). */
-void single_settle(struct worker *worker, uint64_t ticket)
+/* The generation is looked at after `finished`, for the reason that stands at ticket_recover(). */
+void single_recover(struct worker *worker, uint64_t ticket)
 {
     struct team_job *job = ticket_job(worker->team, ticket);
     struct team_slot *slot = worker->slot;
@@ -97,7 +95,7 @@ void single_settle(struct worker *worker, uint64_t ticket)
         return;
     }
     struct grain_error error;
-    heir_describe(&error, slot);
+    worker_end_describe(&error, slot);
     job_fail(&job->job, outcome, &error);
     single_finish(worker, job, ticket);
 }

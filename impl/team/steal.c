@@ -2,8 +2,8 @@
  *
  * A part under `steal`: pieces of its own range, then halves of others' ranges, then what others give back on request
  * (team/piece.c). sched/steal.h says who writes a range.  What a thief reads of a slot is a hint: it may be stale, then
- * it asks for nothing, or leaves too early; no unit's owner depends on it. The thief stays while there may be more:
- * while some part that is not done has units left in hand, or is just taking some. It leaves for good when nothing can
+ * it asks for nothing, or leaves too early; no chunk's owner depends on it. The thief stays while there may be more:
+ * while some part that is not done has chunks left in hand, or is just taking some. It leaves for good when nothing can
  * be divided any more, when the team stops, and when some ring has a ticket: what is queued comes first. So nobody
  * waits for a thief at the end of a job.
  */
@@ -44,8 +44,8 @@ static bool is_range_left(const struct worker *worker)
     return false;
 }
 
-/* Whole units that a worker has in hand and has not begun; UINT64_MAX: it is between two pieces. */
-static uint64_t units_in_hand(const struct team_slot *slot, uint64_t chunk)
+/* Whole chunks that a worker has in hand and has not begun; UINT64_MAX: it is between two pieces. */
+static uint64_t chunks_in_hand(const struct team_slot *slot, uint64_t chunk)
 {
     uint64_t begin = atomic_load_explicit(&slot->begin, memory_order_relaxed);
     uint64_t end = atomic_load_explicit(&slot->end, memory_order_relaxed);
@@ -57,14 +57,14 @@ static uint64_t units_in_hand(const struct team_slot *slot, uint64_t chunk)
     return begin < end ? (end - begin) / chunk : 0;
 }
 
-/* A few units will soon have been run, unless the estimate was wrong: then the owner is in the same task still. */
-static bool is_worth_asking(struct worker *worker, const struct team_slot *slot, uint64_t units)
+/* A few chunks will soon have been run, unless the estimate was wrong: then the owner is in the same task still. */
+static bool is_worth_asking(struct worker *worker, const struct team_slot *slot, uint64_t chunks)
 {
     size_t index = job_index(&slot->ctx);
     bool is_stuck = worker->stuck_slot == slot && worker->stuck_index == index;
     worker->stuck_slot = slot;
     worker->stuck_index = index;
-    return is_stuck || units >= steal_pace_worth(&worker->pace);
+    return is_stuck || chunks >= steal_pace_worth(&worker->pace);
 }
 
 /* Asks the holders of the other parts for work. False when nobody has anything to give, now or soon. */
@@ -76,15 +76,15 @@ static bool thief_ask(struct worker *worker)
         const struct team_part *part = part_at(worker, i);
         uint32_t holder = atomic_load_explicit(&part->holder, memory_order_relaxed);
         if (i == worker->part || holder == 0 || is_part_done(job, i) ||
-            atomic_load_explicit(&part->is_hungry, memory_order_relaxed))
+            atomic_load_explicit(&part->is_starving, memory_order_relaxed))
             continue;
         struct team_slot *slot = &worker->team->slots[holder - 1];
-        uint64_t units = units_in_hand(slot, job->job.chunk);
-        if (units < 2) /* the owner keeps one for itself */
+        uint64_t chunks = chunks_in_hand(slot, job->job.chunk);
+        if (chunks < 2) /* the owner keeps one for itself */
             continue;
         may_come = true;
-        if (units != UINT64_MAX && is_worth_asking(worker, slot, units) && !job_is_asked(&slot->ctx))
-            job_ask(&slot->ctx);
+        if (chunks != UINT64_MAX && is_worth_asking(worker, slot, chunks) && !job_is_interrupted(&slot->ctx))
+            job_request_interrupt(&slot->ctx);
     }
     return may_come;
 }
@@ -100,12 +100,12 @@ static bool thief_news(struct worker *worker)
 static void thief_sleep(struct worker *worker, uint32_t pushed)
 {
     struct team *team = worker->team;
-    uint32_t feed = atomic_load_explicit(&team->feed, memory_order_acquire);
+    uint32_t steal_wake = atomic_load_explicit(&team->steal_wake, memory_order_acquire);
     atomic_fetch_add_explicit(&team->thieves, 1, memory_order_relaxed);
     FENCE_AFTER_RMW(8);
     if (!is_range_left(worker) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
         child_depend_again();
-        wait_sleep(&team->feed, feed, THIEF_SLEEP_NS, team->is_shared);
+        wait_sleep(&team->steal_wake, steal_wake, THIEF_SLEEP_NS, team->is_shared);
     }
     atomic_fetch_sub_explicit(&team->thieves, 1, memory_order_relaxed);
 }
@@ -114,12 +114,12 @@ static void thief_sleep(struct worker *worker, uint32_t pushed)
 static bool thief_wait(struct worker *worker)
 {
     struct team *team = worker->team;
-    _Atomic uint32_t *is_hungry = &part_at(worker, worker->part)->is_hungry;
+    _Atomic uint32_t *is_starving = &part_at(worker, worker->part)->is_starving;
     uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
     bool has_cpu = team->workers <= team->usable_cpus, is_refilled;
     if (team_is_anything_queued(team))
         return false;
-    atomic_store_explicit(is_hungry, 1, memory_order_relaxed);
+    atomic_store_explicit(is_starving, 1, memory_order_relaxed);
     while (!(is_refilled = range_refill(worker)) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
         INJECT(thief_waits);
         if (worker_spin(worker, pushed, thief_news))
@@ -128,15 +128,15 @@ static bool thief_wait(struct worker *worker)
             break;
         thief_sleep(worker, pushed);
     }
-    atomic_store_explicit(is_hungry, 0, memory_order_relaxed);
+    atomic_store_explicit(is_starving, 0, memory_order_relaxed);
     return is_refilled;
 }
 
 /* Units of the next piece: no more than the worker may still run. */
 static uint32_t pace_of(const struct worker *worker)
 {
-    uint32_t units = worker->pace.units;
-    return units < worker->chunks_left ? units : (uint32_t)worker->chunks_left;
+    uint32_t chunks = worker->pace.chunks;
+    return chunks < worker->chunks_left ? chunks : (uint32_t)worker->chunks_left;
 }
 
 /* The piece that was just taken, and the rest of the part's own range. */
@@ -154,9 +154,9 @@ bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
     uint64_t count = job->job.count, chunk = job->job.chunk, before = clock_ns();
     struct steal_piece piece;
     uint64_t steals = 0;
-    worker->pace.units = STEAL_PACE_FIRST;
+    worker->pace.chunks = STEAL_PACE_FIRST;
     do {
-        while (!worker_is_spent(worker) && steal_take_front(&part->range, pace_of(worker), &piece)) {
+        while (!worker_is_retired(worker) && steal_take_front(&part->range, pace_of(worker), &piece)) {
             INJECT(range_taken);
             if (worker_is_stopped(worker, job)) {
                 range_drop(worker, job, &piece);
@@ -167,8 +167,8 @@ bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket)
             steal_pace_learn(&worker->pace, (uint32_t)((ran + chunk - 1) / chunk), now - before);
             before = now;
         }
-    } while (!worker_is_spent(worker) && (range_refill(worker) || thief_wait(worker)) && ++steals);
+    } while (!worker_is_retired(worker) && (range_refill(worker) || thief_wait(worker)) && ++steals);
     part->handovers += steals;
     part->steals += steals;
-    return !worker_is_spent(worker) || steal_is_empty(&part->range);
+    return !worker_is_retired(worker) || steal_is_empty(&part->range);
 }

@@ -10,15 +10,15 @@
 #include "ticket.h"
 #include "wake.h"
 
-/* Every part gets an equal run of units; while items are still being copied in, the first gets all: its worker goes
+/* Every part gets an equal run of chunks; while items are still being copied in, the first gets all: its worker goes
  * through them in the order in which they come. */
 static void ranges_deal(struct team *team, struct team_job *job, uint32_t index, bool is_loaded)
 {
-    uint64_t units = team_units(&job->job, team->workers);
+    uint64_t chunks = team_chunks(&job->job, team->workers);
     for (uint32_t i = 0; i < job->parts; i++) {
         uint64_t first = is_loaded || i == 0 ? i : job->parts, last = is_loaded ? i + 1 : job->parts;
-        steal_put(&team_part(team, index, i)->range,
-                  (struct steal_piece){(uint32_t)(units * first / job->parts), (uint32_t)(units * last / job->parts)});
+        steal_put(&team_part(team, index, i)->range, (struct steal_piece){(uint32_t)(chunks * first / job->parts),
+                                                                          (uint32_t)(chunks * last / job->parts)});
     }
 }
 
@@ -28,7 +28,7 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
     uint32_t index = (uint32_t)(job - team->jobs), generation = team_job_generation(job);
     job->parts = team_parts(&job->job, team->workers);
     for (uint32_t i = 0; i < (job->parts + 63) / 64; i++)
-        atomic_store_explicit(&job->done[i], 0, memory_order_release); /* pairs with ticket_settle */
+        atomic_store_explicit(&job->done[i], 0, memory_order_release); /* pairs with ticket_recover */
     for (uint32_t i = 0; i < job->parts; i++) {
         struct team_part *part = team_part(team, index, i);
         job_outcome_clear(&part->outcome);
@@ -36,7 +36,7 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
         part->handovers = 0;
         part->steals = 0;
         atomic_store_explicit(&part->holder, 0, memory_order_relaxed);
-        atomic_store_explicit(&part->is_hungry, 0, memory_order_relaxed);
+        atomic_store_explicit(&part->is_starving, 0, memory_order_relaxed);
     }
     if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
         ranges_deal(team, job, index, loaded == job->job.count);
@@ -46,14 +46,14 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
     atomic_store_explicit(&job->deaths, 0, memory_order_relaxed);
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     atomic_store_explicit(&job->is_awaited, 0, memory_order_relaxed);
-    /* release: pairs with single_settle, should this descriptor have been a single task's */
+    /* release: pairs with single_recover, should this descriptor have been a single task's */
     atomic_store_explicit(&job->finished, state_make(generation, STATE_RUNNING), memory_order_release);
 }
 
-void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *cargo)
+void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *payload)
 {
     struct team *team = front->team;
-    while (!ring_push(&team->slots[slot].ring, ticket, cargo) &&
+    while (!ring_push(&team->slots[slot].ring, ticket, payload) &&
            atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN) {
         pthread_mutex_unlock(&front->lock);
         team_make_room();
@@ -124,7 +124,7 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
         bool is_busy = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY;
         slot_wake(team, slot, is_busy || slot_tickets(front, slot) > 1);
     }
-    team_feed(team);
+    thieves_wake(team);
 }
 
 bool team_wake_rest(struct team_front *front, struct team_job *job)

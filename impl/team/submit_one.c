@@ -41,7 +41,7 @@ static int slot_choose(const struct team_front *front)
     return found >= 0 ? found : (front->favourite + 1) % team->workers;
 }
 
-#define INLINE_BYTES ((RING_CARGO - CARGO_INLINE) * sizeof(uint64_t))
+#define INLINE_BYTES ((RING_PAYLOAD - PAYLOAD_INLINE) * sizeof(uint64_t))
 _Static_assert(offsetof(struct team_job, reply) % JOB_ALIGN_FIRM == 0,
                "a small result is as aligned as every other copy");
 
@@ -53,29 +53,29 @@ static bool is_copied(const struct team_job *job)
     return items >= small && items - small < TEAM_INLINE;
 }
 
-static void cargo_fill(uint64_t cargo[RING_CARGO], const struct team_job *place)
+static void payload_fill(uint64_t payload[RING_PAYLOAD], const struct team_job *place)
 {
     const struct job *job = &place->job;
-    cargo[CARGO_TASK] = (uintptr_t)job->task;
-    cargo[CARGO_RESULT] = (uintptr_t)job->results;
-    cargo[CARGO_PARAMS] = (uintptr_t)job->params;
-    cargo[CARGO_ITEM] = (uintptr_t)job->items;
-    memset(cargo + CARGO_INLINE, 0, INLINE_BYTES);
+    payload[PAYLOAD_TASK] = (uintptr_t)job->task;
+    payload[PAYLOAD_RESULT] = (uintptr_t)job->results;
+    payload[PAYLOAD_PARAMS] = (uintptr_t)job->params;
+    payload[PAYLOAD_ITEM] = (uintptr_t)job->items;
+    memset(payload + PAYLOAD_INLINE, 0, INLINE_BYTES);
     if (is_copied(place) && job->item_size <= INLINE_BYTES) {
-        memcpy(cargo + CARGO_INLINE, job->items, job->item_size);
-        cargo[CARGO_ITEM] = 0;
+        memcpy(payload + PAYLOAD_INLINE, job->items, job->item_size);
+        payload[PAYLOAD_ITEM] = 0;
     }
 }
 
 void team_submit_single(struct team_front *front, struct team_job *job)
 {
     struct team *team = front->team;
-    uint64_t cargo[RING_CARGO];
+    uint64_t payload[RING_PAYLOAD];
     uint64_t ticket = ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), TICKET_SINGLE);
     job_outcome_clear(&team_part(team, (uint32_t)(job - team->jobs), 0)->outcome);
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     job->parts = 1;
-    cargo_fill(cargo, job);
+    payload_fill(payload, job);
     team_note_cpu(team);
     pthread_mutex_lock(&front->lock);
     atomic_store_explicit(&front->singles, atomic_load_explicit(&front->singles, memory_order_relaxed) + 1,
@@ -84,7 +84,7 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     bool is_occupied = !is_free(front, slot);
     job_place(front, job, (uint16_t)slot);
     front->favourite = slot;
-    ticket_push(front, slot, ticket, cargo);
+    ticket_push(front, slot, ticket, payload);
     if (is_occupied)
         team_say_pushed(team);
     /* F1 pairs with F3 and F4: either the worker sees the ticket, or we see that it sleeps, or has taken something long
@@ -96,6 +96,6 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     }
     slot_wake(team, slot, is_occupied);
     if (is_occupied)
-        team_feed(team);
+        thieves_wake(team);
     pthread_mutex_unlock(&front->lock);
 }

@@ -26,12 +26,12 @@ void team_job_return(struct team_front *front, struct team_job *job);
 
 /* Why a call need not wait any longer although its job is not finished: 0 while it must; -ECANCELED,
  * -ENOTRECOVERABLE. */
-int team_wait_is_vain(struct team_front *front);
+int team_abort_reason(struct team_front *front);
 
-/* How many bytes of `units` a job needs: one a claim unit. */
-size_t team_units(const struct job *job, int workers);
+/* How many bytes of `done_marks` a job needs: one a chunk. */
+size_t team_chunks(const struct job *job, int workers);
 
-/* Adapts a job to what a team can count: under `steal` a part counts its units in 32 bits. */
+/* Adapts a job to what a team can count: under `steal` a part counts its chunks in 32 bits. */
 void team_fit(struct job *job);
 
 /* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
@@ -57,11 +57,11 @@ int team_wait_single(struct team_front *front, struct team_job *job);
 void team_set_phase(struct team *team, enum team_phase phase);
 
 /* Worker, first of all: goes where team_place() said. Async-signal-safe. */
-void team_settle_in(const struct team *team, int id);
+void team_bind_self(const struct team *team, int id);
 
 /* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
- * go on. pid: 0 in a thread; state: what the initializer left; is_heir: a replacement, which settles first what its
- * predecessor held. */
-bool team_work(struct team *team, int id, int pid, void *state, bool is_heir);
+ * go on. pid: 0 in a thread; state: what the initializer left; is_replacement: a replacement, which ends first what
+ * its predecessor held. */
+bool team_work(struct team *team, int id, int pid, void *state, bool is_replacement);
 
 #endif

@@ -45,8 +45,8 @@ static inline uint32_t ticket_generation(uint64_t ticket)
     return (uint32_t)(ticket >> 32) & TICKET_GENERATION;
 }
 
-/* Words of a single task's cargo; from the last one on a small argument. */
-enum { CARGO_TASK, CARGO_RESULT, CARGO_PARAMS, CARGO_ITEM, CARGO_INLINE };
+/* Words of a single task's payload; from the last one on a small argument. */
+enum { PAYLOAD_TASK, PAYLOAD_RESULT, PAYLOAD_PARAMS, PAYLOAD_ITEM, PAYLOAD_INLINE };
 
 #define STATE_RUNNING      0u
 #define STATE_DONE         1u

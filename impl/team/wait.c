@@ -59,7 +59,7 @@ static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t
         uint32_t state = atomic_load_explicit(&job->finished, memory_order_acquire);
         if (state == done)
             break;
-        status = team_wait_is_vain(front);
+        status = team_abort_reason(front);
         if (status)
             break;
         uint64_t tick_ns = !has_woken ? WAKE_REST_NS : team->is_shared ? ALIVE_TICK_NS : UINT64_MAX;

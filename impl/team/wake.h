@@ -15,7 +15,7 @@ void team_say_pushed(struct team *team);
 void slot_wake(struct team *team, int slot, bool is_occupied);
 
 /* Wakes thieves that sleep: something was given back or pushed. After a seq_cst fence. Any process. */
-void team_feed(struct team *team);
+void thieves_wake(struct team *team);
 
 /* Notes on which CPU the caller is, for workers that are bound there; returns it. */
 int team_note_cpu(struct team *team);

@@ -29,7 +29,7 @@ void worker_begin(struct worker *worker, uint64_t ticket)
     worker->slot->ctx.outcome = &part->outcome;
 }
 
-void heir_describe(struct grain_error *error, const struct team_slot *slot)
+void worker_end_describe(struct grain_error *error, const struct team_slot *slot)
 {
     *error = (struct grain_error){
         .code = -EOWNERDEAD, .pid = slot->dead_pid, .signo = slot->dead_signo, .exit_status = slot->dead_status};

@@ -19,7 +19,7 @@ struct worker {
     struct team_slot *slot;
     int id;
     uint32_t state;       /* what slot->state said last, as far as the worker set it */
-    bool was_roused;      /* since its last ticket */
+    bool was_woken;       /* since its last ticket */
     uint64_t chunks_left; /* until it leaves; UINT64_MAX: no limit */
     uint64_t mapped;      /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
     /* The part it works on; not of a single task. */
@@ -31,10 +31,10 @@ struct worker {
     unsigned looks;
     const struct team_slot *stuck_slot;
     size_t stuck_index;
-    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in cargo, from
-     * word CARGO_INLINE on, and thus at a multiple of 64. */
-    _Alignas(64) uint64_t cargo_lead[8 - CARGO_INLINE];
-    uint64_t cargo[RING_CARGO];
+    /* The single task it took, as the ring brought it, and as job_run() wants it; a small argument lies in payload,
+     * from word PAYLOAD_INLINE on, and thus at a multiple of 64. */
+    _Alignas(64) uint64_t payload_lead[8 - PAYLOAD_INLINE];
+    uint64_t payload[RING_PAYLOAD];
     struct job single;
 };
 
@@ -42,13 +42,13 @@ struct worker {
 #define NO_TASK SIZE_MAX
 
 /* Whether it has run as many chunks as it may. It then takes no more, and leaves before its next piece or ticket. */
-static inline bool worker_is_spent(const struct worker *worker)
+static inline bool worker_is_retired(const struct worker *worker)
 {
     return worker->chunks_left == 0;
 }
 
-/* Counts chunks that it has run. An heir may run more than its own: what its predecessor had in hand. */
-static inline void worker_spend(struct worker *worker, uint64_t chunks)
+/* Counts chunks that it has run. A replacement may run more than its own: what its predecessor had in hand. */
+static inline void worker_count_chunks(struct worker *worker, uint64_t chunks)
 {
     if (worker->chunks_left != UINT64_MAX)
         worker->chunks_left = worker->chunks_left > chunks ? worker->chunks_left - chunks : 0;
@@ -65,7 +65,7 @@ static inline void worker_flush(const struct worker *worker)
         child_flush();
 }
 
-/* The worker is ready, or recovery has settled something: a death after this does not count as one that comes to
+/* The worker is ready, or recovery has done something: a death after this does not count as one that comes to
  * nothing. relaxed: the supervisor looks when this worker is dead. */
 static inline void slot_progress(struct team_slot *slot)
 {
@@ -111,19 +111,19 @@ bool part_finish(const struct worker *worker, struct team_job *job, uint64_t tic
 /* After the last part's report: runs what dead workers left, says that the job has ended, wakes who waits. */
 void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket);
 
-/* Takes part in the ticket's job until no claim is left, then reports. False: the worker is spent before
+/* Takes part in the ticket's job until no claim is left, then reports. False: the worker is retired before
  * that, and the ticket stays in its slot. */
 bool ticket_work(struct worker *worker, uint64_t ticket);
 
-/* Runs [begin, end), whole units of the part's job, with the cursor set; marks the units. Returns the end of what it
+/* Runs [begin, end), whole chunks of the part's job, with the cursor set; marks the chunks. Returns the end of what it
  * ran: less than `end` where it gave some away or had to stop. */
 uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
 
-/* The `heed` of every worker's context: gives half of the rest of the piece back when a thief asked, drops the rest
- * when the team stops. */
-size_t piece_heed(struct grain_context *ctx, size_t next, size_t end);
+/* The `on_interrupt` of every worker's context: gives half of the rest of the piece back when a thief asked, drops the
+ * rest when the team stops. */
+size_t piece_interrupted(struct grain_context *ctx, size_t next, size_t end);
 
-/* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. False: it is spent, and
+/* Under `steal`: runs pieces of the part's own range, then of what it can steal or is given. False: it is retired, and
  * the range is not empty. */
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
@@ -138,13 +138,13 @@ static inline void finished_say(struct team_job *job, uint32_t state)
     FENCE(2);
 }
 
-/* A job of a single task that came with cargo; that a dead worker left: team/single.c. */
+/* A job of a single task that came with payload; that a dead worker left: team/single.c. */
 void single_work(struct worker *worker, uint64_t ticket);
-void single_settle(struct worker *worker, uint64_t ticket);
+void single_recover(struct worker *worker, uint64_t ticket);
 bool single_is_done(struct team *team, uint64_t ticket);
 
-/* Marks the units of [begin, end) as settled. */
-void units_settle(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
+/* Marks the chunks of [begin, end) as done. */
+void chunks_mark_done(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
 
 /* Whether the part was reported. */
 bool is_part_done(const struct team_job *job, uint32_t part);
@@ -152,10 +152,10 @@ bool is_part_done(const struct team_job *job, uint32_t part);
 /* For a replacement: does again what follows from the last part's report, if it is due. */
 void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket);
 
-/* A replacement: settles what its predecessor held. Before it takes a ticket. */
-void team_inherit(struct worker *worker);
+/* A replacement: ends what its predecessor held. Before it takes a ticket. */
+void team_recover(struct worker *worker);
 
 /* How the dead worker of this slot ended. */
-void heir_describe(struct grain_error *error, const struct team_slot *slot);
+void worker_end_describe(struct grain_error *error, const struct team_slot *slot);
 
 #endif

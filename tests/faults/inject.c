@@ -153,9 +153,9 @@ static const char *const points[] = {
 };
 #define POINTS (sizeof points / sizeof points[0])
 
-static bool is_heirs(const char *point)
+static bool is_replacements(const char *point)
 {
-    return strncmp(point, "heir", 4) == 0;
+    return strncmp(point, "recover", 7) == 0;
 }
 
 /* Reached only after a kill between two certain points: once.c. */
@@ -168,7 +168,7 @@ static void a_kill_at_any_point_loses_nothing_and_runs_nothing_twice(void **stat
 {
     (void)state;
     for (size_t i = 0; i < POINTS; i++) {
-        if (is_heirs(points[i]) || is_looking(points[i]))
+        if (is_replacements(points[i]) || is_looking(points[i]))
             continue; /* reached only after another kill: below */
         unsigned kills;
         if (is_about_giving(points[i])) {
@@ -188,11 +188,11 @@ static void a_kill_among_workers_that_are_replaced_as_planned_loses_nothing(void
     (void)state;
     max_tasks = 150;
     for (size_t i = 0; i < POINTS; i++)
-        point_tried(points[i], ACT_KILL, is_about_giving(points[i]) || is_heirs(points[i]) ? 3 : 29, 4);
+        point_tried(points[i], ACT_KILL, is_about_giving(points[i]) || is_replacements(points[i]) ? 3 : 29, 4);
     max_tasks = 0;
 }
 
-/* Tasks that kill their worker, so that there are heirs, which are killed in turn. */
+/* Tasks that kill their worker, so that there are replacements, which are killed in turn. */
 static int dies_at_times(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)arg;
@@ -202,11 +202,11 @@ static int dies_at_times(const void *arg, void *result, struct grain_context *ct
     return 0;
 }
 
-static void a_kill_of_an_heir_runs_nothing_twice(void **state)
+static void a_kill_of_a_replacement_runs_nothing_twice(void **state)
 {
     (void)state;
     for (size_t i = 0; i < POINTS; i++) {
-        if (!is_heirs(points[i]))
+        if (!is_replacements(points[i]))
             continue;
         strcpy(plan->point, points[i]);
         *plan = (struct plan){.action = ACT_KILL, .every = 4, .host = getpid()};
@@ -239,10 +239,10 @@ static void a_kill_of_an_heir_runs_nothing_twice(void **state)
 static void replacements_that_never_get_anywhere_end_the_pool(void **state)
 {
     (void)state;
-    static const char *const fatal[] = {"heir_adopts", "heir_settled", "piece_begun", "single_begun", "heir_moved_on"};
+    static const char *const fatal[] = {"recover_begun", "recover_marked", "piece_begun", "single_begun", "recover_moved_on"};
     for (size_t i = 0; i < 2 * sizeof fatal / sizeof fatal[0]; i++) {
         const char *point = fatal[i / 2];
-        bool is_single = strcmp(point, "single_begun") == 0, is_borne = strcmp(point, "heir_moved_on") == 0;
+        bool is_single = strcmp(point, "single_begun") == 0, is_borne = strcmp(point, "recover_moved_on") == 0;
         *plan = (struct plan){.action = ACT_KILL, .every = 1, .host = getpid()};
         struct grain_pool *pool = fork_pool(2);
         unsigned char *visits;
@@ -341,7 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kill_at_any_point_loses_nothing_and_runs_nothing_twice),
         cmocka_unit_test(a_kill_among_workers_that_are_replaced_as_planned_loses_nothing),
-        cmocka_unit_test(a_kill_of_an_heir_runs_nothing_twice),
+        cmocka_unit_test(a_kill_of_a_replacement_runs_nothing_twice),
         cmocka_unit_test(replacements_that_never_get_anywhere_end_the_pool),
         cmocka_unit_test(what_a_stopped_worker_has_run_is_told_as_run),
         cmocka_unit_test(a_pause_at_any_point_changes_nothing),

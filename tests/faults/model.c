@@ -4,7 +4,7 @@
  * them, and store buffers.
  *
  * Complete, for the scenarios below: every order of the workers' atomic accesses, every kill between two of them or at
- * a point that the code names, every moment at which the heir may start; and from every state a run must be able to end
+ * a point that the code names, every moment at which the replacement may start; and from every state a run must be able to end
  * without a further kill. States that differ only in what a hash of 64 bits does not show pass for one.
  * Bounded: two workers, a handful of tasks, kills and steals in a run, a clock that stands still, a caller whose steps
  * are coarse (but in the list `buffers`). A loop that waits for another worker waits for as long as that one takes: no
@@ -273,7 +273,7 @@ const char *model_job_check(void)
         }
     if (job->form == JOB_TASK && failed > (size_t)world.kills)
         return "more tasks are reported dead than workers died";
-    /* An heir that dies while it settles may have one failure counted twice: team_heir.c. */
+    /* A replacement that dies while it recovers may have one failure counted twice: team/recover.c. */
     if (job->outcome.failed < failed || ((world.kills < 2 || model_is_single()) && job->outcome.failed != failed))
         return "failures are not counted right";
     if (failed && job->outcome.first.index != first)
@@ -287,7 +287,7 @@ static bool is_thief_forgotten(void)
     bool is_work = false, is_asleep = false;
     for (int i = 0; i < MODEL_WORKERS && world.has_given && world.steals == 0; i++) {
         is_work |= !steal_is_empty(&model_team->parts[i].range);
-        is_asleep |= world.workers[i].asleep_on == &model_team->feed;
+        is_asleep |= world.workers[i].asleep_on == &model_team->steal_wake;
     }
     return is_work && is_asleep;
 }

@@ -47,12 +47,12 @@ struct model_scenario {
     bool has_buffers; /* each thread has a store buffer of one entry */
     bool is_patient;  /* no sleep ends by its timeout */
     bool is_lopsided; /* all of the first job lies in the second part's range */
-    int steals;       /* at most, in one run: two thieves may take the same unit from each other for ever */
+    int steals;       /* at most, in one run: two thieves may take the same chunk from each other for ever */
 };
 
 enum model_status {
     MODEL_READY, /* stands at a point */
-    MODEL_DEAD,  /* killed, or spent; its heir has not started */
+    MODEL_DEAD,  /* killed, or retired; its replacement has not started */
     MODEL_LEFT   /* returned from team_work() */
 };
 
@@ -92,7 +92,7 @@ struct model_world {
     unsigned char begun[MODEL_TASKS], visits[MODEL_TASKS];
     int codes[MODEL_TASKS];
     int result; /* a single task's */
-    _Atomic uint8_t units[MODEL_TASKS];
+    _Atomic uint8_t done_marks[MODEL_TASKS];
 };
 
 extern struct model_world world;

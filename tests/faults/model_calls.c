@@ -20,9 +20,9 @@ static void call_once(void)
     world.jobs_left--;
     world.job = team_job_take(&world.front);
     model_job_fill(&world.job->job);
-    memset((void *)world.units, 0, sizeof world.units);
-    world.job->units = world.units;
-    world.job->unit_mark = 1;
+    memset((void *)world.done_marks, 0, sizeof world.done_marks);
+    world.job->done_marks = world.done_marks;
+    world.job->done_mark = 1;
     if (model_is_single())
         team_submit_single(&world.front, world.job);
     else
@@ -96,7 +96,7 @@ static int late(const void *arg, void *result, struct grain_context *ctx)
     return 0;
 }
 
-/* Somebody asks for attention, as a thief does, just before the pool is stopped. */
+/* Somebody requests an interrupt, as a thief does, just before the pool is stopped. */
 static void call_stopped(void)
 {
     world.has_pushed = false;
@@ -108,7 +108,7 @@ static void call_stopped(void)
                                   .codes = world.codes};
     team_submit(&world.front, world.job, STOP_TASKS);
     model_task("asks");
-    job_ask(&model_team->slots[0].ctx);
+    job_request_interrupt(&model_team->slots[0].ctx);
     team_set_phase(model_team, TEAM_STOP);
     model_fence(__func__, "has told");
     world.has_stopped = true;

@@ -31,13 +31,13 @@ static void life(void)
 {
     model_point("life", "starts", false);
     int id = (int)(model_now - world.workers), pid = 100 * (id + 1) + model_now->lives;
-    bool is_spent = false;
+    bool is_retired = false;
     if (id == MODEL_CALLER || (id > 0 && model_scenario->program == MODEL_BREAK))
         model_call(id);
     else
-        is_spent = team_work(model_team, id, pid, NULL, model_now->lives > 1);
+        is_retired = team_work(model_team, id, pid, NULL, model_now->lives > 1);
     model_fence("life", "ends");
-    model_now->status = is_spent ? MODEL_DEAD : MODEL_LEFT;
+    model_now->status = is_retired ? MODEL_DEAD : MODEL_LEFT;
     model_point("life", "ends", false);
 }
 
@@ -112,9 +112,9 @@ static void job_submit(void)
     world.jobs_left--;
     world.job = team_job_take(&world.front);
     model_job_fill(&world.job->job);
-    memset((void *)world.units, 0, sizeof world.units);
-    world.job->units = world.units;
-    world.job->unit_mark = 1;
+    memset((void *)world.done_marks, 0, sizeof world.done_marks);
+    world.job->done_marks = world.done_marks;
+    world.job->done_mark = 1;
     if (model_is_single())
         team_submit_single(&world.front, world.job);
     else

@@ -67,13 +67,13 @@ static bool is_own(const volatile void *object)
 }
 
 /* Written once, before its ticket: no run comes round a ring. */
-static bool is_cargo(const volatile void *object)
+static bool is_payload(const volatile void *object)
 {
     for (int i = 0; i < MODEL_WORKERS; i++) {
         const struct ring_cell *cells = model_team->slots[i].ring.cells;
         uintptr_t at = (uintptr_t)object - (uintptr_t)cells;
         if (at < RING_CELLS * sizeof *cells)
-            return at % sizeof *cells >= offsetof(struct ring_cell, cargo);
+            return at % sizeof *cells >= offsetof(struct ring_cell, payload);
     }
     return false;
 }
@@ -83,16 +83,17 @@ static bool is_cargo(const volatile void *object)
 static bool is_private(const volatile void *object)
 {
     const struct team *team = model_team;
-    if (object == &team->caller_cpu || is_cargo(object))
+    if (object == &team->caller_cpu || is_payload(object))
         return true;
     if (!is_caller())
         return object == &team->slots[model_now - world.workers].cpu;
-    return is_within(object, &world.front, sizeof world.front) || is_within(object, &world.units, sizeof world.units) ||
+    return is_within(object, &world.front, sizeof world.front) ||
+           is_within(object, &world.done_marks, sizeof world.done_marks) ||
            (!world.has_pushed && (is_within(object, team->jobs, sizeof team->jobs) ||
                                   is_within(object, team->parts, 2 * MODEL_WORKERS * sizeof team->parts[0])));
 }
 
-/* What the caller alone writes, once it has no more to do; and in jobs where nobody asks for attention, that. */
+/* What the caller alone writes, once it has no more to do; and in jobs where nobody requests an interrupt, that. */
 static bool is_settled(const volatile void *object)
 {
     const struct team *team = model_team;
@@ -102,7 +103,7 @@ static bool is_settled(const volatile void *object)
     if (is_caller())
         return false;
     if (model_scenario->schedule != GRAIN_SCHEDULE_STEAL && model_scenario->program != MODEL_STOP &&
-        object == &team->slots[model_now - world.workers].ctx.attention)
+        object == &team->slots[model_now - world.workers].ctx.interrupt)
         return true;
     if (object == &team->jobs[0].deaths && !has_heirs())
         return true;
@@ -203,7 +204,7 @@ void model_fence(const char *function, const char *what)
         point_drained(function, what, true);
 }
 
-/* Only a place to die: whatever is shared behind it is a point of its own. Not so a job's `units`, which one
+/* Only a place to die: whatever is shared behind it is a point of its own. Not so a job's `done_marks`, which one
  * worker at a time touches while all is well; when not, the tasks' points are between. */
 void inject_at(const char *name)
 {

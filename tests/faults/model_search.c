@@ -193,7 +193,8 @@ static void fault_tell(const char *fault, uint32_t from, struct model_step step)
     step_tell(step, has_worker ? world.workers[step.worker].function : NULL,
               has_worker ? world.workers[step.worker].what : NULL);
     for (size_t i = 0; world.job && i < world.job->job.count; i++)
-        printf("  task %zu: visited %d times, code %d, unit %d\n", i, world.visits[i], world.codes[i], world.units[i]);
+        printf("  task %zu: visited %d times, code %d, chunk %d\n", i, world.visits[i], world.codes[i],
+               world.done_marks[i]);
 }
 
 /* ----------------------------------------------------------------------------------------- searching */

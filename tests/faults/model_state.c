@@ -146,7 +146,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 
 uint64_t model_hash_shared(void)
 {
-    uint64_t hash = hash_bytes(1, (const void *)world.units, sizeof world.units);
+    uint64_t hash = hash_bytes(1, (const void *)world.done_marks, sizeof world.done_marks);
     for (size_t i = 0; i < REGIONS; i++)
         hash = hash_bytes(hash, regions[i].at, regions[i].size);
     return hash;

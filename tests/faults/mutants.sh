@@ -128,12 +128,12 @@ mutant "a front taken by a plain store" sched/steal.c swap_to_store steal_take_f
 mutant "a half taken by a plain store" sched/steal.c swap_to_store steal_take_half
 mutant "a ticket taken by a plain store" team/ring.c swap_to_store ring_take
 mutant "a guided claim by a plain store" sched/claim.c swap_to_store claim_guided
-mutant "what is given back published before it is let go" team/piece.c lines_swapped piece_heed \
+mutant "what is given back published before it is let go" team/piece.c lines_swapped piece_interrupted \
   'slot->end, cut' 'steal_put\('
 mutant "what is given back kept as well" team/piece.c sed '/slot->end, cut/d; s/return cut \* chunk;/return end;/'
-mutant "units settled before the slot names them" team/piece.c lines_swapped piece_run 'slot->begin, begin' \
-  'units_settle\('
-mutant "units settled after the slot forgot them" team/piece.c lines_swapped piece_run 'units_settle\(' \
+mutant "chunks marked before the slot names them" team/piece.c lines_swapped piece_run 'slot->begin, begin' \
+  'chunks_mark_done\('
+mutant "chunks marked after the slot forgot them" team/piece.c lines_swapped piece_run 'chunks_mark_done\(' \
   'slot->begin, NO_PIECE'
 mutant "a piece's begin stored before its end" team/piece.c lines_swapped piece_run 'slot->end, end' \
   'slot->begin, begin'
@@ -142,26 +142,26 @@ mutant "a ticket taken before it is announced" team/loop.c lines_swapped ring_ti
 mutant "the last part's bit set without looking" team/complete.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
 mutant "orphans left alone" team/complete.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
-mutant "an heir that runs the task again" team/recover.c sed 's/begin = after;/begin = at;/'
-mutant "an heir that tries again without end" team/recover.c sed 's/used >= job->retries/false/'
-mutant "an heir that does not count tries" team/recover.c sed 's/slot->tries, used + 1/slot->tries, 1/'
-mutant "an heir that tries again and moves on" team/recover.c sed 's/^ *after = at;/;/'
-mutant "an heir that trusts the next job's bits" team/recover.c sed '/what was just read may be/,+1d'
+mutant "a replacement that runs the task again" team/recover.c sed 's/begin = after;/begin = at;/'
+mutant "a replacement that tries again without end" team/recover.c sed 's/used >= job->retries/false/'
+mutant "a replacement that does not count tries" team/recover.c sed 's/slot->tries, used + 1/slot->tries, 1/'
+mutant "a replacement that tries again and moves on" team/recover.c sed 's/^ *after = at;/;/'
+mutant "a replacement that trusts the next job's bits" team/recover.c sed '/what was just read may be/,+1d'
 mutant "a ring of two taken from as if alone" team/loop.c sed 's/workers == 1/workers <= 2/'
 mutant "a single's cursor not cleared" team/loop.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
 mutant "a single finished before it is run" team/single.c lines_swapped single_do 'job_run\(' 'single_finish\('
-mutant "an heir that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
-mutant "an heir that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
+mutant "a replacement that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
+mutant "a replacement that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
 mutant "a failure counted once more by each replacement" job/job.c sed 's/outcome->counting == error->index + 1/false/'
-mutant "a spent worker that reports its part" team/part.c sed 's/return !is_cut;/return true;/'
-mutant "a spent worker that forgets its ticket" team/part.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
-mutant "an heir that does not wait for who may have the ticket" team/recover.c \
+mutant "a retired worker that reports its part" team/part.c sed 's/return !is_cut;/return true;/'
+mutant "a retired worker that forgets its ticket" team/part.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
+mutant "a replacement that does not wait for who may have the ticket" team/recover.c \
   sed 's/others = OTHERS_MAY_HAVE/others = OTHERS_HAVE_NOT/'
-mutant "two heirs that adopt one ticket" team/recover.c sed 's/return seen == mine;/return true;/'
-mutant "an heir that was adopting and forgets it" team/recover.c sed 's/return seen == mine;/return false;/'
-mutant "an heir that looks unmarked" team/recover.c \
+mutant "two replacements that adopt one ticket" team/recover.c sed 's/return seen == mine;/return true;/'
+mutant "a replacement that was adopting and forgets it" team/recover.c sed 's/return seen == mine;/return false;/'
+mutant "a replacement that looks unmarked" team/recover.c \
   sed 's/ticket | TICKET_TENTATIVE | TICKET_LOOKING/ticket | TICKET_TENTATIVE/'
-mutant "an heir that adopts what lies in a ring" team/recover.c sed '/is_in_a_ring(team, ticket))/,+1d'
-mutant "an heir that forgets the ticket it keeps" team/recover.c sed '/^ *if (is_over)$/d'
+mutant "a replacement that adopts what lies in a ring" team/recover.c sed '/is_in_a_ring(team, ticket))/,+1d'
+mutant "a replacement that forgets the ticket it keeps" team/recover.c sed '/^ *if (is_over)$/d'
 fence_mutants
 [ "$failed" -eq 0 ]

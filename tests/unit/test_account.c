@@ -37,8 +37,8 @@ static struct team_job *job_left(struct team_front *front, enum job_form form)
     job->job =
         (struct job){.form = form, .schedule = GRAIN_SCHEDULE_DYNAMIC, .count = COUNT, .chunk = COUNT, .codes = codes};
     job->parts = 1;
-    job->units = &unit;
-    job->unit_mark = 1;
+    job->done_marks = &unit;
+    job->done_mark = 1;
     uint32_t generation = team_job_generation(job), index = (uint32_t)(job - team->jobs);
     struct team_slot *slot = &team->slots[0];
     slot->ctx.job = &job->job;
@@ -67,7 +67,7 @@ static void a_failure_that_was_half_counted_counts_once(void **state)
         struct grain_context *ctx = &front.team->slots[0].ctx;
         grain_context_fail(ctx, TOLD, "told");
         if (step < 5)
-            ctx->unfailed = 0;
+            ctx->fail_floor = 0;
         if (step < 4)
             codes[AT] = 0;
         if (step < 3)

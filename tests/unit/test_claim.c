@@ -22,7 +22,7 @@ static unsigned char claimed[MOST];
 static int claim_all(enum grain_schedule schedule, uint64_t count, uint64_t chunk, uint64_t parts, unsigned seed)
 {
     struct claim_shared shared = {0};
-    struct claim_share share[8];
+    struct claim_part share[8];
     bool is_done[8] = {false};
     uint64_t left = parts, begin, end, last_size = UINT64_MAX;
     int claims = 0;
@@ -82,7 +82,7 @@ static void static_without_a_chunk_is_one_fair_share_each(void **state)
             claim_all(GRAIN_SCHEDULE_STATIC, count, 0, parts, 7);
             uint64_t least = UINT64_MAX, most = 0, begin, end;
             for (uint64_t i = 0; i < parts; i++) {
-                struct claim_share share;
+                struct claim_part share;
                 claim_start(&share, NULL, GRAIN_SCHEDULE_STATIC, count, 0, i, parts);
                 uint64_t size = claim_next(&share, &begin, &end) ? end - begin : 0;
                 assert_false(claim_next(&share, &begin, &end));
@@ -97,7 +97,7 @@ static void guided_starts_with_a_share_and_shrinks(void **state)
 {
     (void)state;
     struct claim_shared shared = {0};
-    struct claim_share share;
+    struct claim_part share;
     uint64_t begin, end;
     claim_start(&share, &shared, GRAIN_SCHEDULE_GUIDED, 100, 1, 0, 4);
     assert_true(claim_next(&share, &begin, &end));

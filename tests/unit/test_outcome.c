@@ -45,7 +45,7 @@ static void a_failure_that_was_half_counted_counts_once(void **state)
             outcome.counting = before.counting;
         if (step < 1)
             outcome.counted = before.counted;
-        for (int heir = 0; heir < 3; heir++) { /* each of which dies before it has moved on */
+        for (int replacement = 0; replacement < 3; replacement++) { /* each of which dies before it has moved on */
             task_fails(&outcome, 3, -EOWNERDEAD);
             assert_int_equal(outcome.failed, 3);
             assert_int_equal(outcome.first.index, 3);

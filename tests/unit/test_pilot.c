@@ -25,7 +25,7 @@ typedef uint64_t (*time_fn)(uint64_t begin, uint64_t end);
 static struct pilot_rest fly(uint64_t count, uint64_t parts, unsigned seed, time_fn time)
 {
     struct pilot pilot;
-    struct pilot_share share[PARTS];
+    struct pilot_part share[PARTS];
     bool is_through[PARTS] = {false};
     struct pilot_rest rest = {0, 0};
     uint64_t left = parts, begin, end;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ticket ring: order, fullness, wrap-around, cargo, and many takers at once.
+ * The ticket ring: order, fullness, wrap-around, payload, and many takers at once.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -82,17 +82,17 @@ static void cargo_comes_with_its_ticket_lap_after_lap(void **state)
 {
     (void)state;
     struct ring *ring = ring_new();
-    uint64_t position, got[RING_CARGO];
+    uint64_t position, got[RING_PAYLOAD];
     for (uint64_t ticket = 1; ticket < 5 * RING_CELLS; ticket++) {
-        uint64_t cargo[RING_CARGO];
-        for (unsigned i = 0; i < RING_CARGO; i++)
-            cargo[i] = ticket * 10 + i;
+        uint64_t payload[RING_PAYLOAD];
+        for (unsigned i = 0; i < RING_PAYLOAD; i++)
+            payload[i] = ticket * 10 + i;
         assert_false(ring_has_next(ring));
-        assert_true(ring_push(ring, ticket, cargo));
+        assert_true(ring_push(ring, ticket, payload));
         assert_true(ring_has_next(ring));
         assert_int_equal(ring_peek(ring, &position), ticket);
-        ring_cargo(ring, position, got);
-        assert_memory_equal(got, cargo, sizeof got);
+        ring_payload(ring, position, got);
+        assert_memory_equal(got, payload, sizeof got);
         if (ticket % 2)
             assert_true(ring_take(ring, position));
         else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stealing: pieces from the front, halves from the back, every unit once under real threads, and a pace
+ * Stealing: pieces from the front, halves from the back, every chunk once under real threads, and a pace
  * that follows the work.
  */
 #include <pthread.h>
@@ -35,7 +35,7 @@ static void owner_takes_the_front_thief_the_back_half(void **state)
     assert_false(steal_take_half(&range, &piece));
 }
 
-static void the_last_unit_can_be_stolen(void **state)
+static void the_last_chunk_can_be_stolen(void **state)
 {
     (void)state;
     struct steal_range range = {0};
@@ -49,23 +49,23 @@ static void the_last_unit_can_be_stolen(void **state)
 static void the_pace_follows_the_work(void **state)
 {
     (void)state;
-    struct steal_pace pace = {.units = 1};
+    struct steal_pace pace = {.chunks = 1};
     for (int i = 0; i < 14; i++)
-        steal_pace_learn(&pace, pace.units, pace.units * 5); /* 5 ns a unit */
-    assert_int_equal(pace.units, STEAL_PIECE_NS / 5);
-    steal_pace_learn(&pace, pace.units, 400000000); /* a long task */
-    assert_int_equal(pace.units, 1);
+        steal_pace_learn(&pace, pace.chunks, pace.chunks * 5); /* 5 ns a chunk */
+    assert_int_equal(pace.chunks, STEAL_PIECE_NS / 5);
+    steal_pace_learn(&pace, pace.chunks, 400000000); /* a long task */
+    assert_int_equal(pace.chunks, 1);
     steal_pace_learn(&pace, 1, 0); /* too quick to measure */
-    assert_int_equal(pace.units, 2);
-    pace.units = UINT32_MAX;
+    assert_int_equal(pace.chunks, 2);
+    pace.chunks = UINT32_MAX;
     steal_pace_learn(&pace, UINT32_MAX, 1);
-    assert_int_equal(pace.units, UINT32_MAX);
+    assert_int_equal(pace.chunks, UINT32_MAX);
 }
 
-#define UNITS   400000u
+#define CHUNKS   400000u
 #define WORKERS 4
 static struct steal_range ranges[WORKERS];
-static unsigned char taken[UNITS];
+static unsigned char taken[CHUNKS];
 
 /* Small pieces and no work: as much contention as there can be. */
 static void *work(void *argument)
@@ -86,18 +86,18 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void every_unit_is_taken_once(void **state)
+static void every_chunk_is_taken_once(void **state)
 {
     (void)state;
     for (int round = 0; round < 5; round++) {
         pthread_t threads[WORKERS];
         memset(taken, 0, sizeof taken);
-        steal_put(&ranges[round % WORKERS], (struct steal_piece){0, UNITS}); /* all with one: much stealing */
+        steal_put(&ranges[round % WORKERS], (struct steal_piece){0, CHUNKS}); /* all with one: much stealing */
         for (uintptr_t i = 0; i < WORKERS; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)i), 0);
         for (int i = 0; i < WORKERS; i++)
             pthread_join(threads[i], NULL);
-        for (uint32_t i = 0; i < UNITS; i++)
+        for (uint32_t i = 0; i < CHUNKS; i++)
             assert_int_equal(taken[i], 1);
     }
 }
@@ -106,9 +106,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(owner_takes_the_front_thief_the_back_half),
-        cmocka_unit_test(the_last_unit_can_be_stolen),
+        cmocka_unit_test(the_last_chunk_can_be_stolen),
         cmocka_unit_test(the_pace_follows_the_work),
-        cmocka_unit_test(every_unit_is_taken_once),
+        cmocka_unit_test(every_chunk_is_taken_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

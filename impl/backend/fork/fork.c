@@ -191,7 +191,7 @@ static int call_run(struct backend_pool *pool, struct fork_state *state, struct 
     struct cargo cargo;
     struct team_job *place = team_job_take(&state->front);
     if (!place)
-        return team_wait_is_vain(&state->front);
+        return team_abort_reason(&state->front);
     cargo_init(&cargo, &state->arena, place, job);
     int status = job_is_single(job) ? single_run_in(pool, &cargo, job) : job_run_in(pool, &cargo, job);
     if (status == -ENOTRECOVERABLE || status == -ECANCELED)

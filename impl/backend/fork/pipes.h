@@ -70,7 +70,7 @@ struct pipes_lane {
     uint64_t begin, end; /* what the worker has to run; none: begin == end */
     bool is_sent;        /* the whole request is in the pipe */
     struct pipes_span span;
-    struct claim_share share;
+    struct claim_part share;
     struct pipe_out out;
     struct pipe_in in;
 };

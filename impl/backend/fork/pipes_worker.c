@@ -32,8 +32,8 @@ static bool is_stopping(const struct team *team, enum team_phase phase)
     return atomic_load_explicit(&team->phase, memory_order_acquire) >= (uint32_t)phase;
 }
 
-/* The `heed` of this worker's context: whoever asks for attention wants it to stop. */
-static size_t stop_heed(struct grain_context *ctx, size_t next, size_t end)
+/* The `on_interrupt` of this worker's context: whoever requests an interrupt wants it to stop. */
+static size_t stop_on_interrupt(struct grain_context *ctx, size_t next, size_t end)
 {
     const struct pipes_worker *worker = ctx->owner;
     return is_stopping(worker->team, TEAM_STOP) ? next : end;
@@ -134,7 +134,7 @@ static void birth_tell(struct pipes_worker *worker)
     struct pipes_birth birth = {.begun = atomic_load_explicit(&slot->ticket, memory_order_relaxed),
                                 .index = job_index(&slot->ctx)};
     struct pipe_out out;
-    heir_describe(&birth.error, slot);
+    worker_end_describe(&birth.error, slot);
     pipe_out_start(&out, PIPES_BORN, worker->epoch, 0);
     pipe_out_add(&out, &birth, sizeof birth);
     message_send(worker, &out);
@@ -199,14 +199,14 @@ void pipes_work(struct pipes *pipes, int id, int pid, bool is_replacement, void 
                                   /* another one at each replacement: the supervisor counts before it forks */
                                   .epoch = is_replacement ? (uint32_t)pipes->crew->replaced : 0};
     int status;
-    team_settle_in(team, id);
+    team_bind_self(team, id);
     slot->ctx.worker = id;
     slot->ctx.pid = pid;
     slot->ctx.state = state;
     slot->ctx.stop = (const uint32_t *)&team->phase;
     slot->ctx.stop_at = TEAM_STOP;
     slot->ctx.owner = &worker;
-    slot->ctx.heed = stop_heed;
+    slot->ctx.on_interrupt = stop_on_interrupt;
     slot->ctx.outcome = &worker.outcome;
     if (pipe_in_open(&worker.in))
         _exit(1);

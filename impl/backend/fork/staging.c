@@ -126,20 +126,20 @@ static int results_place(struct cargo *cargo)
 static int units_place(struct cargo *cargo, int workers)
 {
     struct team_job *place = cargo->place;
-    size_t units = team_units(&place->job, workers);
-    if (place->units_room < units) {
+    size_t units = team_chunks(&place->job, workers);
+    if (place->marks_room < units) {
         void *memory;
         int status = arena_alloc(cargo->arena, units, &memory);
         if (status)
             return status;
         cargo_trim(cargo->arena, place, 0);
-        place->units = memory;
-        place->units_room = units;
-        place->unit_mark = UINT8_MAX;
+        place->done_marks = memory;
+        place->marks_room = units;
+        place->done_mark = UINT8_MAX;
     }
-    if (++place->unit_mark == 0) {
-        memset((void *)place->units, 0, place->units_room);
-        place->unit_mark = 1;
+    if (++place->done_mark == 0) {
+        memset((void *)place->done_marks, 0, place->marks_room);
+        place->done_mark = 1;
     }
     cargo->bytes += units;
     return 0;
@@ -284,15 +284,15 @@ void cargo_uncount(struct cargo *cargo, struct backend_pool *pool)
 /* The pointer stays: a worker that has just reported may still look at the old bytes. */
 void cargo_trim(struct arena *arena, struct team_job *place, size_t most)
 {
-    if (place->units_room <= most)
+    if (place->marks_room <= most)
         return;
-    arena_release(arena, (void *)place->units);
-    place->units_room = 0;
+    arena_release(arena, (void *)place->done_marks);
+    place->marks_room = 0;
 }
 
 void cargo_drop(struct cargo *cargo)
 {
-    bool has_more = cargo->place->units_room > UNITS_KEEP;
+    bool has_more = cargo->place->marks_room > UNITS_KEEP;
     for (int i = 0; i < cargo->count; i++)
         arena_release(cargo->arena, cargo->blocks[i]);
     cargo_trim(cargo->arena, cargo->place, UNITS_KEEP);

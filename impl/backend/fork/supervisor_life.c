@@ -51,14 +51,14 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
     crew_stage_set(crew, id, CREW_READY);
     if (crew->pool->initializer)
         crew_ready_tell(crew);
-    bool is_spent = false;
+    bool is_retired = false;
     supervisor_follow(crew, &crew->team->slots[id].ctx);
     if (crew->pipes)
         pipes_work(crew->pipes, id, getpid(), is_replacement, state);
     else
-        is_spent = team_work(crew->team, id, getpid(), state, is_replacement);
+        is_retired = team_work(crew->team, id, getpid(), state, is_replacement);
     state = crew->team->slots[id].ctx.state; /* a task may have put another one there */
-    enum crew_stage end = is_spent ? CREW_SPENT : CREW_LEFT;
+    enum crew_stage end = is_retired ? CREW_SPENT : CREW_LEFT;
     crew_stage_set(crew, id, end);
     if (atomic_load_explicit(&crew->team->phase, memory_order_acquire) < TEAM_STOP)
         backend_finalize(crew->pool, id, getpid(), &state);
