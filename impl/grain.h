@@ -188,14 +188,13 @@ typedef int (*grain_next_fn)(void *source, void *item);
  * *grain_context_state(ctx). finalizer undoes that when the worker leaves in an orderly way: after close, or after
  * max_tasks_per_worker; a forked worker that is terminated or killed has none. Both get grain_pool_options.argument.
  * Where: in the forked worker; in each thread; on OpenMP in each thread that takes part in a call, before its first
- * task; on serial and null in the thread that opens, and in the one that joins. */
+ * task; on serial in the thread that opens, and in the one that joins. */
 typedef int (*grain_init_fn)(void *argument, struct grain_context *ctx);
 typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
 
 struct grain_pool_options {
     size_t struct_size; /* 0, or sizeof the struct */
-    /* A name from grain_backend_name(). NULL: $GRAIN_BACKEND, which may not say "null"; where that is not set or empty,
-     * "pthread". */
+    /* A name from grain_backend_name(). NULL: $GRAIN_BACKEND; where that is not set or empty, "pthread". */
     const char *backend;
     int workers; /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
@@ -216,8 +215,8 @@ struct grain_pool_options {
     enum grain_transport transport;
     /* The CPUs of the workers, such as "0-3,8": see enum grain_bind. NULL: $GRAIN_CPUS, and where that is not set or
      * empty, all usable ones (grain_cpu_count). A list that is empty, has other characters in it (blanks too), a range
-     * that falls, a CPU twice or one that is not usable is -EINVAL, of the variable too. Backends whose workers are the
-     * caller (serial, null): -ENOTSUP; the variable does not reach them. */
+     * that falls, a CPU twice or one that is not usable is -EINVAL, of the variable too. Where the caller is the
+     * worker (serial): -ENOTSUP; the variable does not reach them. */
     const char *cpus;
     /* Forked workers have copies of the descriptors that the caller had at open (those with FD_CLOEXEC too), and
      * their supervisor keeps them for replacements. So a child that reads a pipe of the caller's to its end never
@@ -269,26 +268,26 @@ struct grain_call_options {
  * And what heeds them where calls do, and the options of a pool: the same letters; x is -ENOTSUP here. c: of map_chunks
  * and map_chunks_async alone. s: but GRAIN_WAIT_SPIN is -ENOTSUP. `pipes` is fork over GRAIN_TRANSPORT_PIPE.
  *
- *   option                serial null fork pipes pthread openmp
- *   chunk                 c      -    u    u     u       u
- *   schedule              -      -    u    u     u       u
- *   params                u      -    u    u     u       u
- *   report                u      u    u    u     u       u
- *   callbacks             u      u    u    u     u       u
- *   retries               -      -    u    x     -       -
- *   task_timeout_ns       u      -    u    x     u       u
- *   workers               -      u    u    u     u       u
- *   wait                  -      -    u    s     u       u
- *   bind                  -      -    u    u     u       u
- *   memory_limit          -      -    u    u     -       -
- *   grace_ns              -      -    u    u     -       -
- *   allow_nested          u      u    u    u     u       u
- *   initializer           u      u    u    u     u       u
- *   max_tasks_per_worker  x      x    u    x     u       x
- *   transport             x      x    u    u     x       x
- *   cpus                  x      x    u    u     u       u
- *   close_descriptors     -      -    u    u     -       -
- *   caller_waits          -      -    -    -     -       - */
+ *   option                serial fork pipes pthread openmp
+ *   chunk                 c      u    u     u       u
+ *   schedule              -      u    u     u       u
+ *   params                u      u    u     u       u
+ *   report                u      u    u     u       u
+ *   callbacks             u      u    u     u       u
+ *   retries               -      u    x     -       -
+ *   task_timeout_ns       u      u    x     u       u
+ *   workers               -      u    u     u       u
+ *   wait                  -      u    s     u       u
+ *   bind                  -      u    u     u       u
+ *   memory_limit          -      u    u     -       -
+ *   grace_ns              -      u    u     -       -
+ *   allow_nested          u      u    u     u       u
+ *   initializer           u      u    u     u       u
+ *   max_tasks_per_worker  x      u    x     u       x
+ *   transport             x      u    u     x       x
+ *   cpus                  x      u    u     u       u
+ *   close_descriptors     -      u    u     -       -
+ *   caller_waits          -      -    -     -       - */
 
 /* What surprises on fork, where workers are copies of the process as it was when the pool was opened (a worker that is
  * replaced is the same copy again):
@@ -767,7 +766,7 @@ GRAIN_API const void *grain_context_params(const struct grain_context *ctx);
 
 /* Whether the pool was told to terminate: a long task that looks can leave early.
  * thread: the task's.
- * return: true from grain_pool_terminate() on; on serial and null always false. */
+ * return: true from grain_pool_terminate() on; on serial always false. */
 GRAIN_API bool grain_context_cancelled(const struct grain_context *ctx);
 
 /* The worker's own pointer: NULL until the initializer sets it, or a task; kept from task to task. On serial there is
@@ -871,7 +870,7 @@ GRAIN_SIZED int grain_process_start_sized(struct grain_process **process, const 
  * worker on fork: the task fails with -EOWNERDEAD, signal 6, and no handler above grain_pool_open() sees it. On serial
  * tasks of calls that wait run on the calling thread: there the exception passes through the call, which leaves
  * nothing behind: the pool and the thread are as usable as before. So it is with the initializer and the finalizer on
- * serial and null, and with the source of grain_imap(), which the calling thread asks on every backend. */
+ * serial, and with the source of grain_imap(), which the calling thread asks on every backend. */
 namespace grain
 {
 namespace detail

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The peers that may be built in, a table a library; each ends with one that has no name. Used by peers.c alone.
+ * Backends of our own, one object a file (own.c lists them), and the peers that may be built in: a table per library,
+ * which ends with a row without a name (peers.c lists them).
  */
 #ifndef GRAIN_BENCH_PEERS_BUILTIN_H
 #define GRAIN_BENCH_PEERS_BUILTIN_H
@@ -10,6 +11,7 @@
 /* All run tasks on bound threads; what the library's own pools have beyond that they have not. */
 #define PEER_CAPABILITIES (BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS)
 
+extern const struct grain_backend own_null;
 extern const struct grain_backend peer_gomp[], peer_tbb[], peer_glib[];
 
 #endif

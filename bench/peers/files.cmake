@@ -1,3 +1,7 @@
+# Our own: they need no other library. Where they run an initializer on the caller's thread, a C++ exception may pass.
+set_source_files_properties(peers/null.c PROPERTIES COMPILE_OPTIONS -fexceptions)
+grain_stage(own SOURCES peers/own.c peers/null.c)
+
 # The peers: other libraries behind the same interface, each found here or named with what is lost. Sanitizers know none
 # of their runtimes, and refuse to start behind a preloaded one: there are no peers then.
 set(peer_sources peers/peers.c)
@@ -48,6 +52,6 @@ else()
   endif()
 endif()
 
-grain_stage(peers SOURCES ${peer_sources})
+grain_stage(peers SOURCES ${peer_sources} LIBS grain_own)
 target_link_libraries(grain_peers PRIVATE ${peer_libs})
 target_compile_definitions(grain_peers PRIVATE ${peer_definitions})

@@ -58,6 +58,7 @@ static const struct grain_backend *backend_at_index(size_t index)
 void peers_register(void)
 {
     const struct grain_backend *backend;
+    peers_register_own();
     for (size_t i = 0; (backend = backend_at_index(i)); i++)
         backend_register(backend);
 }

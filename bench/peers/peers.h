@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Peers: other libraries that run the same tasks, as backends from outside. Which of them there are was found when the
- * build was configured. The programs call peers_register() first thing; after that a peer is opened like any backend.
+ * What the harness adds to the library's backends: the peers, which are other libraries that run the same tasks, and
+ * backends of our own that only the harness needs. Which peers there are was found when the build was configured. The
+ * programs call peers_register() first thing; after that each is opened like any backend.
  */
 #ifndef GRAIN_BENCH_PEERS_H
 #define GRAIN_BENCH_PEERS_H
@@ -9,8 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Adds those that were built in to the table of backends. Not thread-safe: first thing in main. */
+/* Adds our own and the peers that were built in to the table of backends. Not thread-safe: first thing in main. */
 void peers_register(void);
+
+/* Our own alone: `null`. They are no peers. */
+void peers_register_own(void);
 
 /* One library, and what it would bring. */
 struct peer_library {

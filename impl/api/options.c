@@ -173,8 +173,6 @@ static int backend_choose(const char *name, const struct grain_backend **backend
     *backend = backend_find(name);
     if (!*backend)
         return refuse(-EINVAL, "%s: \"%.100s\" is no backend of this build", from, name);
-    if (is_variable && !((*backend)->capabilities & BACKEND_RUNS_TASKS))
-        return refuse(-EINVAL, "%s: \"%s\" runs no tasks; only grain_pool_options.backend may ask for it", from, name);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The life of a pool: open, close, terminate, join, free; its counters and the memory that it gives out. Compiled with
- * -fexceptions, as call.c is: initializers and finalizers of `serial` and `null` run on the caller's thread. Who may
+ * -fexceptions, as call.c is: initializers and finalizers of `serial` run on the caller's thread. Who may
  * come in: pool/gate.c.
  */
 #include <errno.h>
@@ -59,7 +59,7 @@ static int workers_start(struct backend_pool *core)
 }
 
 /* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a
- * finalizer or an initializer may throw, or end the thread, and on serial and null that is the caller's. */
+ * finalizer or an initializer may throw, or end the thread, and on serial that is the caller's. */
 static void pool_drop(struct grain_pool **out)
 {
     struct grain_pool *pool = *out;

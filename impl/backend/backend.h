@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The contract between the pool and a backend: one struct of at most eight hooks. To add a backend,
- * copy null.c, fill the struct, and add a row to the table in registry.c (or, outside the library, call
- * backend_register()). No atomics in here: C++ reads this header.
+ * The contract between the pool and a backend: one struct of at most eight hooks. To add a backend, copy
+ * bench/peers/null.c, fill the struct, and call backend_register(), or, inside the library, add a row to registry.c. No
+ * _Atomic types, so that C++ can include this.
  */
 #ifndef GRAIN_BACKEND_H
 #define GRAIN_BACKEND_H
@@ -20,7 +20,7 @@ extern "C" {
 #define BACKEND_SCHEDULE(name) (1u << GRAIN_SCHEDULE_##name)
 
 enum backend_capability {
-    BACKEND_RUNS_TASKS = 1u << 0,    /* results are those of the kernel (all but `null`) */
+    BACKEND_RUNS_TASKS = 1u << 0,    /* tasks are run: results mean something */
     BACKEND_IS_PARALLEL = 1u << 1,   /* workers other than the caller run the tasks */
     BACKEND_SHARES_MEMORY = 1u << 2, /* tasks see the caller's memory as it is now */
     BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind and .cpus */

@@ -7,6 +7,6 @@
 
 #include "backend.h"
 
-extern const struct grain_backend backend_serial, backend_null, backend_fork, backend_pthread, backend_openmp;
+extern const struct grain_backend backend_serial, backend_fork, backend_pthread, backend_openmp;
 
 #endif

@@ -2,7 +2,7 @@
  *
  * What the user wants done in every worker, before its first task and after its last one. When that is, each backend
  * knows for itself. The context has no job: of what a context can be asked, only the worker's number and its state mean
- * something here. Compiled with -fexceptions: on serial and null an exception may pass through.
+ * something here. Compiled with -fexceptions: on serial an exception may pass through.
  */
 #include <errno.h>
 #include <stdint.h>

@@ -12,11 +12,12 @@
 #define PEERS_MAX 16
 
 static const struct grain_backend *const builtin[] = {
-    &backend_serial, &backend_fork, &backend_pthread,
+    &backend_serial,
+    &backend_fork,
+    &backend_pthread,
 #ifdef GRAIN_HAVE_OPENMP
     &backend_openmp,
 #endif
-    &backend_null,
 };
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])
 

@@ -43,7 +43,7 @@ static int use(const char *backend) {
     int status = grain.map(pool, twice, (struct grain_in){items, COUNT, sizeof *items},
                            (struct grain_out){results, sizeof *results}, NULL);
     grain.free(pool);
-    for (int i = 0; i < COUNT && status == 0; i++) status = strcmp(backend, "null") != 0 && results[i] != 2 * i;
+    for (int i = 0; i < COUNT && status == 0; i++) status = results[i] != 2 * i;
     return status ? 2 : 0;
 }
 

@@ -355,7 +355,7 @@ static void every_option_is_heeded_as_the_table_says(void **state)
     (void)state;
     struct table table;
     table_read(&table, "option");
-    assert_int_equal(table.column_count, 6);
+    assert_int_equal(table.column_count, 5);
     assert_int_equal(table.row_count, CALL_OPTIONS + FIELDS);
     unsetenv("GRAIN_CPUS");
     for (size_t f = 0; f < FIELDS; f++) {

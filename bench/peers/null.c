@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The floor: says "done" without running anything, so that what is left is the cost of the call itself.
- * It is also the template to copy: a backend needs open, run (or submit + wait) and close; the rest may
- * be left out. What each hook must do stands in backend.h.
+ * The floor: says "done" without running anything, so that what is left is the cost of the call itself. No part of the
+ * library. It is also the template to copy: a backend needs open, run (or submit + wait) and close; the rest may be
+ * left out. What each hook must do stands in backend.h.
  */
-#include "backend.h"
 #include "builtin.h"
 
 struct null_state {
@@ -41,9 +40,9 @@ static void null_close(struct backend_pool *pool)
     (void)pool;
 }
 
-const struct grain_backend backend_null = {
+const struct grain_backend own_null = {
     .name = "null",
-    .summary = "runs nothing: the cost of a call itself, and the template for a new backend",
+    .summary = "runs nothing: the cost of a call itself, no part of the library",
     .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),
     .default_schedule = GRAIN_SCHEDULE_STATIC,
     .capabilities = BACKEND_INITIALIZES,

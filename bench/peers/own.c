@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Backends of our own that are no part of the library, because they are there only to be measured. They are no peers:
+ * cells and lists show them beside the library's. Apart from peers.c, so that tests can have them without the peers.
+ */
+#include "builtin.h"
+#include "peers.h"
+
+static const struct grain_backend *const own[] = {&own_null};
+
+void peers_register_own(void)
+{
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        backend_register(own[i]);
+}
