@@ -4,7 +4,6 @@
  * It is waited for by its number alone, through a pidfd where the kernel has them; no handler is installed.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,13 +12,13 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "job/job.h"
 #include "options.h"
 #include "sys/child.h"
 #include "sys/clock.h"
+#include "sys/fd.h"
 #include "sys/signals.h"
 
 #define LOOK_NS 2000000u /* without a pidfd: how often join looks */
@@ -43,7 +42,6 @@ static int status_of(int code)
     return code == 0 ? 0 : (code & 0xff) ? code & 0xff : 0xff;
 }
 
-/* What it runs, and how that came out. */
 struct errand {
     struct job job;
     struct grain_context ctx;
@@ -74,17 +72,6 @@ __attribute__((noinline)) static _Noreturn void child_main(grain_task_fn task, c
         exit(0);
     child_flush();
     _exit(status_of(job->outcome.failed ? job->outcome.first.code : 0));
-}
-
-/* In a program without standard streams it must not pass for one. -1: there is none. */
-static int pidfd_of(pid_t pid)
-{
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    close(fd);
-    return moved;
 }
 
 int grain_process_start_sized(struct grain_process **out, const struct grain_process_options *options,
@@ -120,7 +107,9 @@ int grain_process_start_sized(struct grain_process **out, const struct grain_pro
         free(process);
         return status;
     }
-    process->pidfd = pidfd_of(process->pid);
+    process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+    if (descriptor_lift(&process->pidfd))
+        process->pidfd = -1;
     pthread_mutex_init(&process->lock, NULL);
     *out = process;
     return 0;
@@ -155,15 +144,14 @@ static enum life life_of(struct grain_process *process)
     return life;
 }
 
-/* Waits for the end, at most until_ns, or for a while only; the caller looks again. */
+/* Waits for the end for so long, or for a while only; the caller looks again. */
 static void end_await(const struct grain_process *process, uint64_t left_ns)
 {
-    uint64_t step = process->pidfd >= 0 ? SECOND : LOOK_NS;
-    step = left_ns < step ? left_ns : step;
-    struct timespec time = {.tv_sec = (time_t)(step / SECOND), .tv_nsec = (long)(step % SECOND)};
+    bool has_pidfd = process->pidfd >= 0;
+    uint64_t time_ns = has_pidfd || left_ns < LOOK_NS ? left_ns : LOOK_NS;
+    struct timespec time = {.tv_sec = (time_t)(time_ns / SECOND), .tv_nsec = (long)(time_ns % SECOND)};
     struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
-    if (process->pidfd < 0 || ppoll(&end, 1, &time, NULL) < 0)
-        nanosleep(&(struct timespec){.tv_nsec = step < LOOK_NS ? (long)step : (long)LOOK_NS}, NULL);
+    ppoll(&end, has_pidfd, &time, NULL);
 }
 
 int grain_process_join(struct grain_process *process, uint64_t timeout_ns)
@@ -181,15 +169,11 @@ int grain_process_exitcode(struct grain_process *process, int *code)
 {
     if (!process || !code)
         return refuse(-EINVAL, "%s: NULL", process ? "code" : "process");
-    switch (life_of(process)) {
-    case LIFE_ENDED:
-        *code = process->code;
-        return 0;
-    case LIFE_LOST:
-        return -ECHILD;
-    default:
-        return -EAGAIN;
-    }
+    enum life life = life_of(process);
+    if (life != LIFE_ENDED)
+        return life == LIFE_LOST ? -ECHILD : -EAGAIN;
+    *code = process->code;
+    return 0;
 }
 
 bool grain_process_is_alive(struct grain_process *process)
