@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "pool/pool.h"
@@ -19,26 +18,12 @@
 
 /* ------------------------------------------------------------------------------- what outlives the pool */
 
-static int mark_make(struct async *async)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return -errno;
-    async->owner = madvise(page, size, MADV_WIPEONFORK) == 0 ? 0 : getpid();
-    async->mark = page;
-    *async->mark = 1;
-    return 0;
-}
-
 int async_open(struct async **out, struct grain_pool *pool)
 {
     struct async *async = calloc(1, sizeof *async);
-    int status = async ? mark_make(async) : -ENOMEM;
-    if (status) {
-        free(async);
-        return status;
-    }
+    if (!async)
+        return -ENOMEM;
+    async->owner = owner_self();
     async->pool = pool;
     atomic_store_explicit(&async->references, 1, memory_order_relaxed);
     pthread_mutex_init(&async->lock, NULL);
@@ -64,7 +49,6 @@ void async_release(struct async *async)
 {
     if (atomic_fetch_sub_explicit(&async->references, 1, memory_order_acq_rel) != 1)
         return;
-    munmap((void *)async->mark, (size_t)sysconf(_SC_PAGESIZE));
     pthread_cond_destroy(&async->deliveries);
     pthread_cond_destroy(&async->settled);
     pthread_cond_destroy(&async->work);

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "sys/owner.h"
 
 #define ASYNC_DISPATCHERS_MAX 64
 #define BATCH_CALLS_MIN       16
@@ -100,8 +101,7 @@ struct async {
     pthread_cond_t settled;  /* for waiters: some batch has ended, some callback was called */
     struct grain_pool *pool; /* NULL when it is gone: then every future is settled */
     uint64_t pool_id;        /* of backend_pool; stays */
-    volatile uint32_t *mark; /* a page that reads zero in a forked child */
-    pid_t owner;             /* used when the kernel cannot wipe that page */
+    uint64_t owner;          /* whose pool it is: sys/owner.h */
     _Atomic size_t references;
     struct batch *first, *last; /* queued; the last may be open */
     struct batch *running, *ended, *spare;
@@ -140,7 +140,7 @@ void async_release(struct async *async);
 /* Whether this process is the one that opened the pool. */
 static inline bool async_is_owner(const struct async *async)
 {
-    return *async->mark != 0 && (async->owner == 0 || async->owner == getpid());
+    return owner_is_self(async->owner);
 }
 
 /* queue.c: queues a call of apply, or a prepared job of another kind; for the latter the pool was entered. 0, -ENOMEM,

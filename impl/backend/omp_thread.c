@@ -17,6 +17,7 @@
 #include "job/job.h"
 #include "sys/clock.h"
 #include "sys/futex.h"
+#include "sys/owner.h"
 #include "sys/signals.h"
 
 #define PROOF_LOOKS 100000 /* at a thread that is to be gone: far more than it takes */
@@ -34,7 +35,7 @@ struct driver {
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
 static struct driver *waiting;
-static pid_t list_owner;
+static uint64_t list_owner;
 
 static void driver_work(void *argument)
 {
@@ -134,8 +135,8 @@ void driver_keeps(struct driver *driver, int threads)
 static struct driver *driver_take(void)
 {
     pthread_mutex_lock(&list_lock);
-    if (list_owner != getpid()) {
-        list_owner = getpid();
+    if (list_owner != owner_self()) {
+        list_owner = owner_self();
         waiting = NULL;
     }
     struct driver *driver = waiting;
