@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,9 +106,7 @@ int grain_process_start_sized(struct grain_process **out, const struct grain_pro
         free(process);
         return status;
     }
-    process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-    if (descriptor_lift(&process->pidfd))
-        process->pidfd = -1;
+    process->pidfd = fd_of_process(process->pid);
     pthread_mutex_init(&process->lock, NULL);
     *out = process;
     return 0;

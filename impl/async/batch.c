@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "pool/pool.h"
+#include "sys/page.h"
 
 #define ALIGN      64
 #define ERRORS_MAX 64 /* of a batch: failures beyond keep their codes only */
@@ -178,20 +178,6 @@ static struct batch *batch_reuse(struct async *async, size_t room, size_t payloa
     return NULL;
 }
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-/* Fresh pages come one by one, each at the price of several calls; all at once they cost a fifth. Where that is refused
- * they come one by one. */
-static void pages_fetch(void *memory, size_t bytes)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)memory + page - 1) / page * page, to = ((uintptr_t)memory + bytes) / page * page;
-    if (bytes >= BATCH_SPARE_BYTES && from < to)
-        madvise((void *)from, to - from, MADV_POPULATE_WRITE);
-}
-
 /* bytes: of the pool's memory. Without async.lock: others go on while pages are made. */
 static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, size_t bytes)
 {
@@ -208,8 +194,11 @@ static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, siz
         batch_drop(batch);
         return NULL;
     }
-    pages_fetch(batch->futures, futures_bytes(room));
-    pages_fetch(memory, bytes);
+    /* Fresh pages that come one by one cost several calls each. */
+    if (futures_bytes(room) >= BATCH_SPARE_BYTES)
+        page_populate(batch->futures, futures_bytes(room));
+    if (bytes >= BATCH_SPARE_BYTES)
+        page_populate(memory, bytes);
     batch->calls = memory;
     batch->bytes = bytes;
     return batch;

@@ -95,13 +95,11 @@ static int threads_prove(int count)
     struct proof *proofs = count > 0 ? calloc((size_t)count, sizeof *proofs) : NULL;
     if (!proofs)
         return count > 0 ? -ENOMEM : 0;
-    sigset_t mask;
-    signals_service_mask(&mask);
     int started = 0, status = 0;
     pthread_mutex_lock(&lock);
     while (started < count && status == 0) {
         proofs[started].lock = &lock;
-        status = signals_thread(&proofs[started].thread, &mask, proof_main, &proofs[started]);
+        status = signals_thread(&proofs[started].thread, NULL, proof_main, &proofs[started]);
         started += status == 0;
     }
     pthread_mutex_unlock(&lock);
@@ -153,10 +151,8 @@ static int driver_make(struct driver **out)
         return -ENOMEM;
     pthread_mutex_init(&driver->lock, NULL);
     pthread_cond_init(&driver->changed, NULL);
-    sigset_t mask;
     pthread_t thread;
-    signals_service_mask(&mask);
-    int status = signals_thread(&thread, &mask, driver_main, driver);
+    int status = signals_thread(&thread, NULL, driver_main, driver);
     if (status) {
         pthread_cond_destroy(&driver->changed);
         pthread_mutex_destroy(&driver->lock);

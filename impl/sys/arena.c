@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#include "page.h"
 
 #define ALIGNMENT ((size_t)64)
 
@@ -165,11 +166,6 @@ void arena_release(struct arena *arena, void *memory)
 
 /* ------------------------------------------------------------------------------------------ giving back */
 
-static size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 /* Takes the pages of [from, to), which lie in a claimed block. With the lock held, which is let go meanwhile. */
 static bool range_punch(struct arena *arena, size_t from, size_t to)
 {
@@ -278,13 +274,13 @@ void arena_trim(struct arena *arena)
     blocks_warm(&arena->blocks);
     while ((block = blocks_claim(&arena->blocks, page))) {
         arena->claimed++;
-        size_t from = (block->offset + page - 1) / page * page, to = (block->offset + block->size) / page * page;
+        size_t from = page_round_up(block->offset), to = (block->offset + block->size) / page * page;
         bool is_done = block_punch(arena, from, to);
         block_return(arena, block, true);
         if (!is_done)
             break;
     }
-    edge_punch(arena, (arena->blocks.end + page - 1) / page * page, arena->highest);
+    edge_punch(arena, page_round_up(arena->blocks.end), arena->highest);
     pthread_mutex_unlock(&arena->lock);
 }
 
@@ -299,13 +295,4 @@ bool arena_contains(const struct arena *arena, const void *memory, size_t size)
 size_t arena_solid(struct arena *arena)
 {
     return atomic_load_explicit(&arena->solid, memory_order_relaxed); /* a hint */
-}
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-void arena_map_ahead(char *base, size_t from, size_t to)
-{
-    madvise(base + from, to - from, MADV_POPULATE_WRITE); /* where it is refused, pages come one by one */
 }

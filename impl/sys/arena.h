@@ -77,9 +77,4 @@ bool arena_contains(const struct arena *arena, const void *memory, size_t size);
 /* Bytes behind base that have pages without a gap; any thread. */
 size_t arena_solid(struct arena *arena);
 
-/* In another process: maps the pages of [from, to) bytes behind base in one go, where the kernel can (Linux 5.14 on).
- * Touched one by one each of them costs a fault, which takes longer than most work on it. Should they have been given
- * back meanwhile, it makes some that nobody counts, until the arena is trimmed or closed. */
-void arena_map_ahead(char *base, size_t from, size_t to);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See descriptor.h.
+ * See fd.h.
  */
 #include "fd.h"
 
@@ -22,7 +22,7 @@
 #define SEARCH_LEAST 65536u
 #define SEARCH_MOST  (1u << 20) /* what the kernel allows a process, unless it was told otherwise */
 
-int descriptor_lift(int *fd)
+int fd_above_stdio(int *fd)
 {
     if (*fd < 0)
         return -errno;
@@ -32,6 +32,12 @@ int descriptor_lift(int *fd)
     close(*fd);
     *fd = moved;
     return status;
+}
+
+int fd_of_process(int pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd_above_stdio(&fd) ? -1 : fd;
 }
 
 static unsigned search_end(void)
@@ -63,7 +69,7 @@ static void sort(int *numbers, size_t count)
     }
 }
 
-void descriptors_close_but(int *kept, size_t count)
+void fd_close_but(int *kept, size_t count)
 {
     unsigned next = STANDARD_FILES;
     sort(kept, count);

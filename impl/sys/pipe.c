@@ -23,9 +23,9 @@ int pipe_open(struct pipe_ends *ends)
     *ends = (struct pipe_ends){-1, -1};
     if (pipe2(fds, O_DIRECT | O_CLOEXEC))
         return -errno;
-    int status = descriptor_lift(&fds[0]);
+    int status = fd_above_stdio(&fds[0]);
     if (status == 0)
-        status = descriptor_lift(&fds[1]);
+        status = fd_above_stdio(&fds[1]);
     *ends = (struct pipe_ends){fds[0], fds[1]};
     if (status)
         pipe_close(ends);

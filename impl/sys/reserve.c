@@ -15,21 +15,13 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "page.h"
 
 #define RESERVE_FIRST ((size_t)1 << 40)
 #define RESERVE_LEAST ((size_t)1 << 20)
 #define RESERVE_SHARE 8 /* of what RLIMIT_AS leaves: one part */
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 /* --------------------------------------------------------------------------------------- the range */
-
-static size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
 
 /* Bytes of address range that the process has; 0: not known. No stdio: this allocates nothing. */
 static size_t address_bytes(void)
@@ -113,8 +105,8 @@ static bool range_map(struct reserve *reserve, size_t size)
 /* Other limits, and valgrind, may still refuse that much: halves, until it is given. */
 static int range_find(struct reserve *reserve, size_t most)
 {
-    size_t page = page_size(), size = most ? most : size_choose();
-    for (size = (size + page - 1) / page * page; size > 0; size = size / 2 / page * page) {
+    size_t page = page_size();
+    for (size_t size = page_round_up(most ? most : size_choose()); size > 0; size = size / 2 / page * page) {
         if (range_map(reserve, size))
             return 0;
         if (size < RESERVE_LEAST)
@@ -129,7 +121,7 @@ int reserve_open(struct reserve *reserve, size_t most)
     int status = 0;
     if (!is_file_limited()) {
         reserve->fd = memfd_create("grain", MFD_CLOEXEC);
-        status = descriptor_lift(&reserve->fd);
+        status = fd_above_stdio(&reserve->fd);
     }
     if (status == 0)
         status = range_find(reserve, most);
@@ -167,20 +159,11 @@ static int file_back(int fd, off_t from, off_t length)
     return status ? -ENOMEM : 0;
 }
 
-/* Without a file: here pages are made by the kernel's reading and writing every one of them, as a task would (5.14). */
-static int range_back(char *from, size_t length)
-{
-    int status;
-    do
-        status = madvise(from, length, MADV_POPULATE_WRITE);
-    while (status && errno == EINTR);
-    return status ? -ENOMEM : 0;
-}
-
 int reserve_back(const struct reserve *reserve, size_t from, size_t to)
 {
-    return reserve->fd < 0 ? range_back(reserve->base + from, to - from)
-                           : file_back(reserve->fd, (off_t)from, (off_t)(to - from));
+    if (reserve->fd < 0)
+        return page_populate(reserve->base + from, to - from) ? -ENOMEM : 0;
+    return file_back(reserve->fd, (off_t)from, (off_t)(to - from));
 }
 
 int reserve_punch(const struct reserve *reserve, size_t from, size_t to)

@@ -60,13 +60,15 @@ void signals_own_mask(sigset_t *mask)
 int signals_thread(pthread_t *thread, const sigset_t *mask, void *(*main)(void *), void *argument)
 {
     pthread_attr_t attributes;
+    sigset_t service;
+    signals_service_mask(&service);
     int status = pthread_attr_init(&attributes);
-    if (status == 0) {
-        status = pthread_attr_setsigmask_np(&attributes, mask);
-        if (status == 0)
-            status = pthread_create(thread, &attributes, main, argument);
-        pthread_attr_destroy(&attributes);
-    }
+    if (status)
+        return -status;
+    status = pthread_attr_setsigmask_np(&attributes, mask ? mask : &service);
+    if (status == 0)
+        status = pthread_create(thread, &attributes, main, argument);
+    pthread_attr_destroy(&attributes);
     return -status;
 }
 

@@ -26,7 +26,7 @@ void signals_service_mask(sigset_t *mask);
 /* The calling thread's mask without those of faults. */
 void signals_own_mask(sigset_t *mask);
 
-/* Starts a thread that has this mask from its first instruction on. 0 or -errno. */
+/* Starts a thread that has this mask from its first instruction on; NULL: the service mask. 0 or -errno. */
 int signals_thread(pthread_t *thread, const sigset_t *mask, void *(*main)(void *), void *argument);
 
 /* In the supervisor, forked with everything blocked: notes what the host has set, and sets its own. SIGCHLD and SIGCONT

@@ -5,8 +5,8 @@
  */
 #include "worker.h"
 
-#include "sys/arena.h"
 #include "sys/inject.h"
+#include "sys/page.h"
 #include "wake.h"
 
 #define MAP_AHEAD_MAX ((uint64_t)256 << 20) /* 65536 pages: some milliseconds */
@@ -62,7 +62,7 @@ static void memory_map(struct worker *worker)
     if (!team->memory || bytes == worker->mapped)
         return;
     if (bytes > worker->mapped && bytes - worker->mapped <= MAP_AHEAD_MAX)
-        arena_map_ahead(team->memory, worker->mapped, bytes);
+        page_populate(team->memory + worker->mapped, bytes - worker->mapped);
     worker->mapped = bytes;
 }
 

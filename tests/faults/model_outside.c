@@ -5,16 +5,16 @@
  */
 #include <sched.h>
 
-#include "sys/arena.h"
 #include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
+#include "sys/page.h"
 
-void arena_map_ahead(char *base, size_t from, size_t to)
+int page_populate(void *memory, size_t bytes)
 {
-    (void)base;
-    (void)from;
-    (void)to;
+    (void)memory;
+    (void)bytes;
+    return 0;
 }
 
 /* Nobody is bound here. */

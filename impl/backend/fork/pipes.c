@@ -57,7 +57,7 @@ int pipes_open(struct pipes **out, struct crew *crew, bool (*is_alive)(void *use
     pipes->lanes = calloc((size_t)workers, sizeof *pipes->lanes);
     pipes->polls = calloc(2 * (size_t)workers + 1, sizeof *pipes->polls);
     pipes->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    status = descriptor_lift(&pipes->stop_fd);
+    status = fd_above_stdio(&pipes->stop_fd);
     if (!pipes->lanes || !pipes->polls)
         status = -ENOMEM;
     for (int i = 0; i < workers && pipes->lanes; i++)

@@ -315,7 +315,7 @@ _Noreturn void supervisor_main(const struct supervisor_birth *birth)
     signals_supervisor(&crew->pool->signals, &awaited);
     supervisor_close(birth, SUPERVISOR_ITSELF);
     boss.child_fd = signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
-    descriptor_lift(&boss.child_fd);
+    fd_above_stdio(&boss.child_fd);
 
     int status = workers_start(&boss);
     if (status) {

@@ -37,5 +37,5 @@ void supervisor_close(const struct supervisor_birth *birth, int worker)
             list[count++] = lane->reply.write;
         }
     }
-    descriptors_close_but(list, count);
+    fd_close_but(list, count);
 }

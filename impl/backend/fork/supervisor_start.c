@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,21 +46,12 @@ static void *start_main(void *argument)
 
 static int start_in_thread(struct start *start)
 {
-    sigset_t mask;
-    signals_service_mask(&mask);
     pthread_t thread;
-    int status = signals_thread(&thread, &mask, start_main, start);
+    int status = signals_thread(&thread, NULL, start_main, start);
     if (status)
         return status;
     pthread_join(thread, NULL);
     return start->status;
-}
-
-/* A descriptor of a process; negative where the kernel has none, or no number is left. */
-static int pidfd_of(pid_t pid)
-{
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return descriptor_lift(&fd) ? -1 : fd;
 }
 
 /* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -ENOMEM. */
@@ -88,12 +78,12 @@ static int ends_open(int ends[2])
 {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
         return -errno;
-    int status = descriptor_lift(&ends[0]);
+    int status = fd_above_stdio(&ends[0]);
     if (status) {
         close(ends[1]);
         return status;
     }
-    status = descriptor_lift(&ends[1]);
+    status = fd_above_stdio(&ends[1]);
     if (status)
         close(ends[0]);
     return status;
@@ -118,7 +108,7 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
     *supervisor = (struct supervisor){.crew = crew, .command_fd = ends[0]};
     pthread_mutex_init(&supervisor->lock, NULL);
     birth->command_fd = ends[1];
-    birth->caller_fd = pidfd_of(birth->caller);
+    birth->caller_fd = fd_of_process(birth->caller);
     status = start_in_thread(&start);
     birth_drop(birth);
     close(ends[1]);
@@ -198,7 +188,7 @@ void supervisor_await(const struct supervisor *supervisor)
 /* Until it has ended, or the time has come. Its number may be another process's by now: that costs a wait, no more. */
 static void process_await(pid_t pid, uint64_t until_ns)
 {
-    int fd = pidfd_of(pid);
+    int fd = fd_of_process(pid);
     struct pollfd end = {.fd = fd, .events = POLLIN};
     uint64_t now;
     while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && (now = clock_ns()) < until_ns)
