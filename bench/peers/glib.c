@@ -61,9 +61,10 @@ static int glib_open(struct backend_pool *pool)
     return 0;
 }
 
-static int glib_run(struct backend_pool *pool, struct job *job)
+static int glib_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     struct glib_state *state = pool->state;
+    (void)ticket;
     size_t chunk = crew_chunk(&state->crew, job), units = (job->count + chunk - 1) / chunk;
     if (units > G_MAXINT)
         return -EOVERFLOW;
@@ -102,7 +103,7 @@ const struct grain_backend peer_glib[] = {
      .capabilities = PEER_CAPABILITIES,
      .state_size = sizeof(struct glib_state),
      .open = glib_open,
-     .run = glib_run,
+     .wait = glib_wait,
      .cancel = glib_cancel,
      .close = glib_close},
     {.name = NULL},

@@ -96,15 +96,17 @@ static int region_run(struct backend_pool *pool, struct job *job, region_fn regi
     return crew_end(crew, job);
 }
 
-static int loop_run(struct backend_pool *pool, struct job *job)
+static int loop_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
+    (void)ticket;
     return region_run(pool, job, region_loop);
 }
 
 /* Queued calls run on a thread of the pool, which ends one day, and LLVM's runtime corrupts its heap when a thread ends
  * that has started tasks. */
-static int task_run(struct backend_pool *pool, struct job *job)
+static int task_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
+    (void)ticket;
     return region_run(pool, job, job->form == JOB_CALLS ? region_loop : region_tasks);
 }
 
@@ -142,8 +144,8 @@ static void gomp_close(struct backend_pool *pool)
 
 #define LOOPS                                                                                                          \
     .schedules = BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED),                      \
-    .default_schedule = GRAIN_SCHEDULE_DYNAMIC, .run = loop_run
-#define TASKS .schedules = BACKEND_SCHEDULE(DEFAULT), .default_schedule = GRAIN_SCHEDULE_DEFAULT, .run = task_run
+    .default_schedule = GRAIN_SCHEDULE_DYNAMIC, .wait = loop_wait
+#define TASKS .schedules = BACKEND_SCHEDULE(DEFAULT), .default_schedule = GRAIN_SCHEDULE_DEFAULT, .wait = task_wait
 #define COMMON                                                                                                         \
     .capabilities = PEER_CAPABILITIES, .state_size = sizeof(struct gomp_state), .cancel = gomp_cancel,                 \
     .close = gomp_close

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The floor: says "done" without running anything, so that what is left is the cost of the call itself. No part of the
- * library. It is also the template to copy: a backend needs open, run (or submit + wait) and close; the rest may be
+ * library. It is also the template to copy: a backend needs open, wait and close; the rest may be
  * left out. What each hook must do stands in backend.h.
  */
 #include "builtin.h"
@@ -20,10 +20,11 @@ static int null_open(struct backend_pool *pool)
 
 /* Give [0, job->count) to the workers in claims of job->chunk, each through job_run(); return when
  * every task has ended and job->outcome is merged. */
-static int null_run(struct backend_pool *pool, struct job *job)
+static int null_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     (void)pool;
     (void)job;
+    (void)ticket;
     return 0;
 }
 
@@ -48,7 +49,7 @@ const struct grain_backend own_null = {
     .capabilities = BACKEND_INITIALIZES,
     .state_size = sizeof(struct null_state),
     .open = null_open,
-    .run = null_run,
+    .wait = null_wait,
     .quit = null_quit,
     .close = null_close,
 };

@@ -44,18 +44,21 @@ static size_t grain_of(const struct job *job)
     return job->chunk ? job->chunk : 1;
 }
 
-static int simple_run(struct backend_pool *pool, struct job *job)
+static int simple_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
+    (void)ticket;
     return run(pool, job, grain_of(job), tbb_run_simple);
 }
 
-static int auto_run(struct backend_pool *pool, struct job *job)
+static int auto_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
+    (void)ticket;
     return run(pool, job, grain_of(job), tbb_run_auto);
 }
 
-static int tasks_run(struct backend_pool *pool, struct job *job)
+static int tasks_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
+    (void)ticket;
     return run(pool, job, crew_chunk(&((struct tbb_state *)pool->state)->crew, job), tbb_run_tasks);
 }
 
@@ -77,8 +80,8 @@ static void tbb_close(struct backend_pool *pool)
     .close = tbb_close
 
 const struct grain_backend peer_tbb[] = {
-    {.name = "tbb-simple", .summary = "oneTBB's parallel_for, simple_partitioner", .run = simple_run, COMMON},
-    {.name = "tbb-auto", .summary = "oneTBB's parallel_for, auto_partitioner", .run = auto_run, COMMON},
-    {.name = "tbb-task", .summary = "oneTBB's task_group, a task a chunk", .run = tasks_run, COMMON},
+    {.name = "tbb-simple", .summary = "oneTBB's parallel_for, simple_partitioner", .wait = simple_wait, COMMON},
+    {.name = "tbb-auto", .summary = "oneTBB's parallel_for, auto_partitioner", .wait = auto_wait, COMMON},
+    {.name = "tbb-task", .summary = "oneTBB's task_group, a task a chunk", .wait = tasks_wait, COMMON},
     {.name = NULL},
 };

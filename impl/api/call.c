@@ -126,7 +126,7 @@ static int call(struct grain_pool *pool, struct job *job, const struct grain_cal
     if (status == 0) {
         report_begin(report, job);
         if (job->count > 0)
-            status = pool_dispatch(entered, job);
+            status = pool_run(entered, job);
         report_fill(report, job);
         if (status == 0 && job->outcome.failed)
             status = GRAIN_TASK_FAILED;

@@ -129,7 +129,7 @@ static int batch_run(struct batch *batch)
         job->chunk = 1;
         job->schedule = pool->core.default_schedule;
     }
-    return job->count > 0 ? pool_dispatch(pool, job) : 0;
+    return job->count > 0 ? pool_run(pool, job) : 0;
 }
 
 /* A map's results are there, and somebody may have to be told of calls. */

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "job/job.h"
+#include "sys/event.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -68,6 +69,7 @@ struct backend_pool {
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     uint64_t call_bytes_now, call_bytes; /* of shared memory: backend_bytes_take(); 0 where nothing is shared */
+    struct events *events;               /* moved on as is_done says; NULL: nobody watches */
     const volatile uint64_t *singles;    /* hand-overs that job->handovers leaves out: of single tasks; or NULL */
 };
 
@@ -83,20 +85,22 @@ struct grain_backend {
      * other hook is called. Returns 0 or a negative errno value. */
     int (*open)(struct backend_pool *pool);
 
-    /* Runs a job to its end; NULL means submit + wait. Any caller thread, several at once: a backend
-     * that cannot must serialise. Returns 0 when every task has ended (failed ones included: they are
-     * in job->outcome), -ECANCELED after cancel, -ENOMEM, -ENOTRECOVERABLE. Where it fails and some tasks were run,
-     * it tells of those that were not, or not to their end (job_drop), and sets job->is_accounted; else all count as
-     * not run. */
-    int (*run)(struct backend_pool *pool, struct job *job);
-
-    /* Starts a job and returns a ticket for wait; may be NULL where run is not. Any caller thread,
-     * several at once. job stays the caller's until wait has returned. */
+    /* Starts a job, and never waits for its end. NULL: there is nothing to do before wait. Any caller thread, several
+     * at once. Where all places for jobs are taken it waits for one; for a job that is queued (job->is_queued) it
+     * returns -EBUSY instead. Returns 0, and in *ticket what wait wants: job is then the backend's until wait has
+     * returned; -ECANCELED, -ENOMEM, -ENOTRECOVERABLE: no task has run, and wait is not called. */
     int (*submit)(struct backend_pool *pool, struct job *job, void **ticket);
 
-    /* Waits until a submitted job has ended and fills its outcome and results; the ticket is then gone.
-     * Returns as run. NULL exactly where submit is. */
+    /* Required. Waits for the end of a submitted job, once, in any thread, and fills its outcome and results. A backend
+     * that runs jobs in the thread that waits does so here; it serialises what it cannot do at once. Returns 0 when
+     * every task has ended (failed ones included: they are in job->outcome), -ECANCELED after cancel, -ENOMEM,
+     * -ENOTRECOVERABLE. Where it fails and some tasks were run, it drops those that were not, or not to their end
+     * (job_drop), and sets job->is_accounted; else all count as not run. */
     int (*wait)(struct backend_pool *pool, struct job *job, void *ticket);
+
+    /* Whether wait would return at once. If not, and watch is not 0: those of pool->events (bits of enum event) move
+     * on when it would. One thread at a time, none that waits. NULL: the job runs inside wait. */
+    bool (*is_done)(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch);
 
     /* Required where calls can be outstanding. Any thread. Stops as soon as it can: queued work is
      * dropped, waiting calls return -ECANCELED. Idempotent. May be NULL. */

@@ -205,9 +205,14 @@ void driver_join(struct driver *driver)
     driver_give_back(driver);
 }
 
-void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)
+/* --------------------------------------------------------------------------------------- their queue */
+
+/* Waits until *word differs from `seen`: spinning first where a CPU is free for it. The word is moved on before the
+ * wake, so no wake-up is lost. */
+static void word_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)
 {
     uint64_t until = 0;
+    may_spin = may_spin && wait != GRAIN_WAIT_PARK;
     for (unsigned turn = 0; may_spin || wait == GRAIN_WAIT_SPIN; turn++) {
         if (atomic_load_explicit(word, memory_order_acquire) != seen)
             return;
@@ -222,4 +227,90 @@ void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, b
     }
     while (atomic_load_explicit(word, memory_order_acquire) == seen)
         wait_sleep(word, seen, UINT64_MAX, false);
+}
+
+void queue_open(struct queue *queue, const struct backend_pool *pool, bool may_spin)
+{
+    *queue = (struct queue){.pool = pool, .may_spin = may_spin};
+    queue->last = &queue->first;
+    pthread_mutex_init(&queue->lock, NULL);
+}
+
+static void queue_wake(struct queue *queue)
+{
+    atomic_fetch_add_explicit(&queue->wake_word, 1, memory_order_release);
+    wait_wake(&queue->wake_word, 1, false);
+}
+
+void queue_push(struct queue *queue, struct job *job)
+{
+    job->next = NULL;
+    job->ended = 0;
+    pthread_mutex_lock(&queue->lock);
+    *queue->last = job;
+    queue->last = &job->next;
+    pthread_mutex_unlock(&queue->lock);
+    queue_wake(queue);
+}
+
+void queue_close(struct queue *queue)
+{
+    atomic_store_explicit(&queue->is_closed, 1, memory_order_release);
+    queue_wake(queue);
+}
+
+static struct job *queue_pop(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    struct job *job = queue->first;
+    if (job)
+        queue->first = job->next;
+    if (!queue->first)
+        queue->last = &queue->first;
+    pthread_mutex_unlock(&queue->lock);
+    return job;
+}
+
+struct job *queue_next(struct queue *queue)
+{
+    for (;;) {
+        uint32_t seen = atomic_load_explicit(&queue->wake_word, memory_order_acquire);
+        struct job *job = queue_pop(queue);
+        if (job || atomic_load_explicit(&queue->is_closed, memory_order_acquire))
+            return job;
+        word_await(&queue->wake_word, seen, queue->pool->wait, queue->may_spin);
+    }
+}
+
+/* The word of a job: JOB_ENDED, or bits of those who want to be told. */
+#define JOB_ENDED 1u
+
+static _Atomic uint32_t *word_of(struct job *job)
+{
+    return (_Atomic uint32_t *)&job->ended;
+}
+
+/* Once its caller sees that it has ended the job is gone: who is to be told comes from the same swap. A sleeper on a
+ * word that is gone is woken for nothing. */
+void queue_end(struct queue *queue, struct job *job, int status)
+{
+    struct events *events = queue->pool->events;
+    job->status = status;
+    uint32_t watch = atomic_exchange_explicit(word_of(job), JOB_ENDED, memory_order_seq_cst);
+    wait_wake(word_of(job), 1, false);
+    events_tell(events, watch >> 1);
+}
+
+bool queue_has_ended(struct job *job, unsigned watch)
+{
+    uint32_t word = watch ? atomic_fetch_or_explicit(word_of(job), watch << 1, memory_order_seq_cst)
+                          : atomic_load_explicit(word_of(job), memory_order_acquire);
+    return word & JOB_ENDED;
+}
+
+int queue_wait(struct queue *queue, struct job *job, bool may_spin)
+{
+    for (uint32_t seen; !((seen = atomic_load_explicit(word_of(job), memory_order_acquire)) & JOB_ENDED);)
+        word_await(word_of(job), seen, queue->pool->wait, may_spin && queue->may_spin);
+    return job->status;
 }

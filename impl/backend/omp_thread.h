@@ -9,11 +9,12 @@
 #ifndef GRAIN_BACKEND_DRIVER_H
 #define GRAIN_BACKEND_DRIVER_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "grain.h"
+#include "backend.h"
 
 struct driver;
 
@@ -29,8 +30,26 @@ void driver_keeps(struct driver *driver, int threads);
 /* Waits until work has returned; the driver then waits for another start. */
 void driver_join(struct driver *driver);
 
-/* Waits until *word differs from `seen`: spinning first where a CPU is free for it. The word is moved on before the
- * wake, so no wake-up is lost. */
-void driver_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin);
+/* The jobs of a pool, which its driver takes one by one. */
+struct queue {
+    pthread_mutex_t lock; /* guards the next line */
+    struct job *first, **last;
+    _Atomic uint32_t wake_word; /* futex; moved on by every push and by the end */
+    _Atomic uint32_t is_closed;
+    const struct backend_pool *pool;
+    bool may_spin;
+};
+
+void queue_open(struct queue *queue, const struct backend_pool *pool, bool may_spin);
+void queue_push(struct queue *queue, struct job *job);
+void queue_close(struct queue *queue);
+
+/* The driver: the next job, NULL after the last one when the queue is closed; what came of it, and its end. */
+struct job *queue_next(struct queue *queue);
+void queue_end(struct queue *queue, struct job *job, int status);
+
+/* As the hooks is_done and wait; may_spin: a CPU is left over for the caller. */
+bool queue_has_ended(struct job *job, unsigned watch);
+int queue_wait(struct queue *queue, struct job *job, bool may_spin);
 
 #endif

@@ -16,15 +16,7 @@
 #include "omp_thread.h"
 #include "sched/pilot.h"
 #include "sys/clock.h"
-#include "sys/futex.h"
 #include "sys/machine.h"
-
-struct request {
-    struct request *next;
-    struct job *job;
-    _Atomic uint32_t is_done; /* futex */
-    int status;
-};
 
 /* One cache line an OpenMP thread, so that threads do not disturb each other. */
 struct openmp_worker {
@@ -39,11 +31,9 @@ struct openmp_worker {
 struct openmp_state {
     struct backend_pool *pool;
     struct driver *driver;
-    uint64_t serial;      /* tells pools apart that came to lie at the same address */
-    pthread_mutex_t lock; /* guards the queue */
-    struct request *first, **last;
-    _Atomic uint32_t bell; /* futex; moved on by every push and by the end */
-    _Atomic uint32_t is_stopped, is_cancelled;
+    uint64_t serial; /* tells pools apart that came to lie at the same address */
+    struct queue queue;
+    _Atomic uint32_t is_cancelled;
     _Atomic uint32_t is_lost; /* an initializer failed: no task is run any more */
     struct openmp_worker *workers;
     cpu_set_t mask; /* the opener's: where unbound threads may run that no pool->mask confines */
@@ -247,19 +237,6 @@ static int job_do(struct openmp_state *state, struct job *job)
 
 /* --------------------------------------------------------------------------------------- the driver */
 
-static struct request *request_pop(struct openmp_state *state)
-{
-    pthread_mutex_lock(&state->lock);
-    struct request *request = state->first;
-    if (request) {
-        state->first = request->next;
-        if (!state->first)
-            state->last = &state->first;
-    }
-    pthread_mutex_unlock(&state->lock);
-    return request;
-}
-
 /* The end: every worker's finalizer in its own thread, as far as the runtime still has it. */
 static void workers_finalize(struct openmp_state *state)
 {
@@ -278,43 +255,31 @@ static void workers_finalize(struct openmp_state *state)
 static void serve(void *argument)
 {
     struct openmp_state *state = argument;
-    bool may_spin = state->pool->wait != GRAIN_WAIT_PARK && state->usable_cpus > 1;
-    for (;;) {
-        uint32_t bell = atomic_load_explicit(&state->bell, memory_order_acquire);
-        struct request *request = request_pop(state);
-        if (request) {
-            request->status = job_do(state, request->job);
-            /* seq_cst, and a wake each time: the request lies on the caller's stack, which is gone once it sees 1. */
-            atomic_store_explicit(&request->is_done, 1, memory_order_seq_cst);
-            wait_wake(&request->is_done, 1, false);
-        } else if (atomic_load_explicit(&state->is_stopped, memory_order_acquire)) {
-            workers_finalize(state);
-            return;
-        } else {
-            driver_await(&state->bell, bell, state->pool->wait, may_spin);
-        }
-    }
+    for (struct job *job; (job = queue_next(&state->queue));)
+        queue_end(&state->queue, job, job_do(state, job));
+    workers_finalize(state);
 }
 
-static void bell_ring(struct openmp_state *state)
-{
-    atomic_fetch_add_explicit(&state->bell, 1, memory_order_release);
-    wait_wake(&state->bell, 1, false);
-}
-
-static int openmp_run(struct backend_pool *pool, struct job *job)
+static int openmp_submit(struct backend_pool *pool, struct job *job, void **ticket)
 {
     struct openmp_state *state = pool->state;
-    struct request request = {.job = job};
-    pthread_mutex_lock(&state->lock);
-    *state->last = &request;
-    state->last = &request.next;
-    pthread_mutex_unlock(&state->lock);
-    bell_ring(state);
-    bool may_spin = pool->wait != GRAIN_WAIT_PARK && (job->count == 1 || pool->workers < state->usable_cpus) &&
-                    state->usable_cpus > 1;
-    driver_await(&request.is_done, 0, pool->wait, may_spin);
-    return request.status;
+    queue_push(&state->queue, job);
+    *ticket = NULL;
+    return 0;
+}
+
+static bool openmp_is_done(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch)
+{
+    (void)pool;
+    (void)ticket;
+    return queue_has_ended(job, watch);
+}
+
+static int openmp_wait(struct backend_pool *pool, struct job *job, void *ticket)
+{
+    struct openmp_state *state = pool->state;
+    (void)ticket;
+    return queue_wait(&state->queue, job, job->count == 1 || pool->workers < state->usable_cpus);
 }
 
 /* Between two tasks of a chunk; once cancelled, for ever: `interrupt` stays. Both words are relaxed: `is_cancelled` is
@@ -338,7 +303,7 @@ static void openmp_cancel(struct backend_pool *pool)
 
 static void state_drop(struct openmp_state *state)
 {
-    pthread_mutex_destroy(&state->lock);
+    pthread_mutex_destroy(&state->queue.lock);
     free(state->workers);
 }
 
@@ -349,9 +314,8 @@ static int openmp_open(struct backend_pool *pool)
     static _Atomic uint64_t serials;
     state->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     state->pool = pool;
-    state->last = &state->first;
     state->usable_cpus = backend_usable_cpus(pool);
-    pthread_mutex_init(&state->lock, NULL);
+    queue_open(&state->queue, pool, state->usable_cpus > 1);
     state->workers = aligned_alloc(64, count * sizeof *state->workers);
     int status = state->workers ? 0 : -ENOMEM;
     for (size_t i = 0; status == 0 && i < count; i++) {
@@ -373,8 +337,7 @@ static int openmp_open(struct backend_pool *pool)
 static void openmp_quit(struct backend_pool *pool)
 {
     struct openmp_state *state = pool->state;
-    atomic_store_explicit(&state->is_stopped, 1, memory_order_release);
-    bell_ring(state);
+    queue_close(&state->queue);
     driver_join(state->driver);
 }
 
@@ -393,7 +356,9 @@ const struct grain_backend backend_openmp = {
                     BACKEND_INITIALIZES | BACKEND_PILOTS,
     .state_size = sizeof(struct openmp_state),
     .open = openmp_open,
-    .run = openmp_run,
+    .submit = openmp_submit,
+    .wait = openmp_wait,
+    .is_done = openmp_is_done,
     .cancel = openmp_cancel,
     .quit = openmp_quit,
     .close = openmp_close,

@@ -230,23 +230,29 @@ static bool is_lost(struct pthread_state *state)
            atomic_load_explicit(&state->team->is_lost, memory_order_relaxed);
 }
 
-static int pthread_run(struct backend_pool *pool, struct job *job)
+static int pthread_submit(struct backend_pool *pool, struct job *job, void **ticket)
 {
     struct pthread_state *state = pool->state;
     struct team_job *place = team_job_take(&state->front);
     if (!place)
         return team_abort_reason(&state->front);
     job_describe(&place->job, job);
-    bool is_single = job_is_single(job);
-    int status;
-    if (is_single) {
+    if (job_is_single(job)) {
         team_submit_single(&state->front, place);
-        status = team_wait_single(&state->front, place);
     } else {
         team_fit(&place->job);
         team_submit(&state->front, place, job->count);
-        status = team_wait(&state->front, place);
     }
+    *ticket = place;
+    return 0;
+}
+
+static int pthread_wait(struct backend_pool *pool, struct job *job, void *ticket)
+{
+    struct pthread_state *state = pool->state;
+    struct team_job *place = ticket;
+    bool is_single = job_is_single(job);
+    int status = is_single ? team_wait_single(&state->front, place) : team_wait(&state->front, place);
     job->outcome.failed = place->job.outcome.failed;
     if (job->outcome.failed)
         job->outcome.first = place->job.outcome.first;
@@ -275,7 +281,8 @@ const struct grain_backend backend_pthread = {
                     BACKEND_INITIALIZES | BACKEND_REPLACES,
     .state_size = sizeof(struct pthread_state),
     .open = pthread_open,
-    .run = pthread_run,
+    .submit = pthread_submit,
+    .wait = pthread_wait,
     .cancel = pthread_cancel_all,
     .quit = pthread_quit,
     .close = pthread_close,

@@ -42,8 +42,8 @@ const struct grain_backend *backend_find(const char *name)
 
 int backend_register(const struct grain_backend *backend)
 {
-    if (!backend || !backend->name || !backend->open || !backend->close || (!backend->run && !backend->submit) ||
-        !backend->submit != !backend->wait)
+    if (!backend || !backend->name || !backend->open || !backend->close || !backend->wait ||
+        (backend->is_done && !backend->submit))
         return -EINVAL;
     if (backend_find(backend->name))
         return -EEXIST;

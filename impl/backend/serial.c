@@ -67,9 +67,10 @@ static void queued_run(void *argument)
         job_run_guarded(run->job, begin, step_end(run, begin), run->ctx);
 }
 
-static int serial_run(struct backend_pool *pool, struct job *job)
+static int serial_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     struct serial_state *state = pool->state;
+    (void)ticket;
     struct grain_context ctx = {.outcome = &job->outcome, .state_at = &state->worker_state};
     /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
     struct run run = {job, &ctx, job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count};
@@ -112,7 +113,7 @@ const struct grain_backend backend_serial = {
     .capabilities = BACKEND_RUNS_TASKS | BACKEND_SHARES_MEMORY | BACKEND_INITIALIZES,
     .state_size = sizeof(struct serial_state),
     .open = serial_open,
-    .run = serial_run,
+    .wait = serial_wait,
     .cancel = serial_cancel,
     .quit = serial_quit,
     .close = serial_close,

@@ -83,10 +83,14 @@ struct job {
     bool has_report;           /* the caller asks what became of each task, also where the call does not end well */
     bool is_queued;            /* nobody waits for it on the spot: no thread of the caller's runs it */
 
-    /* Written by the backend before run or wait returns. */
+    /* Written by the backend before wait returns. */
     struct job_outcome outcome;
     uint64_t handovers, steals;
     bool is_accounted; /* the call failed, and outcome and codes speak of every task nevertheless */
+    /* A backend's own while it has the job: its queue, a futex word, what wait is to return. */
+    struct job *next;
+    uint32_t ended;
+    int status;
 };
 
 /* A job with everything 0 but the failure of its outcome, which nobody reads while none has failed: clearing all of its

@@ -63,29 +63,38 @@ int pool_enter(struct grain_pool *pool)
     return status;
 }
 
-static int job_dispatch(struct grain_pool *pool, struct job *job)
+int pool_submit(struct grain_pool *pool, struct job *job, void **ticket)
 {
     const struct grain_backend *backend = pool->core.backend;
-    if (backend->run) {
-        int status = backend->run(&pool->core, job);
-        if (status != -ENOMEM || job->is_accounted || !backend->alloc)
-            return status;
-        batch_spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
-        return backend->run(&pool->core, job);
-    }
-    void *ticket;
-    int status = backend->submit(&pool->core, job, &ticket);
-    return status ? status : backend->wait(&pool->core, job, ticket);
+    *ticket = NULL;
+    return backend->submit ? backend->submit(&pool->core, job, ticket) : 0;
 }
 
-int pool_dispatch(struct grain_pool *pool, struct job *job)
+int pool_wait(struct grain_pool *pool, struct job *job, void *ticket)
 {
-    int status = job_dispatch(pool, job);
-    if (status)
-        job_abandon(job, status);
+    int status = pool->core.backend->wait(&pool->core, job, ticket);
     if (job->handovers)
         atomic_fetch_add_explicit(&pool->handovers, job->handovers, memory_order_relaxed);
     if (job->steals)
         atomic_fetch_add_explicit(&pool->steals, job->steals, memory_order_relaxed);
+    return status;
+}
+
+static int job_try(struct grain_pool *pool, struct job *job)
+{
+    void *ticket;
+    int status = pool_submit(pool, job, &ticket);
+    return status ? status : pool_wait(pool, job, ticket);
+}
+
+int pool_run(struct grain_pool *pool, struct job *job)
+{
+    int status = job_try(pool, job);
+    if (status == -ENOMEM && !job->is_accounted && pool->core.backend->alloc) {
+        batch_spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
+        status = job_try(pool, job);
+    }
+    if (status)
+        job_abandon(job, status);
     return status;
 }

@@ -56,8 +56,11 @@ int pool_phase(const struct grain_pool *pool);
 /* Whether the calling thread is a worker of the pool with that id, or of a pool that such a worker waits for. */
 bool pool_is_inside(uint64_t id);
 
-/* Has the backend run a prepared job to its end, and counts its hand-overs. As the hook `run`. */
-int pool_dispatch(struct grain_pool *pool, struct job *job);
+/* A prepared job's way to the backend, as its hooks submit and wait; the second one counts its hand-overs. pool_run:
+ * both, and of a job that fails all tasks are told of. */
+int pool_submit(struct grain_pool *pool, struct job *job, void **ticket);
+int pool_wait(struct grain_pool *pool, struct job *job, void *ticket);
+int pool_run(struct grain_pool *pool, struct job *job);
 
 /* grain_alloc and grain_release for the pool's own use, also when it is closed, and not zeroed. 0 or -ENOMEM. */
 int pool_memory_get(struct grain_pool *pool, size_t size, void **memory);

@@ -21,7 +21,8 @@ struct fork_state {
     struct supervisor supervisor;
     struct arena arena;
     struct crew *crew;
-    struct pipes *pipes; /* NULL: workers live on the team's rings */
+    struct pipes *pipes;            /* NULL: workers live on the team's rings */
+    struct cargo cargos[TEAM_JOBS]; /* of the calls that have a descriptor */
 };
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -142,39 +143,55 @@ static bool is_to_account(const struct job *job, int status)
     return status == -ENOTRECOVERABLE || (status == -ECANCELED && job->has_report);
 }
 
-static int job_run_in(struct backend_pool *pool, struct cargo *cargo, struct job *job)
+/* Its memory is the next job's. Not of a call that was given up: workers may still be in it, or its tickets in rings;
+ * that goes with the pool. */
+static void call_drop(struct backend_pool *pool, struct cargo *cargo)
 {
     struct fork_state *state = pool->state;
-    struct team_job *place = cargo->place;
-    int status = cargo_load(cargo, pool->workers);
-    if (status)
-        return status;
-    cargo_count(cargo, pool);
-    atomic_store_explicit(&state->crew->team->memory_bytes, arena_solid(&state->arena), memory_order_relaxed);
-    team_submit(&state->front, place, cargo->loaded);
-    while (cargo->loaded < job->count)
-        team_loaded(&state->front, place, cargo_load_more(cargo));
-    status = team_wait(&state->front, place);
-    bool is_accounted = is_to_account(job, status);
-    if (is_accounted) {
-        supervisor_await_workers(&state->supervisor);
-        status = team_account(&state->front, place, status);
-    }
-    if (status == 0 || is_accounted)
-        cargo_unload(cargo, job);
-    job->is_accounted = is_accounted;
-    return status;
+    cargo_uncount(cargo, pool);
+    cargo_drop(cargo);
+    team_job_return(&state->front, cargo->place);
 }
 
-static int single_run_in(struct backend_pool *pool, struct cargo *cargo, struct job *job)
+static void call_push(struct fork_state *state, struct cargo *cargo)
+{
+    if (job_is_single(cargo->job)) {
+        team_submit_single(&state->front, cargo->place);
+        return;
+    }
+    atomic_store_explicit(&state->crew->team->memory_bytes, arena_solid(&state->arena), memory_order_relaxed);
+    team_submit(&state->front, cargo->place, cargo->loaded);
+    while (cargo->loaded < cargo->job->count)
+        team_loaded(&state->front, cargo->place, cargo_load_more(cargo));
+}
+
+static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket)
 {
     struct fork_state *state = pool->state;
-    int status = cargo_load_single(cargo);
-    if (status)
+    *ticket = NULL;
+    if (state->pipes)
+        return 0;
+    struct team_job *place = team_job_take(&state->front);
+    if (!place)
+        return team_abort_reason(&state->front);
+    struct cargo *cargo = &state->cargos[place - state->crew->team->jobs];
+    cargo_init(cargo, &state->arena, place, job);
+    int status = job_is_single(job) ? cargo_load_single(cargo) : cargo_load(cargo, pool->workers);
+    if (status) {
+        call_drop(pool, cargo);
         return status;
+    }
+    if (job->task_timeout_ns)
+        supervisor_limit(&state->supervisor, job->task_timeout_ns);
     cargo_count(cargo, pool);
-    team_submit_single(&state->front, cargo->place);
-    status = team_wait_single(&state->front, cargo->place);
+    call_push(state, cargo);
+    *ticket = cargo;
+    return 0;
+}
+
+static int single_wait(struct fork_state *state, struct cargo *cargo, struct job *job)
+{
+    int status = team_wait_single(&state->front, cargo->place);
     if (is_to_account(job, status)) {
         supervisor_await_workers(&state->supervisor);
         status = team_wait_single(&state->front, cargo->place);
@@ -184,33 +201,29 @@ static int single_run_in(struct backend_pool *pool, struct cargo *cargo, struct 
     return status;
 }
 
-static int call_run(struct backend_pool *pool, struct fork_state *state, struct job *job)
+static int job_wait(struct fork_state *state, struct cargo *cargo, struct job *job)
 {
-    if (state->pipes)
-        return pipes_run(state->pipes, job);
-    struct cargo cargo;
-    struct team_job *place = team_job_take(&state->front);
-    if (!place)
-        return team_abort_reason(&state->front);
-    cargo_init(&cargo, &state->arena, place, job);
-    int status = job_is_single(job) ? single_run_in(pool, &cargo, job) : job_run_in(pool, &cargo, job);
-    if (status == -ENOTRECOVERABLE || status == -ECANCELED)
-        return status; /* workers may still be in it, or its tickets in rings: its memory goes with the pool */
-    cargo_uncount(&cargo, pool);
-    cargo_drop(&cargo);
-    team_job_return(&state->front, cargo.place);
+    int status = team_wait(&state->front, cargo->place);
+    job->is_accounted = is_to_account(job, status);
+    if (job->is_accounted) {
+        supervisor_await_workers(&state->supervisor);
+        status = team_account(&state->front, cargo->place, status);
+    }
+    if (status == 0 || job->is_accounted)
+        cargo_unload(cargo, job);
     return status;
 }
 
-static int fork_run(struct backend_pool *pool, struct job *job)
+static int fork_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     struct fork_state *state = pool->state;
-    bool is_limited = job->task_timeout_ns > 0;
-    if (is_limited)
-        supervisor_limit(&state->supervisor, job->task_timeout_ns);
-    int status = call_run(pool, state, job);
-    if (is_limited)
+    if (state->pipes)
+        return pipes_run(state->pipes, job);
+    int status = job_is_single(job) ? single_wait(state, ticket, job) : job_wait(state, ticket, job);
+    if (job->task_timeout_ns)
         supervisor_unlimit(&state->supervisor);
+    if (status != -ENOTRECOVERABLE && status != -ECANCELED)
+        call_drop(pool, ticket);
     return status;
 }
 
@@ -252,7 +265,8 @@ const struct grain_backend backend_fork = {
                     BACKEND_HAS_PIPES,
     .state_size = sizeof(struct fork_state),
     .open = fork_open,
-    .run = fork_run,
+    .submit = fork_submit,
+    .wait = fork_wait,
     .cancel = fork_cancel,
     .quit = fork_quit,
     .close = fork_close,
