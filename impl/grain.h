@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * grain: pools of workers on processes (fork), POSIX threads or OpenMP behind one interface.
- * This is the only public header. Everything that can fail returns 0 or a negative errno value (or
- * GRAIN_TASK_FAILED); grain_strerror() explains it, grain_last_message() names what was refused. The library prints
- * nothing and never exits. On failure a function sets a pointer that it would have handed out to NULL, and stats to 0;
- * all else that it would have written it leaves alone, unless its own comment says otherwise. No thread may be
- * cancelled while it waits in a function of grain.
- * Handles are opaque; times are uint64_t nanoseconds and end in _ns; option structs that are all zero
- * mean the defaults. Later versions may add fields at the end of struct grain_pool_options, grain_call_options,
- * grain_process_options and grain_pool_stats; those of all other structs stay as they are. So that a field is never
- * silently ignored, each function that takes or fills one of the four is told its size, by a macro of the function's
- * name (at the end of this file): what an older program does not know is 0 to a newer library; a field that an older
- * library does not know is -E2BIG when a newer program sets it, and 0 where the library fills. The function itself,
- * called by its address or from another language, knows no size: struct_size says it, and 0 there is the struct of
- * version 0.1.0.
+ * grain: pools of workers on processes (fork), POSIX threads or OpenMP behind one interface; the only public header.
+ * What can fail returns 0, a negative errno value or GRAIN_TASK_FAILED: grain_strerror() explains it,
+ * grain_last_message() names what was refused. On failure a function sets a pointer that it would have handed out to
+ * NULL, and stats to 0, and leaves everything else as it was, unless its own comment says otherwise. The library prints
+ * nothing and never exits. No thread may be cancelled while it waits in a function of grain.
+ * Handles are opaque; times are uint64_t nanoseconds and end in _ns; options that are all 0 are the defaults.
+ * Later versions may add fields at the end of struct grain_pool_options, grain_call_options, grain_process_options and
+ * grain_pool_stats; all other structs stay as they are. So that no field is silently ignored, each function that takes
+ * or fills one of the four is told its size, by a macro of the function's name (at the end of this file). Fields that
+ * an older program does not know are 0 to a newer library. A field that an older library does not know is -E2BIG when a
+ * newer program sets it, and 0 where the library fills. The function itself, called by its address or from another
+ * language, takes the size from struct_size; 0 there is the struct of version 0.1.0.
  * Linux on x86-64 and arm64, glibc 2.32 or newer; tested on Debian 12 (glibc 2.36) with Linux 6.
- * The shared library stays once it is loaded: dlclose() does not unload it, for threads of OpenMP's runtime outlive
- * pools. The static one, inside something that is unloaded, would leave them without their code.
+ * dlclose() does not unload the shared library: threads of OpenMP's runtime outlive pools. Code that is unloaded itself
+ * must not contain the static one.
  */
 #ifndef GRAIN_H
 #define GRAIN_H
@@ -89,26 +87,26 @@ struct grain_error {
 
 /* Filled by every call whose arguments are right, also when it returns GRAIN_TASK_FAILED, -ECANCELED, -ENOTRECOVERABLE,
  * -ENOMEM or -ESHUTDOWN. A call that is refused writes 0 into failed, and no codes.
- * codes: the caller's array of count entries, or NULL. Every entry is written: 0 for a task that ended well, whose
- * result is there; its own code, -EOWNERDEAD or -ETIMEDOUT for one that failed; and for one that did not run, or not to
- * its end, what the call returns: -ECANCELED after terminate, -ENOTRECOVERABLE when the workers are gone, and so on.
- * (fork: a task whose worker was killed just after it had returned counts among these; over pipes all tasks of its
- * chunk do.) */
+ * codes: the caller's array of count entries, or NULL. Every entry is written: 0 for a task that succeeded, whose
+ * result is there; its own code, -EOWNERDEAD or -ETIMEDOUT for one that failed; what the call returns for one that did
+ * not run to its end, such as -ECANCELED after terminate. (fork: a task whose worker was killed just after it had
+ * returned counts among the last.) */
 struct grain_report {
     int *codes;
     size_t failed;            /* how many tasks have a code other than 0 */
     struct grain_error first; /* the failure with the lowest index; valid when failed > 0 */
 };
 
-/* A task: one call on one item. Returns 0, or its own non-zero code. arg is read-only; result points
- * at result_size bytes that belong to this task alone. Runs in a worker.
- * It has to come back by returning. One that ends its thread (pthread_exit, or a cancellation that takes effect) fails
- * with -EOWNERDEAD: on pthread another thread takes the worker's place; a thread of OpenMP's runtime, and the one that
- * runs queued calls on serial, goes on, but no later cancellation and no later setuid() reaches it; on fork the process
- * ends, with exit status 0. On serial a call that waits runs its tasks on the calling thread: that thread ends, and the
- * pool is as usable as before. Initializers (which have failed then), finalizers and callbacks likewise. To leave a
- * task by longjmp or swapcontext is undefined, and so is what comes of a child that a task forks and that returns from
- * it (daemon() makes one): it has to end by exit or exec. C++ exceptions: at the end of this file. */
+/* A task: one call on one item. Returns 0, or its own non-zero code. arg is read-only; result points at result_size
+ * bytes that belong to this task alone. Runs in a worker; on serial, and where the caller takes part
+ * (grain_pool_options.caller_waits), on the calling thread.
+ * It ends by returning. A task that ends its thread (pthread_exit, or a cancellation that takes effect) fails with
+ * -EOWNERDEAD. On pthread another thread then takes the worker's place. On fork the process ends, with exit status 0. A
+ * calling thread that takes part, a thread of OpenMP's runtime, and the one that runs queued calls on serial, go on;
+ * but no later cancellation and no later setuid() reaches them. On serial a call that waits ends with its thread, and
+ * the pool is as usable as before. The same holds for initializers (which have failed then), finalizers and callbacks.
+ * Undefined: to leave a task by longjmp or swapcontext, and to return from it in a child that it forked (daemon() makes
+ * one), which has to end by exit or exec. C++ exceptions: at the end of this file. */
 typedef int (*grain_task_fn)(const void *arg, void *result, struct grain_context *ctx);
 
 /* A task over columns: args[i] is the value of column i for this task. */
@@ -117,41 +115,40 @@ typedef int (*grain_star_fn)(const void *const args[], void *result, struct grai
 /* A chunk task: one call on count consecutive items; grain_context_index() is the first one's index. */
 typedef int (*grain_chunk_fn)(const void *items, void *results, size_t count, struct grain_context *ctx);
 
-/* Alignment of what tasks get. A copy that grain makes (fork: items, results, params, columns; everywhere: arguments
- * and results of grain_apply_async and grain_imap, and params of every call without waiting) begins at a multiple of 16
+/* Alignment of what tasks get. Copies that grain makes (fork: items, results, params, columns; everywhere: arguments
+ * and results of grain_apply_async and grain_imap, and params of every call without waiting) begin at a multiple of 16
  * and of the largest power of two up to 64 that divides the item's size (of a column: the value's); item i is as
- * aligned as that and the size allow. From 16 bytes on it is also as aligned as the caller's own: up to 64, and up to
- * 4096 where the size is a multiple of that, as the size of every type so aligned is. Columns that lie among each
- * other, as the members of an array of structs do, are copied together, and each is as aligned as the caller's own, up
+ * aligned as that and the size allow. From 16 bytes on a copy is also as aligned as the caller's own data: up to 64,
+ * and up to 4096 where the size is a multiple of that, as the size of every type so aligned is. Columns that
+ * interleave, as the members of an array of structs do, are copied together; each is as aligned as the caller's own, up
  * to 64 at least. What is not copied (threads; memory of grain_alloc, which begins at a multiple of 64) is passed as it
  * lies. */
 
-/* Output, and the end of forked children (workers of fork, and grain_process_start). What waits in stdout and stderr
- * when a child is forked is dropped there: the program itself prints it. (A worker drops what was read ahead of stdin
- * too.) A worker's stdout is written line by line, and stderr too where it has a buffer (what is unbuffered stays so;
- * an initializer may choose otherwise by setvbuf); both are written before a queued call, a single task or a worker's
- * share of another call is reported as done. So what finished tasks have printed is out when the call returns. A
- * worker that is killed or crashes loses the line that it had begun in its share, no more. Other streams are the
- * tasks' own business: those that a task opens it closes; those that the program had open hold a copy of its unwritten
- * text, so flush them before the open, or do not write to them in tasks.
+/* Output, and the end of forked children (workers of fork, and grain_process_start). A child drops the text that waits
+ * in stdout and stderr when it is forked: the program itself prints it. (A worker also drops what was read ahead of
+ * stdin.) A worker's stdout is written line by line, and so is stderr where it has a buffer (an initializer may choose
+ * otherwise by setvbuf). Both are written before a queued call, a single task or a worker's part of another call is
+ * reported as done: what finished tasks have printed is out when the call returns. A worker that is killed or crashes
+ * loses at most the line that it had begun. Other streams are the tasks' own business: a task closes those that it
+ * opens; those that the program had open hold a copy of its unwritten text, so flush them before the open, or do not
+ * write to them in tasks.
  * exit() and quick_exit() in a child write stdout and stderr and end it with that code: nothing that the program
  * registered with atexit, on_exit or at_quick_exit runs, no other stream is written, no input is read again. What a
- * task registered in its worker does run; so do destructors of C++'s thread_local objects of the thread that calls
+ * task registered in its worker does run, and so do destructors of C++'s thread_local objects of the thread that calls
  * exit(). Children that a task forks by itself end in the same way. */
 
 /* Signals; docs/reliability.md has a table. Threads of a pool that run tasks, initializers, finalizers or callbacks
- * have the signal mask of the thread that opened the pool; grain's other threads block everything. Only signals that a
- * fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS) are blocked in none of them. So a handler of the
- * program may run on a worker thread when all other threads block its signal. Tasks that run in the calling thread
- * (serial) find the mask that this has; threads that OpenMP's runtime keeps have that of the last pool they worked
- * for.
- * A forked worker has the opener's mask too. What the program ignored at the open is ignored there; what it handled is
- * caught by a handler that does nothing, and SIGINT, SIGQUIT, SIGHUP and SIGTERM are in any case, unless ignored:
+ * have the signal mask of the thread that opened the pool; grain's other threads block everything. None of them blocks
+ * the signals that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS). So a handler of the program may
+ * run on a worker thread when all other threads block its signal. Tasks that run on the calling thread find that
+ * thread's own mask. Threads that OpenMP's runtime keeps have the mask of the last pool they worked for.
+ * A forked worker has the opener's mask too. It ignores what the program ignored at the open. What the program handled
+ * is caught by a handler that does nothing, and so are SIGINT, SIGQUIT, SIGHUP and SIGTERM unless they were ignored:
  * whether such a signal to the whole process group ends the job is the caller's decision, and costs no task if it does
  * not. All others are at their default: one that the program begins to handle later ends workers. Faults end the
  * worker, whatever the program had set. A program that a task starts finds what it would find had the caller started
- * it. Ctrl-Z stops workers and supervisor with the caller where SIGTSTP was at its default. A grain_process is as
- * after exec: ignored stays ignored, handled is at its default, the mask is that of the thread that starts it. */
+ * it. Ctrl-Z stops workers and supervisor with the caller where SIGTSTP was at its default. A grain_process is as after
+ * exec: ignored stays ignored, handled is at its default, the mask is that of the thread that starts it. */
 
 /* count items of size bytes each, back to back; size 0 with data NULL is legal. */
 struct grain_in {
@@ -173,21 +170,21 @@ struct grain_column {
 };
 
 /* Called once when an asynchronous call has ended: callback when every task succeeded, with the results; error_callback
- * with the first failure otherwise. In the pool's delivery thread, one at a time. Any call of the pool is allowed
- * inside, but join and the get of its own future are -EDEADLK, and a free takes place afterwards. */
+ * with the first failure otherwise. On a thread of the pool that does nothing else, one callback at a time. A callback
+ * may use the pool; but join and the get of its own future are -EDEADLK in it, and a free takes place afterwards. */
 typedef void (*grain_callback_fn)(void *user, const void *results, size_t count);
 typedef void (*grain_error_fn)(void *user, const struct grain_error *error);
 
-/* Writes the next item; 1, 0 when there is none, or a negative error. Called in grain_imap and grain_iter_next only, on
- * the calling thread. */
+/* Writes the next item. Returns 1, 0 when there is none, or a negative error. Called by grain_imap and grain_iter_next
+ * alone, on their caller's thread. */
 typedef int (*grain_next_fn)(void *source, void *item);
 
-/* initializer: once in every worker, replacements included, before its first task; 0, or its own non-zero code: the
- * worker did not come to be, and it is tried again, three times. Then open fails with -ENOTRECOVERABLE, or, when it was
- * a replacement's, and on OpenMP, every call that has not ended. It may keep something for the tasks in
- * *grain_context_state(ctx). finalizer undoes that when the worker leaves in an orderly way: after close, or after
- * max_tasks_per_worker; a forked worker that is terminated or killed has none. Both get grain_pool_options.argument.
- * Where: in the forked worker; in each thread; on OpenMP in each thread that takes part in a call, before its first
+/* initializer: runs once in every worker, replacements included, before its first task. It may keep something for the
+ * tasks in *grain_context_state(ctx). When it returns another value than 0, its worker did not come to be, and is tried
+ * again, three times; then open fails with -ENOTRECOVERABLE, or, of a replacement and on OpenMP, every call that has
+ * not ended. finalizer undoes what it did, when the worker leaves in an orderly way: after close, or after
+ * max_tasks_per_worker, but not in a forked worker that is terminated or killed. Both get grain_pool_options.argument.
+ * They run in the forked worker; in each thread; on OpenMP in each thread that takes part in a call, before its first
  * task; on serial in the thread that opens, and in the one that joins. */
 typedef int (*grain_init_fn)(void *argument, struct grain_context *ctx);
 typedef void (*grain_final_fn)(void *argument, struct grain_context *ctx);
@@ -199,39 +196,37 @@ struct grain_pool_options {
     int workers; /* 0: grain_cpu_count(), but no more than a list of CPUs has */
     enum grain_wait wait;
     enum grain_bind bind;
-    /* Most bytes of shared memory (fork), and of address space that is reserved for it; 0: no limit of grain's own, but
-     * at most an eighth of what RLIMIT_AS leaves when the pool is opened. RLIMIT_FSIZE stops no pool that is opened
-     * under it; one that was opened before cannot grow any more: -ENOMEM. */
+    /* Most bytes of shared memory (fork), and of address space reserved for it. 0: no limit but an eighth of what
+     * RLIMIT_AS leaves at the open. RLIMIT_FSIZE stops no pool that is opened under it; one that was opened before
+     * cannot grow any more: -ENOMEM. */
     size_t memory_limit;
     uint64_t grace_ns; /* terminate: from SIGTERM to SIGKILL (fork); 0: 100 ms */
     bool allow_nested; /* allow opening this pool inside another pool's worker */
     grain_init_fn initializer;
     grain_final_fn finalizer;
     void *argument;                /* for both; a forked worker has a copy of what it points to */
-    uint64_t max_tasks_per_worker; /* chunks (claims) after which a worker is replaced by a fresh one; 0: never. Others
-                                       than fork and pthread: -ENOTSUP */
+    uint64_t max_tasks_per_worker; /* fork, pthread: a worker is replaced by a fresh one after so many chunks (claims);
+                                      0: never */
     /* How arguments and results travel. PIPE: fork only; without steal, GRAIN_WAIT_SPIN, max_tasks_per_worker, and
      * calls with retries or task_timeout_ns: -ENOTSUP. */
     enum grain_transport transport;
     /* The CPUs of the workers, such as "0-3,8": see enum grain_bind. NULL: $GRAIN_CPUS, and where that is not set or
-     * empty, all usable ones (grain_cpu_count). A list that is empty, has other characters in it (blanks too), a range
-     * that falls, a CPU twice or one that is not usable is -EINVAL, of the variable too. Where the caller is the
-     * worker (serial): -ENOTSUP; the variable does not reach them. */
+     * empty, all usable ones (grain_cpu_count). -EINVAL, of the variable too: a list that is empty, has other
+     * characters in it (blanks too), a range that falls, a CPU twice, or one that is not usable. Where the caller is
+     * the worker (serial): -ENOTSUP; the variable does not reach it. */
     const char *cpus;
-    /* Forked workers have copies of the descriptors that the caller had at open (those with FD_CLOEXEC too), and
-     * their supervisor keeps them for replacements. So a child that reads a pipe of the caller's to its end never
-     * sees that end while the pool is open: popen("...", "w"), then a pool, then pclose() waits for ever. With
-     * this option workers and supervisor close all descriptors but 0, 1, 2, those in keep_descriptors (keep_count
-     * open ones), and what grain needs; an initializer may open others. Where workers are no processes nothing is
-     * copied, and nothing closed. */
+    /* Forked workers have copies of the descriptors that the caller had at the open (those with FD_CLOEXEC too), and
+     * their supervisor keeps them for replacements. So a child that reads a pipe of the caller's to its end does not
+     * see that end while the pool is open: popen("...", "w"), then a pool, then pclose() waits for ever. With this
+     * option workers and supervisor close all descriptors but 0, 1, 2, the keep_count open ones in keep_descriptors,
+     * and what grain needs; an initializer may open others. Threads copy nothing and close nothing. */
     bool close_descriptors;
     const int *keep_descriptors;
     size_t keep_count;
-    /* pthread: tasks run on workers alone. Without this the thread that calls map, map_chunks or starmap takes part in
-     * its own call, in the place of a worker that sleeps, so that never more than `workers` tasks run at once. A task
-     * may then run on the caller's thread, with its signal mask, stack and thread-local data. The caller waits all the
-     * same where the pool has an initializer, a finalizer or max_tasks_per_worker, and where it is itself a worker of
-     * any pool. */
+    /* pthread: tasks run on workers alone. Without this option the thread that calls map, map_chunks or starmap takes
+     * part in its own call, in the place of a worker that sleeps (never more than `workers` tasks run at once): tasks
+     * may run on the caller's thread, with its signal mask, stack and thread-local data. It waits anyway where the pool
+     * has an initializer, a finalizer or max_tasks_per_worker, and where it is itself a worker of any pool. */
     bool caller_waits;
 };
 
@@ -245,18 +240,18 @@ struct grain_call_options {
     grain_callback_fn callback;  /* asynchronous calls only */
     grain_error_fn error_callback;
     void *user; /* for the callbacks */
-    /* How often a task whose worker died (fork) is run again, alone, before it fails; of map_chunks: each item of the
-     * chunk as a chunk of one. Not one that returned a failure, told of one, or took too long. */
+    /* fork: how often a task whose worker died is run again, alone, before it fails; of map_chunks, each item of the
+     * chunk as a chunk of one. A task that returned a failure, told of one, or took too long is not run again. */
     int retries;
-    /* A task that takes longer fails with -ETIMEDOUT; 0: it may. Where workers are processes it is stopped within 1.25
-     * x this + 10 ms; threads cannot be, there it fails when it returns. Of map_chunks it is the time of a chunk. While
-     * the whole pool is stopped (Ctrl-Z) no time passes where workers are processes; where they are threads it does. */
+    /* A task that takes longer fails with -ETIMEDOUT; 0: no limit. Of map_chunks it is the time of a chunk. A worker
+     * process is stopped within 1.25 x this + 10 ms; a thread cannot be: the task fails when it returns. While the
+     * whole pool is stopped (Ctrl-Z) the time of processes stands still; that of threads does not. */
     uint64_t task_timeout_ns;
 };
 
-/* Which call heeds which of these options. u: it does. -: it ignores it. x: it refuses it where it is set, with
- * -EINVAL. w: how far it asks the source ahead. A value that no call could take is refused by all (-EINVAL), and so is
- * a schedule that the pool lacks (-ENOTSUP). `callbacks` are callback, error_callback and user.
+/* Which call heeds which of these options. u: it does. -: it ignores it. x: it refuses it where it is set (-EINVAL).
+ * w: it says how far the source is asked ahead. All calls refuse a value that no call could take (-EINVAL), and a
+ * schedule that the pool lacks (-ENOTSUP). `callbacks` are callback, error_callback and user.
  *
  *   call                                        chunk schedule params report callbacks retries task_timeout_ns
  *   apply                                       -     -        u      u      -         u       u
@@ -289,17 +284,16 @@ struct grain_call_options {
  *   close_descriptors     -      u    u     -       -
  *   caller_waits          -      -    -     -       - */
 
-/* What surprises on fork, where workers are copies of the process as it was when the pool was opened (a worker that is
- * replaced is the same copy again):
+/* What surprises on fork, where a worker is a copy of the process as it was when the pool was opened (a replacement is
+ * the same copy again):
  *   pointers inside items   lead into the worker's own copy. What was allocated after the open is not there: the task
- *                           is killed (-EOWNERDEAD, signal 11). Items by value, or memory of grain_alloc().
- *   memory made or changed  after the open: tables, caches, globals. Tasks see what was there at the open, and the
- *                           caller never sees what they change: results and memory of grain_alloc() are all that
- *                           comes back.
+ *                           is killed (-EOWNERDEAD, signal 11). Pass items by value, or in memory of grain_alloc().
+ *   memory made or changed  after the open: tables, caches, globals. Tasks see what was there at the open. The caller
+ *                           never sees what they change, but for results and memory of grain_alloc().
  *   functions               of a library that was loaded after the open are not there either.
  *   descriptors             workers have copies of those that were open: close_descriptors.
  *   wait()                  the pool's supervisor is a child of the caller. While the pool is open wait(NULL) waits
- *                           for it, and a loop until there is no child does not end. Taking its status does no harm.
+ *                           for it, and a loop until there is no child does not end. To take its status does no harm.
  *   locks                   that other threads held at the open stay held in the workers.
  *   random numbers          every worker goes on with the same state: seed it in the initializer, by
  *                           grain_context_worker().
@@ -321,9 +315,8 @@ struct grain_pool_stats {
 /* ------------------------------------------------------------------------------- the machine, and names */
 
 /* CPUs that this process may really use: its affinity mask, and the CPU quota of its control groups (v1 and v2,
- * rounded up). Where OpenMP has bound the calling thread to one of its places, as it does with the first thread under
- * OMP_PROC_BIND=true, the CPUs of all its places count, not that thread's mask. Python's multiprocessing.cpu_count()
- * counts those of the machine.
+ * rounded up). Where OpenMP has bound the calling thread to one of its places (OMP_PROC_BIND=true), the CPUs of all its
+ * places count instead of the mask. Python's multiprocessing.cpu_count() counts those of the machine.
  * units: CPUs.
  * thread: any.
  * return: at least 1.
@@ -336,9 +329,8 @@ GRAIN_API int grain_cpu_count(void);
  * return: never NULL; "unknown status" for what no function returns. */
 GRAIN_API const char *grain_strerror(int status);
 
-/* What the last function of this thread that refused an argument or an option had to say: which one, what it was, what
- * it takes. For -EINVAL, -E2BIG, -ENOTSUP, -EOVERFLOW, and of grain_pool_open() -EDEADLK, -EAGAIN, -EMFILE and
- * -ENFILE; other codes say it all.
+/* What the last function of this thread that refused an argument or an option says of it: which one, what it was, what
+ * it takes. For -EINVAL, -E2BIG, -ENOTSUP, -EOVERFLOW, and of grain_pool_open() -EDEADLK, -EAGAIN, -EMFILE and -ENFILE.
  * owns: the thread's, until its next call that is refused.
  * thread: any; each has its own.
  * return: never NULL; "" when nothing was refused yet. */
@@ -382,10 +374,10 @@ GRAIN_API int grain_schedule_parse(const char *name, enum grain_schedule *schedu
 
 /* Opens a pool and starts its workers. options NULL: all defaults. stdout and stderr are flushed first (fork).
  * owns: the caller frees *pool with grain_pool_free(); *pool is NULL after a failure.
- * thread: any. A fork pool copies the process as it is: locks that other threads hold are inherited held, so open fork
- *         pools early. OpenMP's runtime starts its threads in the first call that uses them, and ends the program where
- *         it cannot (RLIMIT_NPROC, the limit of a control group). So open starts and ends as many threads beforehand;
- *         if others have taken them when that call comes, the program still ends.
+ * thread: any. fork: open pools early, for locks that other threads hold are inherited held. openmp: the runtime
+ *         starts its threads in the first call that uses them, and ends the program where it cannot (RLIMIT_NPROC, the
+ *         limit of a control group). So open starts and ends as many beforehand, and fails when it cannot; the program
+ *         still ends if others have taken them by the time of that call.
  * return: 0; -EINVAL pool is NULL, a bad option or no such backend; -E2BIG an option that only newer versions know;
  *         -EDEADLK in the worker of a pool, without allow_nested; -ENOMEM; -EAGAIN a worker could not be started (those
  *         already started are stopped), for want of processes or threads; -EMFILE or -ENFILE no descriptor is left
@@ -400,7 +392,7 @@ GRAIN_API int grain_pool_open(struct grain_pool **pool, const struct grain_pool_
 GRAIN_API int grain_pool_close(struct grain_pool *pool);
 
 /* Stops now: calls that wait return -ECANCELED, pending futures are ready with it. Processes get SIGTERM, then after
- * the grace SIGKILL; threads cannot be killed: the task that runs ends by itself (of map_chunks, the call of it), the
+ * the grace SIGKILL. Threads cannot be killed: a task that runs ends by itself (of map_chunks, one call of it), and the
  * rest is dropped, of its chunk too. On serial a call that runs ends by itself, as a whole. A call with a report
  * returns when what runs has ended, on fork too, so that the report says of each task what became of it. Idempotent.
  * thread: any.
@@ -416,10 +408,10 @@ GRAIN_API int grain_pool_terminate(struct grain_pool *pool);
  * source: multiprocessing.Pool.join(). */
 GRAIN_API int grain_pool_join(struct grain_pool *pool);
 
-/* Terminate, join and release. When it returns no thread and no process that grain started for the pool is left; on
- * OpenMP its runtime keeps its threads, and the one that they take for their master, for the next pool. NULL is fine.
- * In a forked child, and in a worker of the pool, it does nothing; in a callback of the pool it takes place afterwards,
- * on a thread of its own, which ends with it.
+/* Terminate, join and release. When it returns, no thread and no process that grain started for the pool is left; on
+ * OpenMP its runtime keeps its threads, and the one that started them, for the next pool. NULL is fine. In a forked
+ * child, and in a worker of the pool, it does nothing; in a callback of the pool it takes place afterwards, on a thread
+ * of its own, which ends with it.
  * owns: gives back what grain_pool_open() gave, and all memory of grain_alloc().
  * thread: one, after every other use of the pool has returned. */
 GRAIN_API void grain_pool_free(struct grain_pool *pool);
@@ -446,15 +438,13 @@ GRAIN_API int grain_pool_stats(struct grain_pool *pool, struct grain_pool_stats 
 GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const void *arg, size_t arg_size, void *result,
                           size_t result_size, const struct grain_call_options *options);
 
-/* Runs task on every item, in any order; results come in the order of the items. Waits until every task has ended: one
- * that fails does not stop the others; its own result is unspecified. An empty input is 0 at once.
+/* Runs task on every item, in any order; results come in the order of the items. Waits until every task has ended. A
+ * task that fails does not stop the others; its own result is unspecified. An empty input is 0 at once.
  * shape: in.count items of in.size bytes, in.count results of out.size bytes.
- * units: options->chunk in tasks; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)). 0: the pool chooses: with steal 1,
- * for
- *        a claim of one's own costs nothing; with static an equal share for each worker; with dynamic on openmp what
- *        the first tasks show to be good, which are measured for that (a chunk of 16 to 32 us, of at least one task and
- *        at most 1/32 of a worker's share); else a part of the share that is fixed: 1/32, with guided at least 1/256,
- *        over pipes 1/16.
+ * units: options->chunk in tasks; GRAIN_CHUNK_PYTHON: ceil(count / (4 * workers)). 0: the pool chooses. With steal 1,
+ *        for a claim of one's own range costs nothing. With static an equal part for each worker. With dynamic on
+ *        openmp what the first tasks show to be good: a chunk of 16 to 32 us, of at least one task and at most 1/32 of
+ *        a worker's part. Else 1/32 of a worker's part, with guided at least 1/256.
  * owns: nothing; items are copied (fork) unless they lie in grain_alloc() memory.
  * thread: any but this pool's workers.
  * return: as grain_apply; -EINVAL also a negative chunk that is not GRAIN_CHUNK_PYTHON; -EOVERFLOW also count * size
@@ -464,12 +454,11 @@ GRAIN_API int grain_apply(struct grain_pool *pool, grain_task_fn task, const voi
 GRAIN_API int grain_map(struct grain_pool *pool, grain_task_fn task, struct grain_in in, struct grain_out out,
                         const struct grain_call_options *options);
 
-/* As grain_map, but one call a claim, on consecutive items: the task has the loop. A non-zero return fails every task
- * of that chunk which grain_context_fail_at() has not failed already.
+/* As grain_map, but with one call of task per claim, on consecutive items: the task has the loop. A non-zero return
+ * fails every task of that chunk which grain_context_fail_at() has not failed already.
  * shape: as grain_map; a call gets at most options->chunk items, the last one fewer; with guided it may get more.
- * units: options->chunk in items; 0: as grain_map, but with steal and dynamic always 1/32 of a worker's share, over
- * pipes
- *        1/16: a call may have something to prepare.
+ * units: options->chunk in items; 0: as grain_map, but with steal and dynamic always 1/32 of a worker's part: a call
+ *        may have something to prepare.
  * owns: as grain_map.
  * thread: any but this pool's workers.
  * return: as grain_map. */
@@ -484,7 +473,7 @@ GRAIN_API int grain_map_chunks(struct grain_pool *pool, grain_chunk_fn task, str
  * owns: nothing; columns are copied (fork) unless they lie in grain_alloc() memory.
  * thread: any but this pool's workers.
  * return: as grain_map; -EINVAL also no column, or too many.
- * source: multiprocessing.Pool.starmap(), which unpacks a tuple an item. */
+ * source: multiprocessing.Pool.starmap(), which unpacks one tuple per item. */
 GRAIN_API int grain_starmap(struct grain_pool *pool, grain_star_fn task, const struct grain_column *columns,
                             size_t column_count, size_t count, struct grain_out out,
                             const struct grain_call_options *options);
@@ -545,10 +534,9 @@ GRAIN_API int grain_starmap_async(struct grain_pool *pool, grain_star_fn task, c
  * thread: any.
  * return: 0; GRAIN_TASK_FAILED, grain_future_error() says how; -ETIMEDOUT, and the call goes on; -ECANCELED after
  *         grain_future_cancel() or grain_pool_terminate(); -ENOMEM there was no memory to run it in; -ENOTRECOVERABLE
- *         the workers are gone; -EDEADLK in its own callback, or in a callback of the pool when it has one itself; or
- *         while it is not ready, in a worker of the pool, which may be the one that is waited for (also in a worker of
- *         a pool that was opened in that one);
- *         -EPERM not ready, in a forked child; -EINVAL future is NULL.
+ *         the workers are gone; -EDEADLK in its own callback, or in a callback of the pool when it has one itself; or,
+ *         while it is not ready, in a worker of the pool, or of a pool that was opened in such a worker: that may be
+ *         the one that is waited for; -EPERM not ready, in a forked child; -EINVAL future is NULL.
  * source: multiprocessing.pool.AsyncResult.get(). */
 GRAIN_API int grain_future_get(struct grain_future *future, uint64_t timeout_ns);
 
@@ -585,18 +573,18 @@ GRAIN_API int grain_future_cancel(struct grain_future *future);
 GRAIN_API const struct grain_error *grain_future_error(const struct grain_future *future);
 
 /* Gives the future back. A call of apply that has not ended goes on, detached: its result, report and callbacks are
- * dropped. Of a map this waits for the end, for its results are written where the caller wanted them. A callback that
- * runs just now is waited for, but in that callback itself. Where it had to wait in a worker of the pool it does
- * nothing. NULL is fine.
+ * dropped. The future of a map is waited for: its results are written where the caller wanted them. So is a callback
+ * that runs just now, but not by itself. Where it would have to wait in a worker of the pool, it does nothing. NULL is
+ * fine.
  * owns: gives back what the call gave.
  * thread: one, after every other use of the future has returned. */
 GRAIN_API void grain_future_free(struct grain_future *future);
 
 /* -------------------------------------------------------------------------------------------- iterators */
 
-/* Runs task over whatever source gives, in constant memory, and delivers in the order of the source: next asks the
- * source for more as results are taken, so that at most a window of items is under way. The source is asked for the
- * first window here, and never more than that ahead.
+/* Runs task over whatever source gives, in constant memory, and delivers in the order of the source. `next` asks the
+ * source for more as results are taken, and for the first window here: at most a window of items is under way, and the
+ * source is never asked for more than that ahead.
  * shape: items of item_size bytes, results of result_size bytes.
  * units: options->chunk in items: the window is two chunks a worker (of 64 when it is 0 or GRAIN_CHUNK_PYTHON), at
  *        most 65536 items. Every item is a task of its own.
@@ -604,9 +592,8 @@ GRAIN_API void grain_future_free(struct grain_future *future);
  * thread: any but this pool's workers; the source is called on this one.
  * return: 0; -EINVAL iter, pool, task or next is NULL, a bad option, a callback or a report in options; -E2BIG;
  *         -ENOTSUP the backend lacks the schedule or another option; -EOVERFLOW a size over PTRDIFF_MAX, or a result
- *         over 4 GiB - 1; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker
- *         of the pool; -EPERM in a forked child. What the source, or queuing an item, says against it comes from
- *         grain_iter_next().
+ *         over 4 GiB - 1; -ENOMEM; -ESHUTDOWN; -ECANCELED; -EDEADLK in a worker of the pool; -EPERM in a forked child.
+ *         What the source, or queuing an item, says against it comes from grain_iter_next().
  * source: multiprocessing.Pool.imap(), which takes all of its input at once, and whose chunksize is 1. */
 GRAIN_API int grain_imap(struct grain_pool *pool, grain_task_fn task, grain_next_fn next, void *source,
                          size_t item_size, size_t result_size, const struct grain_call_options *options,
@@ -654,11 +641,10 @@ struct grain_process_options {
     size_t struct_size; /* 0, or sizeof the struct */
 };
 
-/* Runs task(arg) in a child process of its own, an ordinary fork of the caller with the caller's state as it is; the
- * task's result pointer is NULL, and its context has no params. stdout and stderr are flushed before, and by the child
- * at its end, also by exit(): see "Output" above; its signals are as after exec: see "Signals". Its buffers are those
- * of the
- * program: killed or crashed, it loses what it has not flushed.
+/* Runs task(arg) in a child process of its own, an ordinary fork of the caller as it is now; the task's result pointer
+ * is NULL, and its context has no params. stdout and stderr are flushed before, and by the child at its end, also by
+ * exit() ("Output" above); its signals are as after exec ("Signals"). Its buffers are those of the program: when it is
+ * killed or crashes, it loses what it has not flushed.
  * shape: arg_size bytes at arg; 0 with NULL is legal.
  * owns: *process is the caller's until grain_process_free(), NULL after a failure. arg is not copied: the child has
  *       its own, as of now.
@@ -734,15 +720,14 @@ GRAIN_API int grain_alloc(struct grain_pool *pool, size_t size, void **memory);
  * thread: any but this pool's workers. */
 GRAIN_API void grain_release(struct grain_pool *pool, void *memory);
 
-/* Gives memory back to the system that the pool keeps for its next calls. What is in use stays as it is, and the next
- * calls take fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 32 MiB
- * of shared memory (fork) beyond what is in use then, or, if that is more, beyond what the second largest of the last
- * 32 calls needed; calls whose data are a few hundred bytes do not count there. For queued calls it keeps as much once
- * more. So a large call that stands alone gives its memory back when it ends, and large calls in a row find it there.
+/* Gives memory back to the system that the pool keeps for its next calls. What is in use stays. The next calls take
+ * fresh pages, which cost more than kept ones. Without this a pool keeps, when a call ends, at most 32 MiB of shared
+ * memory (fork) beyond what is in use then; or, if that is more, beyond what the second largest of the last 32 calls
+ * needed (calls with a few hundred bytes do not count). For queued calls it keeps as much once more. So a large call
+ * that stands alone gives its memory back when it ends, and large calls in a row find it there.
  * thread: any but this pool's workers; calls may be under way.
  * return: 0; -EINVAL pool is NULL; -ESHUTDOWN after close; -ECANCELED after terminate; -EDEADLK in a worker of the
- * pool;
- *         -EPERM in a forked child.
+ *         pool; -EPERM in a forked child.
  * source: malloc_trim(3). */
 GRAIN_API int grain_pool_trim(struct grain_pool *pool);
 
@@ -795,9 +780,9 @@ GRAIN_API int grain_context_fail_at(struct grain_context *ctx, size_t index, int
 
 /* ------------------------------------------------------------------------------------- sizes of structs */
 
-/* Every function that takes options, or fills stats, is a macro of its own name too, which adds the size of that
- * struct: grain_pool_open(&pool, &options) is grain_pool_open_sized(&pool, &options, sizeof(struct
- * grain_pool_options)). See the head of this file.
+/* Every function that takes options, or fills stats, is also a macro of its own name that adds the size of that
+ * struct: grain_pool_open(&pool, &options) is grain_pool_open_sized(&pool, &options,
+ * sizeof(struct grain_pool_options)). See the head of this file.
  * units: size in bytes; 0: as without _sized; without a struct (NULL) it is ignored.
  * thread: as the function without _sized.
  * return: as the function without _sized; -E2BIG a field is set that this library does not know: it is older than the
@@ -866,11 +851,12 @@ GRAIN_SIZED int grain_process_start_sized(struct grain_process **process, const 
  * code GRAIN_EXCEPTION, with what() as the message; of a chunk the first item has the message, all of them the code. So
  * `grain_map(pool, grain::guard<parse>, in, out, NULL)`, with f a function known when the program is compiled. C++11 or
  * newer.
- * Without it an exception ends the program where threads of grain run tasks or callbacks (std::terminate), and the
- * worker on fork: the task fails with -EOWNERDEAD, signal 6, and no handler above grain_pool_open() sees it. On serial
- * tasks of calls that wait run on the calling thread: there the exception passes through the call, which leaves
- * nothing behind: the pool and the thread are as usable as before. So it is with the initializer and the finalizer on
- * serial, and with the source of grain_imap(), which the calling thread asks on every backend. */
+ * Without it an exception ends the program (std::terminate) where threads of a pool run tasks or callbacks, and where
+ * the caller takes part in its call. On fork it ends the worker: the task fails with -EOWNERDEAD, signal 6, and no
+ * handler above grain_pool_open() sees it. On serial tasks of calls that wait run on the calling thread: there the
+ * exception passes through the call, which leaves nothing behind: pool and thread are as usable as before. The same
+ * holds for the initializer and the finalizer on serial, and for the source of grain_imap(), which the calling thread
+ * asks on every backend. */
 namespace grain
 {
 namespace detail
