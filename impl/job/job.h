@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job: what every call of the interface becomes. pool.c fills one, a backend runs it, job_run() is
- * the one place where user code is called, on every backend. No atomics in here: C++ reads this
- * header. What several workers write is split by owner: one job_outcome each, merged afterwards.
+ * A job: what every call of the interface becomes. api/ fills one, a backend runs it, job_run() is the one place where
+ * user code is called, on every backend. No _Atomic types, so that C++ can include this; atomics use GCC builtins. What
+ * several workers write is split by owner: one job_outcome each, merged afterwards.
  */
 #ifndef GRAIN_JOB_H
 #define GRAIN_JOB_H
@@ -147,7 +147,7 @@ struct job_thread {
 void job_thread_note(struct job_thread *thread);
 void job_thread_restore(struct job_thread *thread);
 
-/* As job_run(), for threads that must go on: a task that ends its thread fails (guard_run.c). ctx->thread is the
+/* As job_run(), for threads that must go on: a task that ends its thread fails (guard.c). ctx->thread is the
  * calling one's. A drop is not told. */
 void job_run_guarded(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
 
@@ -246,6 +246,18 @@ static inline uint32_t job_call_state(const struct job_call *call)
 {
     return __atomic_load_n(&call->state, __ATOMIC_ACQUIRE);
 }
+
+/* The ending of a call that runs. */
+static inline void job_call_end(struct job_call *call, enum job_call_state state)
+{
+    __atomic_store_n(&call->state, state, __ATOMIC_RELEASE);
+}
+
+/* A task of a running job fails, once at most: -EINVAL for code 0. text: NULL for none. Returns the code. */
+int job_fail_task(struct grain_context *ctx, size_t index, int code, const char *text);
+
+/* A running chunk fails as a whole. */
+void job_fail_chunk(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text);
 
 /* Records that one task failed, for one that will not return: its worker died. */
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error);

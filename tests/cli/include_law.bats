@@ -63,11 +63,11 @@ are_noticed() {
   mkdir "$COPY/src"
   printf 'int main() {}\n' >"$COPY/bench/sweep/more.cc"
   printf 'int one(void);\n' >"$COPY/impl/bare.h"
-  printf '/* TO%s */\n' DO >>"$COPY/impl/job/job.c"
+  printf '/* TO%s */\n' DO >>"$COPY/impl/job/run.c"
   are_noticed "src: no such name at the top level" \
     "bench/sweep/more.cc: C++ outside" \
     "impl/bare.h: no SPDX line" \
-    "impl/job/job.c:"
+    "impl/job/run.c:"
 }
 
 @test "noticed: a function of 81 lines, a file of 401" {
@@ -139,6 +139,7 @@ small_law_says() { # LINE...
 
 @test "noticed: an order of files that is not that of the folders, a file that is not built" {
   small_library sys/a.c 'int a;' job/b.c 'int b;' sched/c.c 'int c;'
+  # shellcheck disable=SC2016 # CMake's own variable
   printf 'set(some job/b.c)\nset(sources sys/a.c sys/d.c ${some}\n  sched/c.c)\n' >"$SMALL/impl/CMakeLists.txt"
   small_law_says "sys/d.c: not built" "impl/CMakeLists.txt: sched/c.c comes after files of job/"
 }

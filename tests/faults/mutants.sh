@@ -152,7 +152,7 @@ mutant "a single's cursor not cleared" team/loop.c sed '/^ *job_set_index(&slot-
 mutant "a single finished before it is run" team/single.c lines_swapped single_do 'job_run\(' 'single_finish\('
 mutant "a replacement that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
 mutant "a replacement that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
-mutant "a failure counted once more by each replacement" job/job.c sed 's/outcome->counting == error->index + 1/false/'
+mutant "a failure counted once more by each replacement" job/fail.c sed 's/outcome->counting == error->index + 1/false/'
 mutant "a retired worker that reports its part" team/part.c sed 's/return !is_cut;/return true;/'
 mutant "a retired worker that forgets its ticket" team/part.c sed '/part_work(worker, ticket))/,+1d; s/^    if (ticket_is_single(ticket))$/    if (!ticket_is_single(ticket)) part_work(worker, ticket); else/'
 mutant "a replacement that does not wait for who may have the ticket" team/recover.c \

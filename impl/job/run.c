@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Running the tasks of a job, and keeping what failed. job_run() is the only place where user code is
- * called. Its fast path is one indirect call and one test a task; everything about failures is out of
- * line, and tasks with a limit have a loop of their own.
+ * Running the tasks of a job. job_run() is the only place where user code is called. Its fast path is one indirect call
+ * and one test a task; everything about failures is out of line (fail.c), and tasks with a limit have a loop of their
+ * own.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <setjmp.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "job.h"
 #include "limit.h"
@@ -53,151 +51,11 @@ bool job_call_claim(struct job_call *call, enum job_call_state state)
     return __atomic_compare_exchange_n(&call->state, &pending, state, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static void call_end(struct job_call *call, enum job_call_state state)
-{
-    __atomic_store_n(&call->state, state, __ATOMIC_RELEASE);
-}
-
-static struct job_call *call_at(const struct job *job, size_t index)
-{
-    return (struct job_call *)(uintptr_t)job->items + index;
-}
-
-/* The first failure of a queued call: for its own caller it is the only task there is. The call has not ended by that:
- * its task may still run. A worker that is killed in here leaves it to its replacement to say so again. */
-static void call_note(const struct job *job, const struct grain_error *error)
-{
-    struct job_call *call = call_at(job, error->index);
-    if (job_call_state(call) != CALL_RUNNING || call->code) /* it has ended, or told of a failure before */
-        return;
-    uint32_t slot = __atomic_fetch_add(&job->errors->used, 1, __ATOMIC_RELAXED);
-    call->error = 0;
-    if (slot < job->errors->room) {
-        job->errors->errors[slot] = *error;
-        job->errors->errors[slot].index = 0;
-        call->error = slot + 1;
-    }
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    call->code = error->code;
-}
-
-/* is_again: a dead worker was counting this one. */
-static void failure_note(const struct job *job, struct job_outcome *outcome, const struct grain_error *error,
-                         bool is_again)
-{
-    if (outcome->failed == 0 || error->index <= outcome->first.index)
-        outcome->first = *error;
-    if (!is_again) {
-        outcome->counted = outcome->failed + 1;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        outcome->counting = error->index + 1;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    }
-    outcome->failed = outcome->counted;
-    if (job->codes)
-        job->codes[error->index] = error->code;
-    if (job->form == JOB_CALLS)
-        call_note(job, error);
-}
-
-void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
-{
-    failure_note(job, outcome, error, outcome->counting == error->index + 1);
-    if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING)
-        call_end(call_at(job, error->index), CALL_FAILED);
-}
-
-void job_drop(const struct job *job, struct job_outcome *outcome, size_t begin, size_t end, int code)
-{
-    if (begin >= end)
-        return;
-    if (outcome->failed == 0 || begin < outcome->first.index)
-        outcome->first = (struct grain_error){.code = code, .index = begin};
-    outcome->failed += end - begin;
-    for (size_t i = begin; i < end && job->codes; i++)
-        job->codes[i] = code;
-}
-
-void job_abandon(struct job *job, int code)
-{
-    if (!job->is_accounted)
-        job_drop(job, &job->outcome, 0, job->count, code);
-    job->is_accounted = true;
-}
-
-void job_outcome_merge(struct job_outcome *into, const struct job_outcome *from)
-{
-    if (from->failed && (into->failed == 0 || from->first.index < into->first.index))
-        into->first = from->first;
-    into->failed += from->failed;
-}
-
-static void fail_one(struct grain_context *ctx, size_t index, int code, const char *text)
-{
-    struct grain_error error = {.code = code, .index = index, .pid = ctx->pid};
-    if (text) {
-        size_t length = strnlen(text, sizeof error.message - 1);
-        memcpy(error.message, text, length);
-        error.message[length] = '\0';
-    }
-    failure_note(ctx->job, ctx->outcome, &error, false);
-}
-
-static int task_fail(struct grain_context *ctx, size_t index, int code, const char *text)
-{
-    if (code == 0)
-        code = -EINVAL;
-    if (index < ctx->fail_floor || index >= ctx->end)
-        return code;
-    fail_one(ctx, index, code, text);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* killed here, it has told of it: the replacement repeats that */
-    if (index == ctx->first_ok)
-        ctx->first_ok = index + 1;
-    ctx->fail_floor = index + 1;
-    return code;
-}
-
-int grain_context_fail_at(struct grain_context *ctx, size_t index, int code, const char *text)
-{
-    return task_fail(ctx, ctx->base + index, code, text);
-}
-
-int grain_context_fail(struct grain_context *ctx, int code, const char *text)
-{
-    return task_fail(ctx, ctx->index, code, text);
-}
-
-void job_fail_rest(const struct job *job, const struct grain_context *ctx, struct job_outcome *outcome, size_t begin,
-                   size_t end, struct grain_error *error)
-{
-    size_t rest = end - begin - (outcome->failed - ctx->failed_before);
-    if (rest == 0)
-        return;
-    for (size_t i = begin; i < end && job->codes; i++)
-        if (job->codes[i] == 0)
-            job->codes[i] = error->code;
-    error->index = ctx->first_ok;
-    if (outcome->failed == 0 || error->index < outcome->first.index)
-        outcome->first = *error;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    outcome->failed += rest;
-}
-
-static void fail_rest(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text)
-{
-    struct grain_error error = {.code = code, .pid = ctx->pid};
-    if (text)
-        strncpy(error.message, text, sizeof error.message - 1);
-    job_fail_rest(ctx->job, ctx, ctx->outcome, begin, end, &error);
-}
-
-/* ------------------------------------------------------------------------------------------- late tasks */
-
 /* A task returned too late: that is its failure, whatever it returned, unless it has told of another one itself. */
 static void fail_late(struct grain_context *ctx, size_t index, const char *text)
 {
     if (ctx->fail_floor <= index)
-        task_fail(ctx, index, -ETIMEDOUT, text);
+        job_fail_task(ctx, index, -ETIMEDOUT, text);
 }
 
 /* --------------------------------------------------------------------------------------- running */
@@ -232,16 +90,16 @@ static void run_chunk(const struct job *job, size_t begin, size_t end, struct gr
     limit_begin(ctx, job->task_timeout_ns);
     int code = job->chunk_task(items, results, end - begin, ctx);
     if (limit_end(ctx, job->task_timeout_ns, late))
-        fail_rest(ctx, begin, end, -ETIMEDOUT, late);
+        job_fail_chunk(ctx, begin, end, -ETIMEDOUT, late);
     else if (code)
-        fail_rest(ctx, begin, end, code, NULL);
+        job_fail_chunk(ctx, begin, end, code, NULL);
 }
 
 /* Out of line: a task failed, or somebody requested an interrupt, or both. Returns the end of the run. */
 __attribute__((noinline)) static size_t task_noted(struct grain_context *ctx, size_t index, size_t end, int code)
 {
     if (code && ctx->fail_floor <= index)
-        task_fail(ctx, index, code, NULL);
+        job_fail_task(ctx, index, code, NULL);
     if (job_is_interrupted(ctx) && ctx->on_interrupt)
         end = ctx->on_interrupt(ctx, index + 1, end);
     return end;
@@ -263,10 +121,10 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
             if (limit_end(ctx, job->task_timeout_ns, late))
                 fail_late(ctx, i, late);
             if (code && ctx->fail_floor <= i)
-                task_fail(ctx, i, code, NULL);
+                job_fail_task(ctx, i, code, NULL);
             if (ctx->pid && child_has_output()) /* in a forked worker: out before the caller can know of the end */
                 child_flush();
-            call_end(call, ctx->fail_floor <= i ? CALL_DONE : CALL_FAILED);
+            job_call_end(call, ctx->fail_floor <= i ? CALL_DONE : CALL_FAILED);
         }
         if (__builtin_expect(job_is_interrupted(ctx) != 0, 0))
             end = task_noted(ctx, i, end, 0);
@@ -311,7 +169,8 @@ static size_t run_limited(const struct job *job, size_t begin, size_t end, struc
     return end;
 }
 
-size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+/* Not inlined below: run_once() is to hold nothing but its jump. */
+__attribute__((noinline)) size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     ctx->job = job;
     ctx->base = 0;
@@ -365,4 +224,78 @@ void **grain_context_state(struct grain_context *ctx)
 bool grain_context_cancelled(const struct grain_context *ctx)
 {
     return ctx->stop && __atomic_load_n(ctx->stop, __ATOMIC_RELAXED) >= ctx->stop_at;
+}
+
+/* -------------------------------------------------------------------------------- on a thread that must go on */
+
+/* job_run_guarded() is around every claim on `openmp`, so it costs three stores: this file is compiled with
+ * -fexceptions, and the unwinding of a thread that a task ends (guard.c) comes to the `cleanup` below, in the frame
+ * that runs the claim. From there it is left, back into that frame. */
+#if defined(__clang__) && !defined(__x86_64__)
+typedef jmp_buf run_jump;
+#define RUN_MARK(jump)  _setjmp(jump)
+#define RUN_LEAVE(jump) longjmp(jump, 1)
+#else
+typedef void *run_jump[5];
+#define RUN_MARK(jump)  __builtin_setjmp(jump)
+#define RUN_LEAVE(jump) __builtin_longjmp(jump, 1)
+#endif
+
+/* The running task, or chunk, fails, unless it has told of a failure itself. Returns the task behind it. */
+static size_t left_settle(struct grain_context *ctx)
+{
+    const struct job *job = ctx->job;
+    ctx->deadline_ns = 0;
+    if (job->form == JOB_CHUNK) {
+        job_fail_chunk(ctx, ctx->index, ctx->end, -EOWNERDEAD, JOB_LEFT_TEXT);
+        return ctx->end;
+    }
+    struct grain_error error = {.code = -EOWNERDEAD, .index = ctx->index, .pid = ctx->pid, .message = JOB_LEFT_TEXT};
+    if (ctx->fail_floor <= ctx->index || job->form == JOB_CALLS)
+        job_fail(job, ctx->outcome, &error);
+    return ctx->index + 1;
+}
+
+struct run {
+    run_jump jump;
+    struct grain_context *ctx;
+    bool has_returned;
+};
+
+__attribute__((noinline)) static void run_leave(struct run *run)
+{
+    job_thread_restore(run->ctx->thread);
+    RUN_LEAVE(run->jump);
+}
+
+static inline void run_end(struct run *run)
+{
+    if (__builtin_expect(!run->has_returned, 0))
+        run_leave(run);
+}
+
+/* Whether all of it was run, or dropped; not: a task has ended the thread. A function of its own: no variable of it is
+ * needed when it is come back to. */
+__attribute__((noinline)) static bool run_once(const struct job *job, size_t begin, size_t end,
+                                               struct grain_context *ctx)
+{
+    struct run run __attribute__((cleanup(run_end)));
+    run.ctx = ctx;
+    run.has_returned = false;
+    if (RUN_MARK(run.jump)) {
+        run.has_returned = true;
+        return false;
+    }
+    job_run(job, begin, end, ctx);
+    run.has_returned = true;
+    return true;
+}
+
+void job_run_guarded(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
+{
+    while (__builtin_expect(begin < end && !run_once(job, begin, end, ctx), 0)) {
+        begin = left_settle(ctx);
+        if (job_is_interrupted(ctx) && ctx->on_interrupt)
+            end = ctx->on_interrupt(ctx, begin, end);
+    }
 }
