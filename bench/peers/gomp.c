@@ -40,6 +40,19 @@ static void region_leave(void)
         job_leave(NULL);
 }
 
+/* As it is written most often: a share for each thread, computed by itself; `runtime` has them ask for it. */
+static void region_static(struct crew *crew, const struct job *job, long units, size_t chunk)
+{
+#pragma omp parallel num_threads(crew->pool->workers) if (units > 1) default(none) shared(crew, job, units, chunk)
+    {
+        region_enter(crew);
+#pragma omp for schedule(static) nowait /* the region ends with a barrier of its own */
+        for (long unit = 0; unit < units; unit++)
+            crew_run_unit(crew, job, omp_get_thread_num(), (size_t)unit, chunk);
+        region_leave();
+    }
+}
+
 static void region_loop(struct crew *crew, const struct job *job, long units, size_t chunk)
 {
     static const omp_sched_t kinds[GRAIN_SCHEDULE_COUNT] = {
@@ -52,7 +65,7 @@ static void region_loop(struct crew *crew, const struct job *job, long units, si
 #pragma omp parallel num_threads(crew->pool->workers) if (units > 1) default(none) shared(crew, job, units, chunk)
     {
         region_enter(crew);
-#pragma omp for schedule(runtime)
+#pragma omp for schedule(runtime) nowait
         for (long unit = 0; unit < units; unit++)
             crew_run_unit(crew, job, omp_get_thread_num(), (size_t)unit, chunk);
         region_leave();
@@ -75,12 +88,16 @@ static void region_tasks(struct crew *crew, const struct job *job, long units, s
     }
 }
 
-/* `static` without a chunk is a share a thread, as OpenMP deals it out by itself. */
+/* `static` without a chunk is a share for each thread, as OpenMP deals it out by itself. */
+static bool is_share(const struct job *job)
+{
+    return job->schedule == GRAIN_SCHEDULE_STATIC && job->chunk == 0;
+}
+
 static size_t chunk_of(const struct crew *crew, const struct job *job)
 {
     size_t workers = (size_t)crew->pool->workers;
-    return job->schedule == GRAIN_SCHEDULE_STATIC && job->chunk == 0 ? (job->count + workers - 1) / workers
-                                                                     : crew_chunk(crew, job);
+    return is_share(job) ? (job->count + workers - 1) / workers : crew_chunk(crew, job);
 }
 
 typedef void (*region_fn)(struct crew *crew, const struct job *job, long units, size_t chunk);
@@ -99,7 +116,7 @@ static int region_run(struct backend_pool *pool, struct job *job, region_fn regi
 static int loop_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     (void)ticket;
-    return region_run(pool, job, region_loop);
+    return region_run(pool, job, is_share(job) ? region_static : region_loop);
 }
 
 /* Queued calls run on a thread of the pool, which ends one day, and LLVM's runtime corrupts its heap when a thread ends
