@@ -13,6 +13,7 @@
 
 #include "bound.h"
 #include "kind.h"
+#include "peers/peers.h"
 #include "quiet.h"
 #include "work.h"
 
@@ -143,6 +144,7 @@ static void enter(struct subject *subject, struct bound *bound)
     int cpu = bound_first_cpu();
     if (subject->kind->is_serial && cpu >= 0)
         bound_enter(bound, cpu);
+    peers_hold();
     if (subject->kind->enter)
         subject->kind->enter(subject);
 }
@@ -151,6 +153,7 @@ static void leave(struct subject *subject, struct bound *bound)
 {
     if (subject->kind->leave)
         subject->kind->leave(subject);
+    peers_let_go();
     bound_leave(bound);
 }
 

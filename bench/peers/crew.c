@@ -15,6 +15,13 @@
 static _Thread_local uint64_t placed_for;
 static _Thread_local int placed_as;
 
+/* What this thread goes back to when it is let go. */
+static _Thread_local struct {
+    bool is_on;
+    uint64_t bound_for; /* the pool that it was bound for last; 0: none yet */
+    cpu_set_t mask;
+} holding;
+
 static void place(const struct crew *crew, int worker)
 {
     if (crew->pool->cpus)
@@ -77,21 +84,38 @@ int crew_end(struct crew *crew, struct job *job)
     return status;
 }
 
-/* Bound for the time of the job only: the thread is the user's. */
+/* Bound for the time of the job only, unless it is held: the thread is the user's. */
 void crew_join(struct crew *crew)
 {
     crew->outer = job_enter(crew->pool);
-    if (!crew->pool->cpus)
+    if (!crew->pool->cpus || (holding.is_on && holding.bound_for == crew->serial))
         return;
-    sched_getaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
+    if (holding.is_on)
+        holding.bound_for = crew->serial;
+    else
+        sched_getaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
     machine_bind_self(crew->pool->cpus[0]);
 }
 
 void crew_leave(struct crew *crew)
 {
-    if (crew->pool->cpus)
+    if (crew->pool->cpus && !holding.is_on)
         sched_setaffinity(0, sizeof crew->caller_mask, &crew->caller_mask);
     job_leave(crew->outer);
+}
+
+void crew_hold(void)
+{
+    sched_getaffinity(0, sizeof holding.mask, &holding.mask);
+    holding.is_on = true;
+    holding.bound_for = 0;
+}
+
+void crew_let_go(void)
+{
+    if (holding.is_on && holding.bound_for)
+        sched_setaffinity(0, sizeof holding.mask, &holding.mask);
+    holding.is_on = false;
 }
 
 void crew_place(const struct crew *crew, int worker)

@@ -49,6 +49,10 @@ int crew_end(struct crew *crew, struct job *job);
 void crew_join(struct crew *crew);
 void crew_leave(struct crew *crew);
 
+/* From hold to let_go the calling thread stays bound from job to job. */
+void crew_hold(void);
+void crew_let_go(void);
+
 /* The calling thread, which is the library's, becomes this worker: it is bound, or, in a pool that is not, may run
  * anywhere again. Costs nothing when it is that worker already. */
 void crew_place(const struct crew *crew, int worker);

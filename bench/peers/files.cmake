@@ -12,6 +12,7 @@ if(GRAIN_SANITIZE)
   message(STATUS "grain: built with sanitizers: the peers (gomp, libomp, tbb, glib) are left out")
 else()
   list(APPEND peer_sources peers/crew.c)
+  list(APPEND peer_definitions GRAIN_PEERS)
   # gomp and libomp: one source. gcc links libgomp, whose place LLVM's runtime can take; clang links LLVM's.
   if(OpenMP_C_FOUND)
     list(APPEND peer_sources peers/gomp.c)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "builtin.h"
+#include "crew.h"
 
 /* is_built_in, and the table that goes with it. */
 #ifdef GRAIN_PEER_GOMP
@@ -78,4 +79,24 @@ bool peers_library_at(size_t index, struct peer_library *library)
         return false;
     *library = (struct peer_library){rows[index].name, rows[index].names, rows[index].remedy, rows[index].is_built_in};
     return true;
+#ifdef GRAIN_PEERS
+void peers_hold(void)
+{
+    crew_hold();
+}
+
+void peers_let_go(void)
+{
+    crew_let_go();
+}
+#else
+void peers_hold(void)
+{
+}
+
+void peers_let_go(void)
+{
+}
+#endif
+
 }

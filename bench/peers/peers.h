@@ -29,4 +29,9 @@ bool peers_library_at(size_t index, struct peer_library *library);
 /* Whether a backend is one of the peers that were registered. */
 bool peers_has(const char *backend);
 
+/* From hold to let_go the calling thread stays bound, from call to call, where a peer's worker 0 is to be. Each call
+ * binds it otherwise, and restores its mask: up to some 4 us, ten times what a small region takes. */
+void peers_hold(void);
+void peers_let_go(void);
+
 #endif
