@@ -23,6 +23,7 @@ run  | gnuplot-nox       | command gnuplot         | figures
 run  | python3           | command python3         | the original, measured beside
 peers | libtbb-dev       | header oneapi/tbb/version.h | oneTBB, measured beside
 peers | libglib2.0-dev   | pc glib-2.0             | GLib's thread pool, measured beside
+peers | libpthreadpool-dev | header pthreadpool.h | pthreadpool, measured beside
 peers | libomp5-14       | header /usr/lib/llvm-*/lib/libomp.so.5 | LLVM's OpenMP runtime, measured beside
 test | libcmocka-dev     | pc cmocka               | unit tests
 test | bats              | command bats            | tests of the command

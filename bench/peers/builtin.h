@@ -12,6 +12,6 @@
 #define PEER_CAPABILITIES (BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS)
 
 extern const struct grain_backend own_null;
-extern const struct grain_backend peer_gomp[], peer_tbb[], peer_glib[];
+extern const struct grain_backend peer_gomp[], peer_tbb[], peer_glib[], peer_pthreadpool[];
 
 #endif

@@ -30,6 +30,11 @@
 #else
 #define GLIB false, NULL
 #endif
+#ifdef GRAIN_PEER_PTHREADPOOL
+#define PTHREADPOOL true, peer_pthreadpool
+#else
+#define PTHREADPOOL false, NULL
+#endif
 
 #define INSTALL(package)                                                                                               \
     "apt-get install " package ", then configure the build again (with sanitizers there are no peers)"
@@ -43,6 +48,7 @@ static const struct row {
     {"LLVM's OpenMP", "libomp, libomp-task", "build with a compiler that has OpenMP, without sanitizers", LIBOMP},
     {"oneTBB", "tbb-simple, tbb-auto, tbb-task", INSTALL("libtbb-dev"), TBB},
     {"GLib", "glib", INSTALL("libglib2.0-dev"), GLIB},
+    {"pthreadpool", "pthreadpool", INSTALL("libpthreadpool-dev"), PTHREADPOOL},
 };
 #define COUNT (sizeof rows / sizeof rows[0])
 
@@ -73,12 +79,6 @@ bool peers_has(const char *name)
     return false;
 }
 
-bool peers_library_at(size_t index, struct peer_library *library)
-{
-    if (index >= COUNT)
-        return false;
-    *library = (struct peer_library){rows[index].name, rows[index].names, rows[index].remedy, rows[index].is_built_in};
-    return true;
 #ifdef GRAIN_PEERS
 void peers_hold(void)
 {
@@ -99,4 +99,10 @@ void peers_let_go(void)
 }
 #endif
 
+bool peers_library_at(size_t index, struct peer_library *library)
+{
+    if (index >= COUNT)
+        return false;
+    *library = (struct peer_library){rows[index].name, rows[index].names, rows[index].remedy, rows[index].is_built_in};
+    return true;
 }

@@ -23,24 +23,17 @@ static const struct {
 /* Who is measured, in the order of the table. */
 static const struct way {
     const char *name, *backend, *schedule;
+    bool is_later; /* not missed in runs of before it was a peer */
 } ways[] = {
-    {"fork steal", "fork", "steal"},
-    {"pthread steal", "pthread", "steal"},
-    {"openmp dynamic", "openmp", "dynamic"},
-    {"openmp shipped", "openmp-as-shipped", "dynamic"},
-    {"gomp static", "gomp", "static"},
-    {"gomp dynamic", "gomp", "dynamic"},
-    {"gomp guided", "gomp", "guided"},
-    {"gomp-task", "gomp-task", NULL},
-    {"libomp static", "libomp", "static"},
-    {"libomp dynamic", "libomp", "dynamic"},
-    {"libomp guided", "libomp", "guided"},
-    {"libomp-task", "libomp-task", NULL},
-    {"tbb-simple", "tbb-simple", NULL},
-    {"tbb-auto", "tbb-auto", NULL},
-    {"tbb-task", "tbb-task", NULL},
-    {"glib", "glib", NULL},
-    {"cpython", "cpython", NULL},
+    {"fork steal", "fork", "steal", false},         {"pthread steal", "pthread", "steal", false},
+    {"openmp dynamic", "openmp", "dynamic", false}, {"openmp shipped", "openmp-as-shipped", "dynamic", false},
+    {"gomp static", "gomp", "static", false},       {"gomp dynamic", "gomp", "dynamic", false},
+    {"gomp guided", "gomp", "guided", false},       {"gomp-task", "gomp-task", NULL, false},
+    {"libomp static", "libomp", "static", false},   {"libomp dynamic", "libomp", "dynamic", false},
+    {"libomp guided", "libomp", "guided", false},   {"libomp-task", "libomp-task", NULL, false},
+    {"tbb-simple", "tbb-simple", NULL, false},      {"tbb-auto", "tbb-auto", NULL, false},
+    {"tbb-task", "tbb-task", NULL, false},          {"glib", "glib", NULL, false},
+    {"pthreadpool", "pthreadpool", NULL, true},     {"cpython", "cpython", NULL, false},
 };
 #define WAY_COUNT (sizeof ways / sizeof ways[0])
 
@@ -79,7 +72,7 @@ static bool is_there(const struct study *study)
 
 static int measure(struct peers *peers, const struct study *study)
 {
-    static const struct way ours = {"pthread steal", "pthread", "steal"};
+    static const struct way ours = {"pthread steal", "pthread", "steal", false};
     const struct series *base = find(study, &ours, 1);
     int status = 0;
 
@@ -235,7 +228,7 @@ static void sentence_missing(const struct peers *peers, FILE *out)
     bool any = false;
 
     for (size_t i = 0; i < WAY_COUNT; i++)
-        if (!is_measured(peers->figures[i])) {
+        if (!is_measured(peers->figures[i]) && !ways[i].is_later) {
             fprintf(out, "%s`%s`", any ? ", " : "Not measured: ", ways[i].name);
             any = true;
         }

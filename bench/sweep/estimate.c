@@ -51,6 +51,7 @@ static const struct cost {
     {"tbb-auto", 10e-9, 5e-6, 0, 0, 0},
     {"tbb-task", 270e-9, 5e-6, 0, 0, 0},
     {"glib", 550e-9, 60e-6, 0, 0, 0},
+    {"pthreadpool", 30e-9, 5e-6, 0, 0, 0},
 };
 
 /* The calls whose tasks are handed over one by one, and by which of those costs. */

@@ -132,6 +132,7 @@ static json_t *packages(void)
                                        "libomp5*",
                                        "libtbb12",
                                        "libglib2.0-0",
+                                       "libpthreadpool0",
                                        "libgsl*",
                                        "libjansson4",
                                        "libhwloc15",

@@ -12,8 +12,8 @@ static const struct {
     const char *backend;
     bool on_libomp;
 } peers[] = {
-    {"gomp", false},       {"gomp-task", false}, {"libomp", true},    {"libomp-task", true},
-    {"tbb-simple", false}, {"tbb-auto", false},  {"tbb-task", false}, {"glib", false},
+    {"gomp", false},     {"gomp-task", false}, {"libomp", true}, {"libomp-task", true},  {"tbb-simple", false},
+    {"tbb-auto", false}, {"tbb-task", false},  {"glib", false},  {"pthreadpool", false},
 };
 #define COUNT (sizeof peers / sizeof *peers)
 

@@ -212,7 +212,9 @@ static const struct plan_row metg_rows[] = {
 static const struct plan_row peers_rows[] = {
     {.backends = "fork,pthread", .schedules = "steal", .chunks = PEER_CHUNKS, .beside = BASELINES},
     {.backends = "gomp,libomp", .schedules = "static,dynamic,guided", .chunks = PEER_CHUNKS, .beside = BASELINES},
-    {.backends = "gomp-task,libomp-task,tbb-simple,tbb-auto,tbb-task,glib", .chunks = PEER_CHUNKS, .beside = BASELINES},
+    {.backends = "gomp-task,libomp-task,tbb-simple,tbb-auto,tbb-task,glib,pthreadpool",
+     .chunks = PEER_CHUNKS,
+     .beside = BASELINES},
     {.backends = "openmp,openmp-as-shipped", .chunks = PEER_CHUNKS, .beside = BASELINES},
     {.backends = "cpython", .tasks = 2000, .beside = "loop"},
     {.backends = "cpython", .chunks = "python", .beside = "loop"},

@@ -29,7 +29,7 @@ cell() { echo "howmany/$1/map/$2/chunk:$3/workers:2/rows:20000/data:shared/start
 @test "each library is there with its backends, or named with what to do" {
   ask '
 names = {b["name"] for b in peers}
-assert len(said["peers"]) == 4
+assert len(said["peers"]) == 5
 for library in said["peers"]:
     theirs = set(library["backends"].split(", "))
     assert library["remedy"]
@@ -137,7 +137,7 @@ assert low <= run["handovers"] <= high, run["handovers"]
 @test "a sweep's report has the part on peers" {
   [ -n "$(ask 'print(*[b["name"] for b in peers if b["runs_tasks"]])')" ] || skip "no peers in this build"
   cd "$BATS_TEST_TMPDIR"
-  run "$GRAIN" sweep --profile peers --rounds 1 --rows 2000 --budget 0 --filter '/(pthread|tbb-auto|glib|gomp)/' --out three
+  run "$GRAIN" sweep --profile peers --rounds 1 --rows 2000 --budget 0 --filter '/(pthread|tbb-auto|glib|gomp|pthreadpool)/' --out three
   [ "$status" -eq 0 ]
   "$GRAIN" report three >/dev/null
   grep -qx '## Peers' three/RESULTS.md
