@@ -2,7 +2,7 @@
  *
  * Where the workers of a pool run, decided before its backend opens: each on one CPU of a list; or anywhere on a set of
  * CPUs. A pool with fewer workers than CPUs binds none of them unless it is told to: the workers of two such pools, in
- * one program or in two, would be bound to the same first CPUs. Next: sys/usable.c, sys/place.c.
+ * one program or in two, would be bound to the same first CPUs. Next: sys/cpus.c, sys/place.c.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where workers go: which CPUs share a core, the order in which workers fill them, and binding to one.
- * hwloc tells the cores; it is loaded when first asked for, because that costs milliseconds, and by
- * dlopen, so that the library runs without it: then every CPU counts as a core of its own.
+ * Where workers go: which CPUs share a core, and the order in which workers fill them. hwloc tells the cores; it is
+ * loaded when first asked for, because that costs milliseconds, and by dlopen, so that the library runs without it:
+ * then every CPU counts as a core of its own.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,56 +29,40 @@ static pthread_once_t topology_once = PTHREAD_ONCE_INIT;
 
 #ifdef GRAIN_HAVE_HWLOC
 
+/* What is used of hwloc. */
+#define HWLOC_CALLS(X)                                                                                                 \
+    X(topology_init)                                                                                                   \
+    X(topology_destroy)                                                                                                \
+    X(topology_set_all_types_filter)                                                                                   \
+    X(topology_set_type_filter)                                                                                        \
+    X(topology_set_flags)                                                                                              \
+    X(topology_load)                                                                                                   \
+    X(get_type_depth)                                                                                                  \
+    X(get_nbobjs_by_depth)                                                                                             \
+    X(get_obj_by_depth)                                                                                                \
+    X(bitmap_next)                                                                                                     \
+    X(bitmap_last)                                                                                                     \
+    X(bitmap_weight)
+
 struct hwloc_calls {
-    __typeof__(&hwloc_topology_init) topology_init;
-    __typeof__(&hwloc_topology_destroy) topology_destroy;
-    __typeof__(&hwloc_topology_set_all_types_filter) topology_set_all_types_filter;
-    __typeof__(&hwloc_topology_set_type_filter) topology_set_type_filter;
-    __typeof__(&hwloc_topology_set_flags) topology_set_flags;
-    __typeof__(&hwloc_topology_load) topology_load;
-    __typeof__(&hwloc_get_type_depth) get_type_depth;
-    __typeof__(&hwloc_get_nbobjs_by_depth) get_nbobjs_by_depth;
-    __typeof__(&hwloc_get_obj_by_depth) get_obj_by_depth;
-    __typeof__(&hwloc_bitmap_next) bitmap_next;
-    __typeof__(&hwloc_bitmap_last) bitmap_last;
-    __typeof__(&hwloc_bitmap_weight) bitmap_weight;
+#define MEMBER(name) __typeof__(&hwloc_##name) name;
+    HWLOC_CALLS(MEMBER)
+#undef MEMBER
 };
 
+/* The library is never closed: libraries that it draws in need not survive an unload. ISO C has no conversion from a
+ * data pointer to a function pointer; POSIX says that the bits agree. */
 static bool hwloc_find(struct hwloc_calls *calls)
 {
-#define CALL(name)                                                                                                     \
-    {                                                                                                                  \
-        "hwloc_" #name, offsetof(struct hwloc_calls, name)                                                             \
-    }
-    static const struct {
-        const char *name;
-        size_t offset;
-    } wanted[] = {
-        CALL(topology_init),
-        CALL(topology_destroy),
-        CALL(topology_set_all_types_filter),
-        CALL(topology_set_type_filter),
-        CALL(topology_set_flags),
-        CALL(topology_load),
-        CALL(get_type_depth),
-        CALL(get_nbobjs_by_depth),
-        CALL(get_obj_by_depth),
-        CALL(bitmap_next),
-        CALL(bitmap_last),
-        CALL(bitmap_weight),
-    };
-#undef CALL
-    /* Never closed: libraries that it draws in need not survive an unload. */
-    void *library = dlopen("libhwloc.so.15", RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen("libhwloc.so.15", RTLD_NOW | RTLD_LOCAL), *symbol;
     if (!library)
         return false;
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        void *symbol = dlsym(library, wanted[i].name);
-        if (!symbol)
-            return false;
-        /* ISO C has no conversion from a data pointer to a function pointer; POSIX says the bits agree. */
-        memcpy((char *)calls + wanted[i].offset, &symbol, sizeof symbol);
-    }
+#define FIND(name)                                                                                                     \
+    if (!(symbol = dlsym(library, "hwloc_" #name)))                                                                    \
+        return false;                                                                                                  \
+    memcpy(&calls->name, &symbol, sizeof symbol);
+    HWLOC_CALLS(FIND)
+#undef FIND
     return true;
 }
 
@@ -205,28 +188,22 @@ int machine_place(int workers, int *cpus)
     return status;
 }
 
-void machine_mask_add(struct machine_mask *mask, int cpu)
+int machine_list_usable(char **text)
 {
-    enum { WORD_BITS = 8 * sizeof mask->bits[0] };
-    size_t word = (size_t)cpu / WORD_BITS, bytes = (word + 1) * sizeof mask->bits[0];
-    mask->bits[word] |= 1ul << (cpu % WORD_BITS);
-    if (bytes > mask->bytes)
-        mask->bytes = bytes;
-}
-
-int machine_confine_self(const struct machine_mask *mask)
-{
-    return sched_setaffinity(0, mask->bytes, (const cpu_set_t *)mask->bits) ? -errno : 0;
-}
-
-int machine_bind_self(int cpu)
-{
-    /* On the stack, not from CPU_ALLOC: malloc is not for a forked child. */
-    struct machine_mask mask = {0};
-    if (cpu < 0 || cpu >= MACHINE_CPUS_MAX)
-        return -EINVAL;
-    machine_mask_add(&mask, cpu);
-    return machine_confine_self(&mask);
+    int *cpus, count = machine_usable_cpus(&cpus);
+    if (count < 0)
+        return count;
+    size_t room = (size_t)count * 12, used = 0;
+    *text = malloc(room);
+    int status = *text ? machine_place(count, cpus) : -ENOMEM;
+    for (int i = 0; status == 0 && i < count; i++)
+        used += (size_t)snprintf(*text + used, room - used, "%s%d", i ? "," : "", cpus[i]);
+    free(cpus);
+    if (status) {
+        free(*text);
+        *text = NULL;
+    }
+    return status;
 }
 
 int machine_threads_per_core(void)
