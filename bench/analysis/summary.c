@@ -71,7 +71,7 @@ static double round_steals(const struct series *series, const struct sample *sam
     return series_good(sample) ? sample->steals : NAN;
 }
 
-/* Median over the rounds of one value a round. room: series->count doubles. */
+/* Median over the rounds of one value per round. room: series->count doubles. */
 static double median_of(const struct series *series, round_value_fn value, int workers_used, double *room)
 {
     for (size_t i = 0; i < series->count; i++)

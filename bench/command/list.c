@@ -28,7 +28,7 @@ static const struct entry sweep_calls[] = {
     {"open", "no tasks: start a pool and end it (sweep only)"},
     {"idle", "no tasks: an open pool, the CPU time it takes in half a second (sweep only)"},
     {"loop", "backend serial: the best serial code, no call a row (sweep only)"},
-    {"callback", "backend serial: one call a row, as workers do it (sweep only)"},
+    {"callback", "backend serial: one call per row, as workers do it (sweep only)"},
     {NULL, NULL},
 };
 

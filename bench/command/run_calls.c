@@ -58,7 +58,7 @@ static struct grain_call_options wide_options(const struct run_input *input)
     return options;
 }
 
-/* Only the first column has a value a row, the others the same for all (stride 0). */
+/* Only the first column has one value per row, the others the same for all (stride 0). */
 static const struct grain_column *columns_of(struct run_input *input)
 {
     const struct kernel_params *base = &input->params.base;
@@ -274,7 +274,7 @@ static int finish_imap_unordered(struct grain_pool *pool, struct run_input *inpu
     return status;
 }
 
-/* -------------------------------------------------------------------------------- a process a row */
+/* -------------------------------------------------------------------------------- one process per row */
 
 struct spawned {
     const struct run_params *params;
@@ -329,13 +329,13 @@ static int finish_spawn(struct grain_pool *pool, struct run_input *input)
 #define CLAIMS (RUN_TAKES_CHUNK | RUN_TAKES_SCHEDULE)
 
 static const struct run_call calls[] = {
-    {"apply", "one task a call; the caller waits for each", RUN_BLOCKING, 0, false, NULL, finish_apply},
+    {"apply", "one task per call; the caller waits for each", RUN_BLOCKING, 0, false, NULL, finish_apply},
     {"map", "all tasks in one call, claimed chunk by chunk", RUN_BLOCKING, CLAIMS, false, NULL, finish_map},
     {"map_chunks", "as map, but the function is called once a chunk", RUN_BLOCKING, CLAIMS, false, NULL,
      finish_map_chunks},
     {"starmap", "as map, with a task of several arguments, out of columns", RUN_BLOCKING, CLAIMS, false, NULL,
      finish_starmap},
-    {"apply_async", "one task a call, all queued; then each future's result", RUN_QUEUED, 0, false, start_apply,
+    {"apply_async", "one task per call, all queued; then each future's result", RUN_QUEUED, 0, false, start_apply,
      get_all},
     {"apply_callback", "the same; a callback collects (i, result) pairs, sorted at the end", RUN_QUEUED, 0, true,
      start_callback, finish_callback},

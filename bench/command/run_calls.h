@@ -16,7 +16,7 @@ enum run_kind {
     RUN_BLOCKING, /* nothing to start: finish calls and waits */
     RUN_QUEUED,   /* start queues every call, finish gets every result */
     RUN_ITERATOR, /* start opens an iterator, finish takes the results from it */
-    RUN_SPAWNING  /* no pool: finish starts a process a row */
+    RUN_SPAWNING  /* no pool: finish starts one process per row */
 };
 #define RUN_KINDS 4
 

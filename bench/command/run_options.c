@@ -37,7 +37,7 @@ static const struct argp_option options[] = {
     {"workers", KEY_WORKERS, "P", 0, "How many workers (default: the usable CPUs)", 1},
     {NULL, 0, NULL, 0, "How the work is handed over:", 2},
     {"call", KEY_CALL, "CALL", 0,
-     "map: all rows at once (default); map_chunks, starmap; apply: one row a call; their twins that do not wait: "
+     "map: all rows at once (default); map_chunks, starmap; apply: one row per call; their twins that do not wait: "
      "apply_async, apply_callback, map_async, map_chunks_async, starmap_async; imap, imap_unordered; spawn: a process "
      "a "
      "row; or all: a table of them",
@@ -103,7 +103,7 @@ static void check_call(const struct argp_state *state, const struct run_asked *a
     bool chunk = (asked->given & GIVEN(KEY_CHUNK)) && !(call->takes & RUN_TAKES_CHUNK);
     bool schedule = (asked->given & GIVEN(KEY_SCHEDULE)) && !(call->takes & RUN_TAKES_SCHEDULE);
     if (chunk || schedule)
-        argp_error(state, "--call %s hands over one row a call: leave out %s", call->name,
+        argp_error(state, "--call %s hands over one row per call: leave out %s", call->name,
                    !schedule ? "--chunk"
                    : chunk   ? "--chunk and --schedule"
                              : "--schedule");

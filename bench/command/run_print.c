@@ -84,7 +84,7 @@ static void print_asked(const struct run_asked *asked, const struct run_measured
     label("Call");
     printf("%s", asked->call->name);
     if (!(asked->call->takes & RUN_TAKES_CHUNK))
-        printf(", one row a call");
+        printf(", one row per call");
     else if (asked->chunk == GRAIN_CHUNK_PYTHON)
         printf(", chunk python");
     else if (asked->chunk == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reads a matrix of integers from text: one row a line, cells separated by commas, spaces around a cell
+ * Reads a matrix of integers from text: one row per line, cells separated by commas, spaces around a cell
  * allowed, lines ended by \n or \r\n. Nothing is guessed: what is not an integer is an error with its
  * line and column. The file is read as a stream: lines may be of any length.
  */

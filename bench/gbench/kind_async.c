@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * apply_async, a call a row and all of them under way together: collected through their futures in order, or by a
+ * apply_async: one call per row, all of them under way together: collected through their futures in order, or by a
  * callback that gets (index, result) pairs as they arrive, which are then put in order, as the notebook does it.
  */
 #include <errno.h>

@@ -19,7 +19,7 @@ int poison_map(struct subject *subject);
 int poison_map_chunks(struct subject *subject);
 int poison_starmap(struct subject *subject);
 
-/* kind_async.c: a call a row, all under way together. */
+/* kind_async.c: one call per row, all under way together. */
 int open_apply_async(struct subject *subject);
 int run_apply_async(struct subject *subject, struct gbench_state *state);
 int open_apply_callback(struct subject *subject);
@@ -30,7 +30,7 @@ int run_imap(struct subject *subject, struct gbench_state *state);
 int open_imap_unordered(struct subject *subject);
 int run_imap_unordered(struct subject *subject, struct gbench_state *state);
 
-/* kind_spawn.c: a process a row. */
+/* kind_spawn.c: one process per row. */
 int open_spawn(struct subject *subject);
 int run_spawn(struct subject *subject, struct gbench_state *state);
 int poison_spawn(struct subject *subject);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Backends of our own, one object a file (own.c lists them), and the peers that may be built in: a table per library,
+ * Backends of our own, one object per file (own.c lists them), and the peers that may be built in: a table per library,
  * which ends with a row without a name (peers.c lists them).
  */
 #ifndef GRAIN_BENCH_PEERS_BUILTIN_H

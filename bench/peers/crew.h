@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What every peer needs beside its library: a context a worker, CPUs to bind to, one job at a time, and the sums when
+ * What every peer needs beside its library: a context per worker, CPUs to bind to, one job at a time, and the sums when
  * it has ended. A peer hands out chunks in its library's own way; what a chunk does is crew_run(), the same for all.
  * No atomics in here: C++ reads this header.
  */
@@ -57,7 +57,7 @@ void crew_let_go(void);
  * anywhere again. Costs nothing when it is that worker already. */
 void crew_place(const struct crew *crew, int worker);
 
-/* Tasks a chunk: those asked for, else 32 chunks a worker, for libraries that have no choice of their own. */
+/* Tasks per chunk: those asked for, else 32 chunks per worker, for libraries that have no choice of their own. */
 size_t crew_chunk(const struct crew *crew, const struct job *job);
 
 /* Runs the tasks [begin, end) as that worker. */

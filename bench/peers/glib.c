@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * GLib's thread pool, used as a GLib programmer would: an exclusive pool, a push a chunk, an atomic count of what is
- * left, and a condition that the last one signals.
+ * GLib's thread pool, used as a GLib programmer would: an exclusive pool, one push per chunk, an atomic count of what
+ * is left, and a condition that the last one signals.
  */
 #include <errno.h>
 #include <glib.h>
@@ -97,7 +97,7 @@ static void glib_close(struct backend_pool *pool)
 
 const struct grain_backend peer_glib[] = {
     {.name = "glib",
-     .summary = "GLib's GThreadPool, a push a chunk",
+     .summary = "GLib's GThreadPool, one push per chunk",
      .schedules = BACKEND_SCHEDULE(DEFAULT),
      .default_schedule = GRAIN_SCHEDULE_DEFAULT,
      .capabilities = PEER_CAPABILITIES,

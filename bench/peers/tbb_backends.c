@@ -82,6 +82,6 @@ static void tbb_close(struct backend_pool *pool)
 const struct grain_backend peer_tbb[] = {
     {.name = "tbb-simple", .summary = "oneTBB's parallel_for, simple_partitioner", .wait = simple_wait, COMMON},
     {.name = "tbb-auto", .summary = "oneTBB's parallel_for, auto_partitioner", .wait = auto_wait, COMMON},
-    {.name = "tbb-task", .summary = "oneTBB's task_group, a task a chunk", .wait = tasks_wait, COMMON},
+    {.name = "tbb-task", .summary = "oneTBB's task_group, one task per chunk", .wait = tasks_wait, COMMON},
     {.name = NULL},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the user sees while a sweep runs: on a terminal one line that is rewritten; elsewhere a line a cell
- * in the first round, then a line a round. Everything on standard error.
+ * in the first round, then one line per round. Everything on standard error.
  */
 #ifndef GRAIN_BENCH_PROGRESS_H
 #define GRAIN_BENCH_PROGRESS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The built-in backends, one object a file; registry.c lists them.
+ * The built-in backends, one object per file; registry.c lists them.
  */
 #ifndef GRAIN_BACKEND_BUILTIN_H
 #define GRAIN_BACKEND_BUILTIN_H

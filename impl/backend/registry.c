@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The one file that names every built-in backend. A new one is a file beside this and a row here; peers
+ * The only file that names every built-in backend. A new one is a file beside this and a row here; peers
  * that live outside the library add themselves with backend_register().
  */
 #include <errno.h>

@@ -45,7 +45,7 @@ is_right() {
   done
 }
 
-@test "apply, one row a call" {
+@test "apply, one row per call" {
   for backend in serial fork pthread; do
     run "$GRAIN" run --backend "$backend" --call apply --rows 500
     [ "$status" -eq 0 ]
