@@ -211,22 +211,12 @@ void driver_join(struct driver *driver)
  * wake, so no wake-up is lost. */
 static void word_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)
 {
-    uint64_t until = 0;
-    may_spin = may_spin && wait != GRAIN_WAIT_PARK;
-    for (unsigned turn = 0; may_spin || wait == GRAIN_WAIT_SPIN; turn++) {
-        if (atomic_load_explicit(word, memory_order_acquire) != seen)
-            return;
-        if ((turn & 63) == 63 && wait != GRAIN_WAIT_SPIN) {
-            uint64_t now = clock_ns();
-            if (until == 0)
-                until = now + WAIT_SPIN_NS;
-            else if (now > until)
-                break;
-        }
-        wait_breathe(turn);
-    }
+    struct wait_limits limits = {.word = word,
+                                 .spin_ns = may_spin && wait != GRAIN_WAIT_PARK ? WAIT_SPIN_NS : 0,
+                                 .is_endless = wait == GRAIN_WAIT_SPIN,
+                                 .sleep_ns = UINT64_MAX};
     while (atomic_load_explicit(word, memory_order_acquire) == seen)
-        wait_sleep(word, seen, UINT64_MAX, false);
+        wait_change(&limits, seen);
 }
 
 void queue_open(struct queue *queue, const struct backend_pool *pool, bool may_spin)

@@ -16,13 +16,13 @@
  * other. The table: where it stands, what is stored before, what is loaded after, its partners.
  *
  *   F1  team_submit_single  a ticket in the ring  | the slot's state     F3, F4
- *   F2  finished_say        finished              | is_awaited           the kernel's own in FUTEX_WAIT: caller_sleep
- *   F3  worker_sleep        the slot's ASLEEP     | the rings            F1, F7
+ *   F2  finished_say        finished              | is_awaited           the kernel's own in FUTEX_WAIT: caller_lie_down
+ *   F3  idle_lie_down       the slot's ASLEEP     | the rings            F1, F7
  *   F4  busy_become         the slot's BUSY       | its own ring         F1, F7
  *   F5  piece_interrupted   a range given back    | thieves              F8
  *   F6  piece_interrupted   interrupt cleared     | the phase            F10
  *   F7  parts_push          tickets in the rings  | the slots' states    F3, F4; and thieves: F8
- *   F8  thief_sleep         thieves               | ranges, done, rings  F5, F7, F9
+ *   F8  thief_lie_down      thieves               | ranges, done, rings  F5, F7, F9
  *   F9  part_work           the part's bit        | thieves              F8
  *   F10 team_set_phase      the phase             | stores interrupt     F6
  *

@@ -76,6 +76,10 @@ void machine_mask_add(struct machine_mask *mask, int cpu);
 /* Lets the calling thread run on these CPUs. Async-signal-safe. 0 or -errno. */
 int machine_confine_self(const struct machine_mask *mask);
 
+/* Moves the calling thread to another of the CPUs that it may run on. Async-signal-safe. 0 or -errno: -EINVAL, it may
+ * run on no other. */
+int machine_leave_cpu(int cpu);
+
 /* Hardware threads a core, >= 1 (1: no SMT in use), CPU model name; from hwloc, "unknown" without it. */
 int machine_threads_per_core(void);
 const char *machine_cpu_model(void);

@@ -206,6 +206,21 @@ int machine_list_usable(char **text)
     return status;
 }
 
+int machine_leave_cpu(int cpu)
+{
+    struct machine_mask all = {.bytes = sizeof all.bits};
+    if (cpu < 0 || cpu >= MACHINE_CPUS_MAX)
+        return -EINVAL;
+    if (sched_getaffinity(0, all.bytes, (cpu_set_t *)all.bits))
+        return -errno;
+    struct machine_mask others = all;
+    size_t width = 8 * sizeof *others.bits;
+    others.bits[(size_t)cpu / width] &= ~(1ul << (size_t)cpu % width);
+    int status = machine_confine_self(&others); /* the kernel moves it at once */
+    machine_confine_self(&all);
+    return status;
+}
+
 int machine_threads_per_core(void)
 {
     pthread_once(&topology_once, topology_load);

@@ -160,7 +160,7 @@ struct team {
     _Atomic uint32_t thieves;                 /* the same for thieves that sleep on `steal_wake` */
     _Alignas(64) _Atomic uint32_t steal_wake; /* futex: moved on when something was given back, or pushed */
     _Alignas(64) _Atomic uint32_t pushed;     /* moved on after a push that its own slot may not see */
-    _Atomic int32_t caller_cpu;               /* caller: where it runs; a hint */
+    _Atomic int32_t caller_cpu;               /* caller: where it runs, -1: asleep; a hint */
     _Alignas(64) _Atomic uint32_t spinner;    /* 1 + id of the one idle worker that may spin, or 0 */
     struct team_job jobs[TEAM_JOBS];
 };

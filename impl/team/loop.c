@@ -87,24 +87,37 @@ static uint64_t ticket_take(struct worker *worker)
 
 /* ---------------------------------------------------------------------------------------------------------- waiting */
 
-/* Sleeps unless something was pushed meanwhile. F3 pairs with F1 (a single task) and F7 (parts): either the producer
- * sees this sleeper, or the sleeper sees what was pushed. A worker killed in its sleep leaves `sleepers` too high:
- * that costs the producer a look at every slot, nothing else. */
-static void worker_sleep(struct worker *worker, uint32_t pushed)
+static bool idle_is_over(void *worker)
 {
-    struct team *team = worker->team;
-    uint32_t wake_word = atomic_load_explicit(&worker->slot->wake_word, memory_order_acquire);
-    atomic_fetch_add_explicit(&team->sleepers, 1, memory_order_relaxed);
+    return worker_is_called(worker);
+}
+
+/* F3 pairs with F1 (a single task) and F7 (parts): either the producer sees this sleeper, or the sleeper sees what was
+ * pushed. A worker killed in its sleep leaves `sleepers` too high: that costs the producer a look at every slot,
+ * nothing else. */
+static bool idle_lie_down(void *who)
+{
+    struct worker *worker = who;
+    spinner_end(worker);
+    atomic_fetch_add_explicit(&worker->team->sleepers, 1, memory_order_relaxed);
     atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
     FENCE(3);
-    if (!worker_is_called(worker, pushed) && !team_is_anything_queued(team)) {
-        child_depend_again();
-        wait_sleep(&worker->slot->wake_word, wake_word, UINT64_MAX, team->is_shared);
-    }
+    if (worker_is_called(worker) || team_is_anything_queued(worker->team))
+        return false;
+    child_depend_again();
+    return true;
+}
+
+static void idle_get_up(void *who)
+{
+    struct worker *worker = who;
     worker->state = SLOT_AWAKE;
     worker->was_woken = atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;
-    atomic_fetch_sub_explicit(&team->sleepers, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&worker->team->sleepers, 1, memory_order_relaxed);
 }
+
+static const struct wait_kind idle = {
+    .is_over = idle_is_over, .may_spin = worker_may_spin, .lie_down = idle_lie_down, .get_up = idle_get_up};
 
 /* The next ticket; 0 when the team ends and nothing is queued. */
 static uint64_t ticket_await(struct worker *worker)
@@ -113,15 +126,17 @@ static uint64_t ticket_await(struct worker *worker)
     for (;;) {
         /* The phase before the rings: what was pushed before the team was told to quit is seen after it. */
         bool leaves = team_is_leaving(team);
-        uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
+        worker->pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
         uint64_t ticket = ticket_take(worker);
         if (ticket)
             return ticket;
         if (leaves)
             return 0;
         state_set(worker, SLOT_AWAKE);
-        if (!worker_spin(worker, pushed, NULL))
-            worker_sleep(worker, pushed);
+        struct wait_limits limits = worker_limits(worker, false);
+        limits.word = &worker->slot->wake_word;
+        wait_once(&idle, &limits, worker);
+        spinner_end(worker);
     }
 }
 

@@ -17,7 +17,6 @@
 
 #include "worker.h"
 
-#include "sys/futex.h"
 #include "sys/inject.h"
 #include "wake.h"
 
@@ -53,14 +52,28 @@ static uint64_t chunk_tasks_run(const struct job *job, uint64_t begin, uint64_t 
     return end;
 }
 
+struct items {
+    struct worker *worker;
+    struct team_job *job;
+    uint64_t end;
+};
+
+static bool items_are_there(void *who)
+{
+    const struct items *items = who;
+    return atomic_load_explicit(&items->job->loaded, memory_order_acquire) >= items->end; /* pairs with team_loaded */
+}
+
 /* Waits until the items of a piece have been copied in. False when the work is dropped instead. */
 static bool items_await(struct worker *worker, struct team_job *job, uint64_t end)
 {
-    /* acquire: pairs with team_loaded */
-    for (unsigned turn = 0; atomic_load_explicit(&job->loaded, memory_order_acquire) < end; turn++) {
+    static const struct wait_kind kind = {.is_over = items_are_there};
+    struct wait_limits limits = {.spin_ns = WAIT_SPIN_NS};
+    struct items items = {worker, job, end};
+    while (!items_are_there(&items)) {
         if (worker_is_stopped(worker, job))
             return false;
-        wait_breathe(turn);
+        wait_once(&kind, &limits, &items);
     }
     return true;
 }

@@ -8,7 +8,6 @@
 
 #include "worker.h"
 
-#include "sys/futex.h"
 #include "sys/inject.h"
 
 static bool is_in_a_ring(const struct team *team, uint64_t ticket)
@@ -46,11 +45,10 @@ static bool is_in_a_ring(const struct team *team, uint64_t ticket)
  * step when it runs, and its replacement, when it starts, marks itself first.
  * The job may end meanwhile, when somebody else has the ticket: that ends the wait too. */
 
-/* Turns of a pause each (in the usual case the other one is two instructions from its next step), then naps, each twice
- * as long as the one before: a look every 16 ms takes less than a thousandth of a CPU. */
-#define LOOK_TURNS    64u
-#define LOOK_NAP_NS   64000u
-#define LOOK_DOUBLING 8u
+/* In the usual case the other one is two instructions from its next step: a spin; then naps, each twice as long as the
+ * one before: a look every 16 ms takes less than a thousandth of a CPU. */
+#define LOOK_NAP_NS  64000u
+#define LOOK_NAP_MAX (LOOK_NAP_NS << 8)
 
 enum others { OTHERS_HAVE_NOT, OTHERS_MAY_HAVE, OTHERS_HAVE };
 
@@ -95,23 +93,30 @@ static bool ticket_adopt(struct team *team, int id, uint64_t ticket)
     return true;
 }
 
-/* False: the team stops. wake_word is read before the phase and moved on after it (team_set_phase; release, acquire):
- * who misses the new phase does not sleep. */
-static bool look_nap(struct worker *worker, unsigned turn)
+struct look {
+    struct worker *worker;
+    uint64_t ticket;
+    bool is_mine; /* nobody else has taken the ticket, nor may have */
+};
+
+/* Also when the team stops. wake_word is read before the phase and moved on after it (team_set_phase; release,
+ * acquire): who misses the new phase does not sleep. */
+static bool look_is_over(void *who)
 {
-    struct team_slot *slot = worker->slot;
-    uint32_t wake_word = atomic_load_explicit(&slot->wake_word, memory_order_acquire);
-    if (atomic_load_explicit(&worker->team->phase, memory_order_acquire) >= TEAM_STOP)
-        return false;
-    if (turn < LOOK_TURNS) {
-        wait_breathe(turn);
+    struct look *look = who;
+    struct team *team = look->worker->team;
+    enum others others = others_say(team, look->worker->id, look->ticket);
+    if (others == OTHERS_HAVE || ticket_is_over(team, look->ticket))
         return true;
-    }
-    unsigned doublings = turn - LOOK_TURNS;
+    look->is_mine = others == OTHERS_HAVE_NOT;
+    return look->is_mine || atomic_load_explicit(&team->phase, memory_order_acquire) >= TEAM_STOP;
+}
+
+static bool look_lie_down(void *who)
+{
+    if (look_is_over(who))
+        return false;
     child_depend_again();
-    wait_sleep(&slot->wake_word, wake_word,
-               (uint64_t)LOOK_NAP_NS << (doublings < LOOK_DOUBLING ? doublings : LOOK_DOUBLING),
-               worker->team->is_shared);
     return true;
 }
 
@@ -124,18 +129,23 @@ static bool ticket_look(struct worker *worker, uint64_t ticket)
     INJECT(look_marked);
     if (is_in_a_ring(team, ticket))
         return false;
-    for (unsigned turn = 0;; turn++) {
-        enum others others = others_say(team, worker->id, ticket);
-        if (others == OTHERS_HAVE || ticket_is_over(team, ticket))
-            return false;
-        if (others == OTHERS_HAVE_NOT)
-            break;
-        if (turn == 0) /* a worker that is killed while it waits is none that came to nothing */
+    static const struct wait_kind kind = {.is_over = look_is_over, .lie_down = look_lie_down};
+    struct look look = {worker, ticket, false};
+    struct wait_limits limits = {.word = &worker->slot->wake_word,
+                                 .spin_ns = team->wait == GRAIN_WAIT_PARK ? 0 : WAIT_SPIN_NS,
+                                 .sleep_ns = LOOK_NAP_NS,
+                                 .is_shared = team->is_shared};
+    while (!look_is_over(&look)) {
+        if (limits.sleep_ns == LOOK_NAP_NS) /* a worker that is killed while it waits is none that came to nothing */
             slot_progress(worker->slot);
         INJECT(look_waits);
-        if (!look_nap(worker, turn))
-            return false;
+        wait_once(&kind, &limits, &look);
+        limits.spin_ns = 0;
+        if (limits.sleep_ns < LOOK_NAP_MAX)
+            limits.sleep_ns *= 2;
     }
+    if (!look.is_mine)
+        return false;
     INJECT(look_over);
     bool is_mine = ticket_adopt(team, worker->id, ticket);
     INJECT(look_adopted);

@@ -10,7 +10,6 @@
 #include "worker.h"
 
 #include "sys/clock.h"
-#include "sys/futex.h"
 #include "sys/inject.h"
 
 /* A thief that sleeps looks again so often: the worker it waits for may die before it gives. */
@@ -89,44 +88,56 @@ static bool thief_ask(struct worker *worker)
     return may_come;
 }
 
-/* While it spins: something to take, or nothing to wait for any more. */
-static bool thief_news(struct worker *worker)
+/* Something to take, or nothing to wait for any more. */
+static bool thief_is_over(void *who)
 {
-    return is_range_left(worker) || (++worker->looks % THIEF_LOOKS == 0 && !thief_ask(worker));
+    struct worker *worker = who;
+    return worker_is_called(worker) || is_range_left(worker) ||
+           (++worker->looks % THIEF_LOOKS == 0 && !thief_ask(worker));
 }
 
-/* Sleeps until somebody gives or reports. F8 pairs with F5 (a range given back), F9 (a part done) and F7 (a ticket
- * pushed): either we see that, or who did it sees that a thief sleeps. */
-static void thief_sleep(struct worker *worker, uint32_t pushed)
+/* Until somebody gives or reports. F8 pairs with F5 (a range given back), F9 (a part done) and F7 (a ticket pushed):
+ * either we see that, or who did it sees that a thief sleeps. */
+static bool thief_lie_down(void *who)
 {
-    struct team *team = worker->team;
-    uint32_t steal_wake = atomic_load_explicit(&team->steal_wake, memory_order_acquire);
-    atomic_fetch_add_explicit(&team->thieves, 1, memory_order_relaxed);
+    struct worker *worker = who;
+    spinner_end(worker);
+    atomic_fetch_add_explicit(&worker->team->thieves, 1, memory_order_relaxed);
     FENCE_AFTER_RMW(8);
-    if (!is_range_left(worker) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
-        child_depend_again();
-        wait_sleep(&team->steal_wake, steal_wake, THIEF_SLEEP_NS, team->is_shared);
-    }
-    atomic_fetch_sub_explicit(&team->thieves, 1, memory_order_relaxed);
+    if (is_range_left(worker) || !thief_ask(worker) || worker_is_called(worker))
+        return false;
+    child_depend_again();
+    return true;
 }
+
+static void thief_get_up(void *who)
+{
+    struct worker *worker = who;
+    atomic_fetch_sub_explicit(&worker->team->thieves, 1, memory_order_relaxed);
+}
+
+static const struct wait_kind thief = {.is_over = thief_is_over, .lie_down = thief_lie_down, .get_up = thief_get_up};
 
 /* Waits for a range to take from. In a team of more workers than CPUs only one thief does: the CPUs are busy. */
 static bool thief_wait(struct worker *worker)
 {
     struct team *team = worker->team;
     _Atomic uint32_t *is_starving = &part_at(worker, worker->part)->is_starving;
-    uint32_t pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
     bool has_cpu = team->workers <= team->usable_cpus, is_refilled;
+    worker->pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
     if (team_is_anything_queued(team))
         return false;
     atomic_store_explicit(is_starving, 1, memory_order_relaxed);
-    while (!(is_refilled = range_refill(worker)) && thief_ask(worker) && !worker_is_called(worker, pushed)) {
+    while (!(is_refilled = range_refill(worker)) && thief_ask(worker) && !worker_is_called(worker)) {
         INJECT(thief_waits);
-        if (worker_spin(worker, pushed, thief_news))
-            continue;
-        if (!has_cpu && atomic_load_explicit(&team->thieves, memory_order_relaxed) > 0)
+        struct wait_limits limits = worker_limits(worker, true);
+        limits.sleep_ns = THIEF_SLEEP_NS;
+        if (has_cpu || atomic_load_explicit(&team->thieves, memory_order_relaxed) == 0)
+            limits.word = &team->steal_wake;
+        enum wait_end end = wait_once(&thief, &limits, worker);
+        spinner_end(worker);
+        if (!limits.word && end != WAIT_OVER)
             break;
-        thief_sleep(worker, pushed);
     }
     atomic_store_explicit(is_starving, 0, memory_order_relaxed);
     return is_refilled;

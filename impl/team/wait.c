@@ -6,7 +6,6 @@
 
 #include "front.h"
 
-#include "sys/clock.h"
 #include "sys/futex.h"
 #include "ticket.h"
 #include "wake.h"
@@ -18,66 +17,82 @@
  * the scheduler. */
 #define WAKE_REST_NS 4000000u
 
-static bool is_finished(struct team_job *job, uint32_t done)
+struct caller {
+    struct team_front *front;
+    struct team_job *job;
+    uint32_t done; /* what `finished` then says */
+};
+
+static bool caller_is_over(void *who)
 {
-    return atomic_load_explicit(&job->finished, memory_order_acquire) == done;
+    const struct caller *caller = who;
+    return atomic_load_explicit(&caller->job->finished, memory_order_acquire) == caller->done;
+}
+
+/* Not on the CPU of a worker that it waits for, wherever the scheduler may have moved it meanwhile: asleep it is woken
+ * where a CPU is idle. Yielding is not enough: the two would take turns there. */
+static bool caller_may_spin(void *who)
+{
+    const struct caller *caller = who;
+    const struct team *team = caller->front->team;
+    uint32_t count = (uint32_t)team->workers;
+    team_note_cpu(caller->front->team);
+    for (uint32_t part = 0; part < caller->job->parts; part++)
+        if (is_on_my_cpu(team, (int)((caller->job->slot + part) % count)))
+            return false;
+    return atomic_load_explicit(&team->phase, memory_order_relaxed) < TEAM_STOP;
+}
+
+/* No fence of ours: FUTEX_WAIT is one. The kernel counts a sleeper with a full barrier before it looks at `finished`
+ * (source: Linux, kernel/futex, "implies smp_mb(); (A)"), so it pairs with F2: either the worker sees this, or the
+ * kernel sees that it is done. A phase that is missed (F10) is seen at the next tick; threads finish every job. */
+static bool caller_lie_down(void *who)
+{
+    const struct caller *caller = who;
+    atomic_store_explicit(&caller->job->is_awaited, 1, memory_order_relaxed);
+    atomic_store_explicit(&caller->front->team->caller_cpu, -1, memory_order_relaxed); /* in nobody's way any more */
+    return !caller_is_over(who) && team_abort_reason(caller->front) == 0;
+}
+
+static void caller_get_up(void *who)
+{
+    const struct caller *caller = who;
+    atomic_store_explicit(&caller->job->is_awaited, 0, memory_order_relaxed);
+    team_note_cpu(caller->front->team);
 }
 
 /* A caller spins only where a CPU is left over for it: the workers it waits for come first. */
-static bool caller_spin(struct team *team, struct team_job *job, uint32_t done, int streams)
+static struct wait_limits caller_limits(const struct team *team, struct team_job *job, int streams)
 {
-    bool is_endless = team->wait == GRAIN_WAIT_SPIN;
-    if (team->wait == GRAIN_WAIT_PARK || (!is_endless && streams + 1 > team->usable_cpus))
-        return is_finished(job, done);
-    uint64_t until = 0;
-    for (unsigned turn = 0; !is_finished(job, done); turn++) {
-        if ((turn & 63) == 63) {
-            uint64_t now = clock_ns();
-            if (atomic_load_explicit(&team->phase, memory_order_relaxed) >= TEAM_STOP)
-                return false;
-            if (until == 0)
-                until = now + WAIT_SPIN_NS;
-            else if (now > until + (is_endless ? ALIVE_TICK_NS : 0))
-                return false; /* endless: let the sleeping loop look whether anybody is left */
-        }
-        wait_breathe(turn);
-    }
-    return true;
-}
-
-static int caller_sleep(struct team_front *front, struct team_job *job, uint32_t done)
-{
-    struct team *team = front->team;
-    bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
-    int status = 0;
-    /* No fence of ours: FUTEX_WAIT is one. The kernel counts a sleeper with a full barrier before it looks at
-     * `finished` (source: Linux, kernel/futex, "implies smp_mb(); (A)"), so it pairs with F2: either the worker sees
-     * this, or the kernel sees that it is done. A phase that is missed (F10) is seen at the next tick; threads finish
-     * every job. */
-    atomic_store_explicit(&job->is_awaited, 1, memory_order_relaxed);
-    for (;;) {
-        uint32_t state = atomic_load_explicit(&job->finished, memory_order_acquire);
-        if (state == done)
-            break;
-        status = team_abort_reason(front);
-        if (status)
-            break;
-        uint64_t tick_ns = !has_woken ? WAKE_REST_NS : team->is_shared ? ALIVE_TICK_NS : UINT64_MAX;
-        int woken = wait_sleep(&job->finished, state, tick_ns, team->is_shared);
-        if (woken == -ETIMEDOUT && !has_woken)
-            has_woken = team_wake_rest(front, job);
-        else if (woken == -ETIMEDOUT && front->is_alive && !front->is_alive(front->user))
-            team_set_phase(team, TEAM_BROKEN);
-    }
-    atomic_store_explicit(&job->is_awaited, 0, memory_order_relaxed);
-    team_note_cpu(team);
-    return status;
+    struct wait_limits limits = {.word = &job->finished, .is_shared = team->is_shared};
+    limits.is_endless = team->wait == GRAIN_WAIT_SPIN;
+    if (team->wait != GRAIN_WAIT_PARK && streams < team->usable_cpus)
+        limits.spin_ns = limits.is_endless ? ALIVE_TICK_NS : WAIT_SPIN_NS;
+    return limits;
 }
 
 int team_await(struct team_front *front, struct team_job *job, int streams)
 {
-    uint32_t done = state_make(team_job_generation(job), STATE_DONE);
-    return caller_spin(front->team, job, done, streams) ? 0 : caller_sleep(front, job, done);
+    static const struct wait_kind kind = {
+        .is_over = caller_is_over, .may_spin = caller_may_spin, .lie_down = caller_lie_down, .get_up = caller_get_up};
+    struct team *team = front->team;
+    struct caller caller = {front, job, state_make(team_job_generation(job), STATE_DONE)};
+    struct wait_limits limits = caller_limits(team, job, streams);
+    bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
+    while (!caller_is_over(&caller)) {
+        int status = team_abort_reason(front);
+        if (status)
+            return status;
+        limits.sleep_ns = !has_woken ? WAKE_REST_NS : team->is_shared ? ALIVE_TICK_NS : UINT64_MAX;
+        enum wait_end end = wait_once(&kind, &limits, &caller);
+        if (end == WAIT_TIME_UP && !has_woken)
+            has_woken = team_wake_rest(front, job);
+        else if (end == WAIT_TIME_UP && front->is_alive && !front->is_alive(front->user))
+            team_set_phase(team, TEAM_BROKEN);
+        if (!limits.is_endless)
+            limits.spin_ns = 0;
+    }
+    return 0;
 }
 
 void team_outcome(struct team_front *front, struct team_job *job)

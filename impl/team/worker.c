@@ -4,11 +4,11 @@
  * the order of the files.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "worker.h"
 
-#include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
 
@@ -51,25 +51,20 @@ bool team_is_leaving(const struct team *team)
     return phase != TEAM_RUN && (phase != TEAM_STOP || team->is_shared);
 }
 
-bool worker_is_called(const struct worker *worker, uint32_t pushed)
+bool worker_is_called(const struct worker *worker)
 {
     return ring_has_next(&worker->slot->ring) ||
-           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != pushed || team_is_leaving(worker->team);
+           atomic_load_explicit(&worker->team->pushed, memory_order_acquire) != worker->pushed ||
+           team_is_leaving(worker->team);
 }
 
-/* The caller needs the CPU that this worker is bound to. */
-static bool is_in_the_way(const struct worker *worker)
-{
-    int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
-    return cpu >= 0 && atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) == cpu;
-}
-
-/* Moves to the spare CPU, where there is one: the scheduler would leave a caller and a worker that take turns on one
- * CPU there for ever. */
-static bool step_aside(struct worker *worker)
+/* Moves to the spare CPU, where there is one, or, bound to none, to any other: the scheduler would leave a caller and a
+ * worker that take turns on one CPU there for ever. */
+static bool step_aside(struct worker *worker, int cpu)
 {
     struct team_slot *slot = worker->slot;
-    int cpu = atomic_load_explicit(&slot->cpu, memory_order_relaxed);
+    if (atomic_load_explicit(&slot->cpu, memory_order_relaxed) < 0)
+        return machine_leave_cpu(cpu) == 0;
     if (slot->spare_cpu < 0 || machine_bind_self(slot->spare_cpu))
         return false;
     atomic_store_explicit(&slot->cpu, slot->spare_cpu, memory_order_relaxed);
@@ -77,44 +72,45 @@ static bool step_aside(struct worker *worker)
     return true;
 }
 
-/* At most one idle worker spins; the others sleep. (A thief is not idle: in a team with a CPU a worker all of them
- * spin.) A dead spinner's replacement has the same id and may
- * go on in its place. */
-static bool spinner_become(struct worker *worker)
+bool worker_may_spin(void *who)
 {
-    struct team *team = worker->team;
-    uint32_t mine = 1 + (uint32_t)worker->id, seen = 0;
-    if (team->wait == GRAIN_WAIT_SPIN)
-        return true;
-    if (team->wait == GRAIN_WAIT_PARK || team->usable_cpus < 2)
-        return false;
-    return atomic_compare_exchange_strong_explicit(&team->spinner, &seen, mine, memory_order_relaxed,
-                                                   memory_order_relaxed) ||
-           seen == mine;
+    struct worker *worker = who;
+    int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
+    if (cpu < 0)
+        cpu = sched_getcpu();
+    return atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) != cpu || step_aside(worker, cpu);
 }
 
-bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news)
+/* At most one idle worker spins; the others sleep. A dead spinner's replacement has the same id and may go on in its
+ * place. */
+static bool spinner_become(struct worker *worker)
 {
-    struct team *team = worker->team;
-    bool is_thief = news && team->workers <= team->usable_cpus && team->wait != GRAIN_WAIT_PARK;
-    bool is_news = false, is_endless = team->wait == GRAIN_WAIT_SPIN;
-    if (!is_thief && !spinner_become(worker))
-        return false;
-    uint64_t until = 0;
-    for (unsigned turn = 0; !is_news; turn++) {
-        is_news = worker_is_called(worker, pushed) || (news && news(worker));
-        if ((turn & 63) == 63 && !is_endless) {
-            uint64_t now = clock_ns();
-            if (until == 0)
-                until = now + WAIT_SPIN_NS;
-            if (now > until || (!news && is_in_the_way(worker) && !step_aside(worker)))
-                break;
-        }
-        wait_breathe(turn);
-    }
-    if (!is_thief && !is_endless)
-        atomic_store_explicit(&team->spinner, 0, memory_order_relaxed);
-    return is_news;
+    uint32_t mine = 1 + (uint32_t)worker->id, seen = 0;
+    worker->is_spinner = atomic_compare_exchange_strong_explicit(&worker->team->spinner, &seen, mine,
+                                                                 memory_order_relaxed, memory_order_relaxed) ||
+                         seen == mine;
+    return worker->is_spinner;
+}
+
+void spinner_end(struct worker *worker)
+{
+    if (worker->is_spinner)
+        atomic_store_explicit(&worker->team->spinner, 0, memory_order_relaxed);
+    worker->is_spinner = false;
+}
+
+/* A thief is not idle: in a team with a CPU a worker all of them spin. */
+struct wait_limits worker_limits(struct worker *worker, bool is_thief)
+{
+    const struct team *team = worker->team;
+    struct wait_limits limits = {.sleep_ns = UINT64_MAX, .is_shared = team->is_shared};
+    if (team->wait == GRAIN_WAIT_PARK)
+        return limits;
+    limits.is_endless = team->wait == GRAIN_WAIT_SPIN;
+    if (limits.is_endless || (is_thief && team->workers <= team->usable_cpus) ||
+        (team->usable_cpus > 1 && spinner_become(worker)))
+        limits.spin_ns = WAIT_SPIN_NS;
+    return limits;
 }
 
 bool team_is_anything_queued(struct team *team)

@@ -9,6 +9,7 @@
 #define GRAIN_TEAM_WORKER_H
 
 #include "sys/child.h"
+#include "sys/futex.h"
 #include "sys/inject.h"
 #include "team.h"
 #include "ticket.h"
@@ -20,6 +21,8 @@ struct worker {
     int id;
     uint32_t state;       /* what slot->state said last, as far as the worker set it */
     bool was_woken;       /* since its last ticket */
+    bool is_spinner;      /* it has put itself into team->spinner */
+    uint32_t pushed;      /* team->pushed before it looked for a ticket */
     uint64_t chunks_left; /* until it leaves; UINT64_MAX: no limit */
     uint64_t mapped;      /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
     /* The part it works on; not of a single task. */
@@ -77,12 +80,13 @@ static inline void slot_progress(struct team_slot *slot)
  * they did not run, team/account.c. */
 void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint64_t end);
 
-/* What a waiting worker looks for besides a new ticket: true ends the wait. */
-typedef bool (*worker_news)(struct worker *worker);
+/* How long this worker may spin now, and that it then sleeps without end; the word is the waiter's to fill in. Where it
+ * becomes the team's spinner, spinner_end() is due before it sleeps and when it has waited. */
+struct wait_limits worker_limits(struct worker *worker, bool is_thief);
+void spinner_end(struct worker *worker);
 
-/* Spins, where this worker may, until there is news, something is pushed or the phase changes; false when it has spun
- * long enough or may not spin. */
-bool worker_spin(struct worker *worker, uint32_t pushed, worker_news news);
+/* For wait_kind.may_spin: whether it is in nobody's way. On the caller's CPU it moves to another one, or may not. */
+bool worker_may_spin(void *worker);
 
 /* Whether workers go. Threads that left at TEAM_STOP would leave a caller that was let in before alone with what it
  * pushes after. */
@@ -91,8 +95,8 @@ bool team_is_leaving(const struct team *team);
 /* Whether any ring has a ticket. */
 bool team_is_anything_queued(struct team *team);
 
-/* Whether there is a ticket that was not there when `pushed` was read, or the team ends. */
-bool worker_is_called(const struct worker *worker, uint32_t pushed);
+/* Whether there is a ticket that was not there when worker->pushed was read, or the team ends. */
+bool worker_is_called(const struct worker *worker);
 
 /* Makes the ticket's part the one it works on. */
 void worker_begin(struct worker *worker, uint64_t ticket);
@@ -128,8 +132,7 @@ size_t piece_interrupted(struct grain_context *ctx, size_t next, size_t end);
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
 /* The job has ended: the owner may look at it. Then F2, which pairs with the kernel's fence in FUTEX_WAIT
- * (caller_sleep): either the caller sees this, or we see
- * that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
+ * (caller_lie_down): either the caller sees this, or we see that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
  * on x86 that is an exchange, which holds the line up while the caller asks for it; a call of apply took half as long
  * again. */
 static inline void finished_say(struct team_job *job, uint32_t state)

@@ -24,6 +24,12 @@ int machine_bind_self(int cpu)
     return 0;
 }
 
+int machine_leave_cpu(int cpu)
+{
+    (void)cpu;
+    return 0;
+}
+
 int machine_confine_self(const struct machine_mask *mask)
 {
     (void)mask;
