@@ -7,9 +7,9 @@
  *
  * Who sleeps on what, and which stores and loads keep a wake-up from being lost (each side stores, then a fence, then
  * loads what the other side stored; the fences have numbers: inject.h):
- *   a worker without work  slot.wake_word    stores slot.state = ASLEEP, looks for tickets | pushes, looks at slot.state
- *   a thief                team.steal_wake   stores team.thieves, looks at the ranges      | fills one, looks at thieves
- *   a caller               job.finished      stores is_awaited, looks at finished          | finishes, looks at is_awaited
+ *   an idle worker  slot.wake_word   stores slot.state = ASLEEP, looks for tickets | pushes, looks at slot.state
+ *   a thief         team.steal_wake  stores team.thieves, looks at the ranges      | fills one, looks at thieves
+ *   a caller        job.finished     stores is_awaited, looks at finished          | finishes, looks at is_awaited
  * The caller also looks ten times a second whether the supervisor is there, a thief a hundred times whether its job
  * has changed: whom they wait for may be killed between its store and its look.
  *

@@ -16,7 +16,7 @@
  * other. The table: where it stands, what is stored before, what is loaded after, its partners.
  *
  *   F1  team_submit_single  a ticket in the ring  | the slot's state     F3, F4
- *   F2  finished_say        finished              | is_awaited           the kernel's own in FUTEX_WAIT: caller_lie_down
+ *   F2  finished_say        finished              | is_awaited           the kernel's in FUTEX_WAIT: caller_lie_down
  *   F3  idle_lie_down       the slot's ASLEEP     | the rings            F1, F7
  *   F4  busy_become         the slot's BUSY       | its own ring         F1, F7
  *   F5  piece_interrupted   a range given back    | thieves              F8

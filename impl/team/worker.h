@@ -132,9 +132,9 @@ size_t piece_interrupted(struct grain_context *ctx, size_t next, size_t end);
 bool steal_run(struct worker *worker, struct team_job *job, uint64_t ticket);
 
 /* The job has ended: the owner may look at it. Then F2, which pairs with the kernel's fence in FUTEX_WAIT
- * (caller_lie_down): either the caller sees this, or we see that it sleeps, when we look at is_awaited afterwards. A store and a fence, not a sequentially consistent store:
- * on x86 that is an exchange, which holds the line up while the caller asks for it; a call of apply took half as long
- * again. */
+ * (caller_lie_down): either the caller sees this, or we see that it sleeps, when we look at is_awaited afterwards. A
+ * store and a fence, not a sequentially consistent store: on x86 that is an exchange, which holds the line up while the
+ * caller asks for it; a call of apply took half as long again. */
 static inline void finished_say(struct team_job *job, uint32_t state)
 {
     atomic_store_explicit(&job->finished, state, memory_order_release);
