@@ -6,8 +6,8 @@
  * runtimes keep their worker threads for a thread that comes back. As many drivers stay as OpenMP pools
  * were ever open at once.
  */
-#ifndef GRAIN_BACKEND_DRIVER_H
-#define GRAIN_BACKEND_DRIVER_H
+#ifndef GRAIN_OMP_THREAD_H
+#define GRAIN_OMP_THREAD_H
 
 #include <pthread.h>
 #include <signal.h>

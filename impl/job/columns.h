@@ -4,8 +4,8 @@
  * the members of an array of structs do, are copied once: they lie in the copy as they lie in the caller's memory.
  * Bytes between columns that do not meet are nobody's, and are not read.
  */
-#ifndef GRAIN_BACKEND_COLUMNS_H
-#define GRAIN_BACKEND_COLUMNS_H
+#ifndef GRAIN_COLUMNS_H
+#define GRAIN_COLUMNS_H
 
 #include "job.h"
 

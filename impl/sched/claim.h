@@ -4,8 +4,8 @@
  * runs no task. One claim_shared a job, in memory that all its workers see; one claim_part a worker and
  * job, private. Inline, because at chunk 1 a claim is all there is.
  */
-#ifndef GRAIN_SCHEDULE_CLAIM_H
-#define GRAIN_SCHEDULE_CLAIM_H
+#ifndef GRAIN_CLAIM_H
+#define GRAIN_CLAIM_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -8,8 +8,8 @@
  * nobody waits for anybody: whoever knows enough ends the pilot, the others find out at their next claim and come to
  * the same figures, and one that is caught in a long task meanwhile joins the rest when it is through.
  */
-#ifndef GRAIN_SCHEDULE_PILOT_H
-#define GRAIN_SCHEDULE_PILOT_H
+#ifndef GRAIN_PILOT_H
+#define GRAIN_PILOT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -22,8 +22,8 @@
  * the thief that fills its own range and the one that takes from it. steal_put is release: it pairs with
  * the acquire of the next taker.
  */
-#ifndef GRAIN_SCHEDULE_STEAL_H
-#define GRAIN_SCHEDULE_STEAL_H
+#ifndef GRAIN_STEAL_H
+#define GRAIN_STEAL_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -21,8 +21,8 @@
  * ticket's release is what publishes the block's contents. Pages that were added after the fork are there in every
  * process, for all map the same file.
  */
-#ifndef GRAIN_TRANSPORT_ARENA_H
-#define GRAIN_TRANSPORT_ARENA_H
+#ifndef GRAIN_ARENA_H
+#define GRAIN_ARENA_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -8,8 +8,8 @@
  * treaps: of blocks in use, by offset; of free ones with pages, and of free ones without (hollow), by size and then
  * offset. Best fit: the smallest free block that is large enough, one with pages first, for fresh pages are dear.
  */
-#ifndef GRAIN_TRANSPORT_BLOCKS_H
-#define GRAIN_TRANSPORT_BLOCKS_H
+#ifndef GRAIN_BLOCKS_H
+#define GRAIN_BLOCKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * as long as it has pages, so that a later mlockall(MCL_CURRENT) fills nothing either; of a range without a file it
  * would fill all.
  */
-#ifndef GRAIN_TRANSPORT_RESERVE_H
-#define GRAIN_TRANSPORT_RESERVE_H
+#ifndef GRAIN_RESERVE_H
+#define GRAIN_RESERVE_H
 
 #include <stddef.h>
 

@@ -19,8 +19,8 @@
  * Pairs: a cell (release) with the cell (acquire) in ring_peek: what a ticket stands for is written before
  * it; head (release) with head (acquire) in ring_push: the cell was read before it is written again.
  */
-#ifndef GRAIN_TRANSPORT_RING_H
-#define GRAIN_TRANSPORT_RING_H
+#ifndef GRAIN_RING_H
+#define GRAIN_RING_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * The data of one call on its way into the memory that a fork pool shares, and back. What lies there already
  * (grain_alloc) is passed as it is; small data travel in the job's descriptor; the rest takes blocks of the arena.
  */
-#ifndef GRAIN_BACKEND_CARGO_H
-#define GRAIN_BACKEND_CARGO_H
+#ifndef GRAIN_STAGING_H
+#define GRAIN_STAGING_H
 
 #include "backend/backend.h"
 #include "sys/arena.h"
