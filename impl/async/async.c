@@ -129,7 +129,10 @@ static int batch_run(struct batch *batch)
         job->chunk = 1;
         job->schedule = pool->core.default_schedule;
     }
-    return job->count > 0 ? pool_run(pool, job) : 0;
+    int status;
+    while ((status = job->count > 0 ? pool_run(pool, job) : 0) == -EBUSY)
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    return status;
 }
 
 /* A map's results are there, and somebody may have to be told of calls. */

@@ -30,6 +30,7 @@
 #define ASYNC_DISPATCHERS_MAX 64
 #define BATCH_CALLS_MIN       16
 #define BATCH_CALLS_MAX       2048
+#define BATCH_TERMS           4 /* of which calls may alternate and take no room for that */
 #define BATCH_SMALL_MAX       8
 /* How long calls are gathered since the last batch began, while it runs and when it has ended. */
 #define BATCH_GATHER_NS      500000u
@@ -75,8 +76,8 @@ struct batch {
     struct job_call *calls;      /* JOB_CALLS, in the pool's memory, with errors, arguments and results behind */
     char *payload, *payload_end; /* room for arguments, results, params */
     size_t bytes;                /* of the pool's memory */
-    const void *params;          /* the last that were copied, and how many bytes */
-    size_t params_size;
+    struct job_terms *terms[BATCH_TERMS]; /* the last ones that were copied */
+    unsigned terms_count;
     size_t count, room;
     size_t handles; /* futures that the caller got */
     bool is_calls;

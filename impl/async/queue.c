@@ -20,7 +20,7 @@ static size_t room_of(struct async *async, const struct apply *apply, const void
     const size_t sizes[] = {apply->arg_size, apply->result_size, apply->params_size};
     const void *const by_chance = (const void *)1;
     size_t room = 0;
-    *slack = 0;
+    *slack = 2 * sizeof(struct job_terms);
     for (int i = 0; i < 3; i++) {
         room += job_align(sizes[i], job_alignment(async->begun_with[i] == data[i] ? data[i] : by_chance, sizes[i]));
         size_t alignment = job_alignment(data[i], sizes[i]); /* mostly no more than FIRM: then kept batches fit */
@@ -98,41 +98,49 @@ static bool is_aligned_as(const void *copy, const void *data, size_t size)
     return ((uintptr_t)copy & (job_alignment(data, size) - 1)) == 0;
 }
 
-/* Params are the same from call to call: they are copied once for as long as they stay so. */
-static bool params_place(struct batch *batch, const void *data, size_t size, const void **params)
+static bool is_same(const struct job_terms *terms, const struct apply *apply, const void *params)
 {
-    bool is_same = size == batch->params_size &&
-                   (size == 0 || (memcmp(batch->params, data, size) == 0 && is_aligned_as(batch->params, data, size)));
-    if (!is_same) {
-        void *memory = size ? payload_take(batch, data, size) : NULL;
-        if (size && !memory)
-            return false;
-        batch->params = memory ? memcpy(memory, data, size) : NULL;
-        batch->params_size = size;
-    }
-    *params = batch->params;
-    return true;
+    return terms->retries == apply->retries && terms->task_timeout_ns == apply->task_timeout_ns &&
+           terms->params_size == apply->params_size &&
+           (apply->params_size == 0 || (memcmp(terms->params, params, apply->params_size) == 0 &&
+                                        is_aligned_as(terms->params, params, apply->params_size)));
+}
+
+/* The terms are the same from call to call, or some few take turns: they are copied once for as long as they stay so.
+ * NULL: there is no room. */
+static const struct job_terms *terms_place(struct batch *batch, const struct apply *apply, const void *params)
+{
+    unsigned known = batch->terms_count < BATCH_TERMS ? batch->terms_count : BATCH_TERMS;
+    for (unsigned i = 1; i <= known; i++)
+        if (is_same(batch->terms[(batch->terms_count - i) % BATCH_TERMS], apply, params))
+            return batch->terms[(batch->terms_count - i) % BATCH_TERMS];
+    struct job_terms *terms = payload_take(batch, NULL, sizeof *terms);
+    void *copy = terms && apply->params_size ? payload_take(batch, params, apply->params_size) : NULL;
+    if (!terms || (apply->params_size && !copy))
+        return NULL;
+    *terms = (struct job_terms){
+        .params_size = apply->params_size, .task_timeout_ns = apply->task_timeout_ns, .retries = apply->retries};
+    terms->params = copy ? memcpy(copy, params, apply->params_size) : NULL;
+    batch->terms[batch->terms_count++ % BATCH_TERMS] = terms;
+    uint64_t *least = &batch->job.task_timeout_ns;
+    if (apply->task_timeout_ns && (*least == 0 || apply->task_timeout_ns < *least))
+        *least = apply->task_timeout_ns;
+    return terms;
 }
 
 /* Writes the call behind the last one of the batch; false when there is no room. */
 static bool call_append(struct batch *batch, const struct apply *apply, const void *params_data)
 {
     void *arg = NULL, *result = NULL;
-    const void *params;
-    if (batch->count == batch->room || !params_place(batch, params_data, apply->params_size, &params) ||
+    const struct job_terms *terms;
+    if (batch->count == batch->room || !(terms = terms_place(batch, apply, params_data)) ||
         (apply->arg_size && !(arg = payload_take(batch, apply->arg, apply->arg_size))) ||
         (apply->result_size && !(result = payload_take(batch, apply->result, apply->result_size))))
         return false;
     if (arg)
         memcpy(arg, apply->arg, apply->arg_size);
-    batch->calls[batch->count] = (struct job_call){.task = apply->task, .arg = arg, .result = result, .params = params};
+    batch->calls[batch->count] = (struct job_call){.task = apply->task, .arg = arg, .result = result, .terms = terms};
     return true;
-}
-
-/* The calls of a batch share what they share as a job. */
-static bool may_append(const struct batch *batch, const struct apply *apply)
-{
-    return batch->job.retries == apply->retries && batch->job.task_timeout_ns == apply->task_timeout_ns;
 }
 
 static bool is_open(const struct batch *batch)
@@ -144,7 +152,7 @@ static bool is_open(const struct batch *batch)
 static struct batch *last_append(struct async *async, const struct apply *apply, const void *params)
 {
     struct batch *last = async->first ? async->last : NULL;
-    return is_open(last) && may_append(last, apply) && call_append(last, apply, params) ? last : NULL;
+    return is_open(last) && call_append(last, apply, params) ? last : NULL;
 }
 
 /* Nothing more comes into the last batch, if it was open. */
@@ -184,8 +192,6 @@ static int batch_begin(struct grain_pool *pool, const struct apply *apply, const
         pool_leave(pool);
         return -ENOMEM;
     }
-    batch->job.retries = apply->retries;
-    batch->job.task_timeout_ns = apply->task_timeout_ns;
     queue_push(pool->async, batch);
     *out = batch;
     return 0;

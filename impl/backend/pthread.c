@@ -22,10 +22,10 @@ struct pthread_worker {
     int id;
     int tries; /* that its initializer has left */
     enum { LIFE_BEGINS, LIFE_WORKS, LIFE_ENDS } stage;
-    bool has_told;   /* the opener that its first initializer has ended */
-    bool is_replacement;    /* not the first of its slot */
-    bool is_retired;   /* another thread is to go on */
-    bool has_before; /* takes the place of a thread that a task has ended, and waits for its end first */
+    bool has_told;       /* the opener that its first initializer has ended */
+    bool is_replacement; /* not the first of its slot */
+    bool is_retired;     /* another thread is to go on */
+    bool has_before;     /* takes the place of a thread that a task has ended, and waits for its end first */
     pthread_t before;
 };
 
@@ -197,6 +197,7 @@ static int team_make(struct backend_pool *pool, struct pthread_state *state)
     memset(state->team, 0, team_size(pool->workers));
     team_init(state->team, pool->workers, backend_usable_cpus(pool), pool->wait, false);
     state->team->max_chunks = pool->max_tasks_per_worker;
+    state->team->events = pool->events;
     team_place(state->team, pool->mask, pool->cpus, pool->cpu_count);
     return team_front_init(&state->front, state->team);
 }
@@ -233,9 +234,11 @@ static bool is_lost(struct pthread_state *state)
 static int pthread_submit(struct backend_pool *pool, struct job *job, void **ticket)
 {
     struct pthread_state *state = pool->state;
-    struct team_job *place = team_job_take(&state->front);
-    if (!place)
-        return team_abort_reason(&state->front);
+    struct team_job *place = job->is_queued ? team_job_try(&state->front) : team_job_take(&state->front);
+    if (!place) {
+        int status = team_abort_reason(&state->front);
+        return status ? status : -EBUSY;
+    }
     job_describe(&place->job, job);
     if (job_is_single(job)) {
         team_submit_single(&state->front, place);
@@ -245,6 +248,13 @@ static int pthread_submit(struct backend_pool *pool, struct job *job, void **tic
     }
     *ticket = place;
     return 0;
+}
+
+static bool pthread_is_done(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch)
+{
+    struct pthread_state *state = pool->state;
+    (void)job;
+    return team_is_done(&state->front, ticket, watch);
 }
 
 static int pthread_wait(struct backend_pool *pool, struct job *job, void *ticket)
@@ -261,6 +271,8 @@ static int pthread_wait(struct backend_pool *pool, struct job *job, void *ticket
     job->handovers = place->job.handovers;
     job->steals = place->job.steals;
     job->is_accounted = status && !is_single;
+    if (job->is_queued)
+        team_unwatch(place);
     team_job_return(&state->front, place);
     return status == -ECANCELED && is_lost(state) ? -ENOTRECOVERABLE : status;
 }
@@ -283,6 +295,7 @@ const struct grain_backend backend_pthread = {
     .open = pthread_open,
     .submit = pthread_submit,
     .wait = pthread_wait,
+    .is_done = pthread_is_done,
     .cancel = pthread_cancel_all,
     .quit = pthread_quit,
     .close = pthread_close,

@@ -11,6 +11,8 @@
 
 #include "job.h"
 
+#include "sys/inject.h"
+
 /* ------------------------------------------------------------------------------------------------- refused */
 
 #define MESSAGE_SIZE 232
@@ -50,7 +52,7 @@ static void call_note(const struct job *job, const struct grain_error *error)
     if (slot < job->errors->room) {
         job->errors->errors[slot] = *error;
         job->errors->errors[slot].index = 0;
-        call->error = slot + 1;
+        call->error = (uint16_t)(slot + 1);
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     call->code = error->code;
@@ -78,8 +80,11 @@ static void failure_note(const struct job *job, struct job_outcome *outcome, con
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error)
 {
     failure_note(job, outcome, error, outcome->counting == error->index + 1);
-    if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING)
+    if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING) {
         job_call_end(call_at(job, error->index), CALL_FAILED);
+        FENCE(12);
+        job_call_tell(job, call_at(job, error->index));
+    }
 }
 
 void job_drop(const struct job *job, struct job_outcome *outcome, size_t begin, size_t end, int code)

@@ -8,6 +8,7 @@
 #define GRAIN_JOB_H
 
 #include "grain.h"
+#include "sys/event.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,14 +23,23 @@ enum job_form { JOB_TASK, JOB_CHUNK, JOB_STAR, JOB_CALLS, JOB_LIMITED };
  * pairs with the acquire of job_call_state). */
 enum job_call_state { CALL_PENDING, CALL_RUNNING, CALL_DONE, CALL_FAILED, CALL_TAKEN_BACK };
 
+/* What calls in a row mostly have in common. */
+struct job_terms {
+    const void *params;
+    size_t params_size;
+    uint64_t task_timeout_ns; /* 0: none */
+    int retries;              /* how often it is run again when its worker died */
+};
+
 struct job_call {
     grain_task_fn task;
     const void *arg;
     void *result;
-    const void *params;
+    const struct job_terms *terms;
     uint32_t state;
     int code;
-    uint32_t error; /* CALL_FAILED: 1 + where the failure stands in the job's errors; 0: no room was left */
+    uint16_t error; /* CALL_FAILED: 1 + where the failure stands in the job's errors; 0: no room was left */
+    uint16_t watch; /* whom of the job's events it is told to when it has ended: EVENT_BIT(); job_call_watch() */
 };
 
 /* Room for the failures of a job's calls. */
@@ -77,9 +87,10 @@ struct job {
                    * that pilots, and on one without schedules of ours: its own choice */
     size_t params_size;
     struct job_errors *errors; /* JOB_CALLS */
+    struct events *events;     /* JOB_CALLS: who waits for a call */
     int *codes;                /* count entries, zeroed before the job starts, or NULL */
-    uint64_t task_timeout_ns;  /* 0: none */
-    int retries;               /* how often a task is run again when its worker died */
+    uint64_t task_timeout_ns;  /* 0: none; JOB_CALLS: the shortest of its calls, as each says for itself */
+    int retries;               /* how often a task is run again when its worker died; JOB_CALLS: each call's own */
     bool has_report;           /* the caller asks what became of each task, also where the call does not end well */
     bool is_queued;            /* nobody waits for it on the spot: no thread of the caller's runs it */
 
@@ -258,6 +269,33 @@ int job_fail_task(struct grain_context *ctx, size_t index, int code, const char 
 
 /* A running chunk fails as a whole. */
 void job_fail_chunk(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text);
+
+/* After F12: who waits for a call that has ended is told. A worker that is killed before that leaves it to its
+ * replacement, which tells everybody. */
+static inline void job_call_tell(const struct job *job, const struct job_call *call)
+{
+    unsigned watch = __atomic_load_n(&call->watch, __ATOMIC_RELAXED);
+    if (watch)
+        events_tell(job->events, watch);
+}
+
+/* The sleeper's, between event_begin() and F11: whoever ends the call is to tell those of `bits` too. */
+static inline void job_call_watch(struct job_call *call, unsigned bits)
+{
+    __atomic_fetch_or(&call->watch, (uint16_t)bits, __ATOMIC_RELAXED);
+}
+
+/* How often a task is run again, and what its limit is. */
+static inline int job_retries(const struct job *job, size_t index)
+{
+    return job->form == JOB_CALLS ? ((const struct job_call *)job->items)[index].terms->retries : job->retries;
+}
+
+static inline uint64_t job_limit_ns(const struct job *job, size_t index)
+{
+    return job->form == JOB_CALLS ? ((const struct job_call *)job->items)[index].terms->task_timeout_ns
+                                  : job->task_timeout_ns;
+}
 
 /* Records that one task failed, for one that will not return: its worker died. */
 void job_fail(const struct job *job, struct job_outcome *outcome, const struct grain_error *error);

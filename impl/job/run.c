@@ -11,6 +11,8 @@
 #include "job.h"
 #include "limit.h"
 #include "sys/child.h"
+#include "sys/event.h"
+#include "sys/inject.h"
 
 static _Thread_local const void *current_pool;
 
@@ -105,20 +107,27 @@ __attribute__((noinline)) static size_t task_noted(struct grain_context *ctx, si
     return end;
 }
 
+/* That a call has ended is told when the next one is claimed: the swap there is the fence (F12), so that a call costs
+ * none. The next one may take long, but it has not begun yet. The last one takes a fence of its own. */
 static size_t run_calls(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
     struct job_call *calls = (struct job_call *)(uintptr_t)job->items;
     for (size_t i = begin; i < end; i++) {
         struct job_call *call = &calls[i];
         job_set_index(ctx, i);
-        if (job_call_claim(call, CALL_RUNNING)) {
+        bool is_mine = job_call_claim(call, CALL_RUNNING);
+        FENCE_AFTER_RMW(12);
+        if (i > begin)
+            job_call_tell(job, call - 1);
+        if (is_mine) {
+            const struct job_terms *terms = call->terms;
             ctx->base = i;
             ctx->end = i + 1; /* other calls are none of its business */
-            ctx->params = call->params;
+            ctx->params = terms->params;
             char late[LIMIT_TEXT];
-            limit_begin(ctx, job->task_timeout_ns);
+            limit_begin(ctx, terms->task_timeout_ns);
             int code = call->task(call->arg, call->result, ctx);
-            if (limit_end(ctx, job->task_timeout_ns, late))
+            if (limit_end(ctx, terms->task_timeout_ns, late))
                 fail_late(ctx, i, late);
             if (code && ctx->fail_floor <= i)
                 job_fail_task(ctx, i, code, NULL);
@@ -129,6 +138,9 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
         if (__builtin_expect(job_is_interrupted(ctx) != 0, 0))
             end = task_noted(ctx, i, end, 0);
     }
+    FENCE(12);
+    if (end > begin)
+        job_call_tell(job, &calls[end - 1]);
     return end;
 }
 

@@ -24,10 +24,13 @@
  *   F7  parts_push          tickets in the rings  | the slots' states    F3, F4; and thieves: F8
  *   F8  thief_lie_down      thieves               | ranges, done, rings  F5, F7, F9
  *   F9  part_work           the part's bit        | thieves              F8
- *   F10 team_set_phase      the phase             | stores interrupt     F6
+ *   F10 team_set_phase      the phase             | stores interrupt     F6; and sleepers: F11
+ *   F11 a sleeper (event.h) who is to tell it     | what it waits for    F2, F10, F12
+ *   F12 call_tell           the call's state      | who waits, sleepers  F11
  *
- * F7 to F10 stand behind an atomic read-modify-write, which on x86 is a full barrier already: there they only keep the
- * compiler from moving things (FENCE_AFTER_RMW). Where none is needed although it looks so, the code says why.
+ * F7 to F10, and F12 between two calls, stand behind an atomic read-modify-write, which on x86 is a full barrier
+ * already: there they only keep the compiler from moving things (FENCE_AFTER_RMW). Where none is needed although it
+ * looks so, the code says why.
  *
  * -DGRAIN_NO_FENCE=n leaves Fn out, so that a test can show that it is needed: tests/faults/mutants.sh. */
 #ifndef GRAIN_NO_FENCE

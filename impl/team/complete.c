@@ -66,13 +66,6 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
     }
 }
 
-/* After F2, or by a replacement. */
-static void job_wake(const struct worker *worker, struct team_job *job)
-{
-    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
-        wait_wake(&job->finished, INT_MAX, worker->team->is_shared);
-}
-
 void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t generation = ticket_generation(ticket);
@@ -86,7 +79,7 @@ void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
          * seen everywhere before this process was forked; a caller that missed it had stored is_awaited before. A
          * live worker that has finished the job looks at is_awaited itself. */
         if (seen == state_make(generation, STATE_DONE))
-            job_wake(worker, job);
+            waiter_tell(worker, job);
         return;
     }
     INJECT(job_mine);
@@ -95,7 +88,7 @@ void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
     worker_flush(worker); /* of orphans */
     finished_say(job, state_make(generation, STATE_DONE));
     INJECT(job_finished);
-    job_wake(worker, job);
+    waiter_tell(worker, job);
 }
 
 void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket)

@@ -119,6 +119,12 @@ struct team_job *team_job_take(struct team_front *front)
     return job;
 }
 
+struct team_job *team_job_try(struct team_front *front)
+{
+    uint64_t free_jobs = atomic_load_explicit(&front->free_jobs, memory_order_relaxed);
+    return __builtin_popcountll(free_jobs) > TEAM_JOBS / 4 ? team_job_take(front) : NULL;
+}
+
 void team_job_return(struct team_front *front, struct team_job *job)
 {
     /* A worker that has just reported may still look at the descriptor; the next generation voids what

@@ -94,6 +94,9 @@ struct team_part {
     struct job_outcome outcome;
 };
 
+#define AWAITED          1u
+#define AWAITED_BY(bits) ((uint32_t)(bits) << 1) /* bits of enum event */
+
 struct team_job {
     _Alignas(64) struct job job;                    /* caller, before the tickets are pushed */
     uint32_t parts;                                 /* caller */
@@ -110,8 +113,8 @@ struct team_job {
     _Atomic uint32_t dropped;                       /* workers: tasks were left out because of TEAM_STOP */
     _Alignas(64) unsigned char reply[TEAM_REPLY];   /* the worker of a single task: its result */
     _Atomic uint32_t finished;                      /* futex; see ticket.h: running, done, or who completes it */
-    _Atomic uint32_t is_awaited;                    /* caller: about to sleep on finished */
-    _Alignas(64) unsigned char small[TEAM_INLINE];  /* caller */
+    _Atomic uint32_t is_awaited; /* caller: AWAITED: about to sleep on finished; and whom of team->events to tell */
+    _Alignas(64) unsigned char small[TEAM_INLINE]; /* caller */
 };
 
 /* What the caller may expect of a worker; see slot_wake() in team/wake.c. */
@@ -152,6 +155,7 @@ struct team {
     struct team_slot *slots;
     struct team_part *parts;       /* TEAM_JOBS rows of `workers` */
     char *memory;                  /* processes: what they share; NULL for threads */
+    struct events *events;         /* who waits for one of many jobs; NULL: nobody */
     _Atomic uint64_t memory_bytes; /* caller: how much of it has pages; published with each ticket */
 
     _Alignas(64) _Atomic uint32_t phase;

@@ -8,6 +8,7 @@
 
 #include "worker.h"
 
+#include "sys/event.h"
 #include "sys/inject.h"
 
 static bool is_in_a_ring(const struct team *team, uint64_t ticket)
@@ -199,7 +200,7 @@ static bool retry_prepare(struct team_slot *slot, const struct job *job, const s
     bool is_same = at == atomic_load_explicit(&slot->tried, memory_order_relaxed);
     int used = !is_again ? 0 : is_same ? atomic_load_explicit(&slot->tries, memory_order_relaxed) : 1;
     struct job_call *call = job->form == JOB_CALLS ? (struct job_call *)(uintptr_t)job->items + at : NULL;
-    if (used >= job->retries || !slot->dead_pid || was_overdue(slot) || slot->ctx.fail_floor > at ||
+    if (used >= job_retries(job, at) || !slot->dead_pid || was_overdue(slot) || slot->ctx.fail_floor > at ||
         is_told(job, outcome, at, after) || (call && job_call_state(call) != CALL_RUNNING))
         return false;
     atomic_store_explicit(&slot->tries, used + 1, memory_order_relaxed);
@@ -220,7 +221,7 @@ static void tasks_fail(struct team_slot *slot, const struct job *job, struct job
     bool has_told = slot->ctx.fail_floor > at;
     if (has_told && job->form != JOB_CHUNK && job->form != JOB_CALLS)
         return; /* its own failure stands, or that of the replacement before */
-    death_describe(&error, slot, job->task_timeout_ns);
+    death_describe(&error, slot, job_limit_ns(job, at));
     if (job->form == JOB_CHUNK && after > at)
         job_fail_rest(job, &slot->ctx, outcome, at, after, &error);
     for (error.index = at; error.index < after && job->form != JOB_CHUNK; error.index++)
@@ -319,4 +320,7 @@ void team_recover(struct worker *worker)
     atomic_store_explicit(&slot->begin, NO_PIECE, memory_order_relaxed);
     if (is_over)
         atomic_store_explicit(&slot->ticket, 0, memory_order_release);
+    /* What the dead one had ended, it may not have told. No fence: its stores were seen everywhere before this process
+     * was forked. */
+    events_tell(team->events, EVENT_ALL);
 }

@@ -26,19 +26,12 @@
 _Static_assert((offsetof(struct worker, payload) + PAYLOAD_INLINE * sizeof(uint64_t)) % JOB_ALIGN_FIRM == 0,
                "a small argument is as aligned as every other copy");
 
-/* After F2, or by a replacement. */
-static void waiter_wake(const struct worker *worker, struct team_job *job)
-{
-    if (atomic_load_explicit(&job->is_awaited, memory_order_relaxed))
-        wait_wake(&job->finished, 1, worker->team->is_shared);
-}
-
 static void single_finish(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t done = state_make(ticket_generation(ticket), STATE_DONE);
     finished_say(job, done);
     INJECT(single_finished);
-    waiter_wake(worker, job);
+    waiter_tell(worker, job);
 }
 
 static void single_do(struct worker *worker, struct team_job *job, uint64_t ticket, const struct job *task)
@@ -87,7 +80,7 @@ void single_recover(struct worker *worker, uint64_t ticket)
      * of it was seen everywhere before this process was forked. A caller that missed it had stored is_awaited
      * before. */
     if (is_done) {
-        waiter_wake(worker, job);
+        waiter_tell(worker, job);
         return;
     }
     if (job_index(&slot->ctx) == NO_TASK) {

@@ -20,8 +20,9 @@ int team_front_init(struct team_front *front, struct team *team); /* 0 or -ENOME
 void team_front_drop(struct team_front *front);
 
 /* Caller: a free job descriptor (waits for one; NULL: the team is broken or stopped, none comes back), and its
- * return. */
+ * return. team_job_try: leaves the last quarter to those who wait, so that it need not; or NULL. */
 struct team_job *team_job_take(struct team_front *front);
+struct team_job *team_job_try(struct team_front *front);
 void team_job_return(struct team_front *front, struct team_job *job);
 
 /* Why a call need not wait any longer although its job is not finished: 0 while it must; -ECANCELED,
@@ -52,6 +53,12 @@ int team_account_prepare(struct team_front *front);
 /* Caller: the same for a job of a single task; see team/single.c. */
 void team_submit_single(struct team_front *front, struct team_job *job);
 int team_wait_single(struct team_front *front, struct team_job *job);
+
+/* Caller, of a submitted job that nobody waits for: whether a wait would return at once. watch: if not, these of
+ * team->events are told when it would; one thread at a time. team_unwatch: before such a job's descriptor is
+ * returned. */
+bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch);
+void team_unwatch(struct team_job *job);
 
 /* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
 void team_set_phase(struct team *team, enum team_phase phase);

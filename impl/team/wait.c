@@ -7,6 +7,7 @@
 #include "front.h"
 
 #include "sys/futex.h"
+#include "sys/inject.h"
 #include "ticket.h"
 #include "wake.h"
 
@@ -49,7 +50,7 @@ static bool caller_may_spin(void *who)
 static bool caller_lie_down(void *who)
 {
     const struct caller *caller = who;
-    atomic_store_explicit(&caller->job->is_awaited, 1, memory_order_relaxed);
+    atomic_store_explicit(&caller->job->is_awaited, AWAITED, memory_order_relaxed);
     atomic_store_explicit(&caller->front->team->caller_cpu, -1, memory_order_relaxed); /* in nobody's way any more */
     return !caller_is_over(who) && team_abort_reason(caller->front) == 0;
 }
@@ -131,4 +132,23 @@ int team_wait_single(struct team_front *front, struct team_job *job)
     job->job.handovers = 0; /* counted in front->singles */
     job->job.steals = 0;
     return team_job_status(front, job);
+}
+
+bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch)
+{
+    if (watch) {
+        uint32_t whom = atomic_load_explicit(&job->is_awaited, memory_order_relaxed);
+        atomic_store_explicit(&job->is_awaited, whom | AWAITED_BY(watch), memory_order_relaxed);
+        /* F11 pairs with F2, and for the phase with F10: either we see the end, or who brings it sees that it is
+         * watched, and by a sleeper (event_begin). */
+        FENCE(11);
+    }
+    return atomic_load_explicit(&job->finished, memory_order_acquire) ==
+               state_make(team_job_generation(job), STATE_DONE) ||
+           team_abort_reason(front);
+}
+
+void team_unwatch(struct team_job *job)
+{
+    atomic_store_explicit(&job->is_awaited, 0, memory_order_relaxed);
 }

@@ -8,6 +8,7 @@
 
 #include "wake.h"
 
+#include "sys/event.h"
 #include "sys/futex.h"
 #include "sys/inject.h"
 
@@ -71,6 +72,15 @@ void team_set_phase(struct team *team, enum team_phase phase)
     for (size_t i = 0; i < TEAM_JOBS; i++)
         if (atomic_load_explicit(&team->jobs[i].is_awaited, memory_order_relaxed))
             wait_wake(&team->jobs[i].finished, INT_MAX, team->is_shared);
+    events_tell(team->events, EVENT_ALL);
+}
+
+void job_tell(struct team *team, struct team_job *job, uint32_t whom)
+{
+    if (whom & AWAITED)
+        wait_wake(&job->finished, INT_MAX, team->is_shared);
+    if (whom > AWAITED)
+        events_tell(team->events, whom >> 1);
 }
 
 int team_note_cpu(struct team *team)

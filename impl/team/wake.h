@@ -14,6 +14,9 @@ void team_say_pushed(struct team *team);
  * this (is_occupied), another one that sleeps. Any process. */
 void slot_wake(struct team *team, int slot, bool is_occupied);
 
+/* When the job has ended: tells those whom `whom`, its is_awaited, names. Any process. */
+void job_tell(struct team *team, struct team_job *job, uint32_t whom);
+
 /* Wakes thieves that sleep: something was given back or pushed. After a seq_cst fence. Any process. */
 void thieves_wake(struct team *team);
 

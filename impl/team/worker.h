@@ -13,6 +13,7 @@
 #include "sys/inject.h"
 #include "team.h"
 #include "ticket.h"
+#include "wake.h"
 
 /* The worker as it runs: private to it. */
 struct worker {
@@ -139,6 +140,14 @@ static inline void finished_say(struct team_job *job, uint32_t state)
 {
     atomic_store_explicit(&job->finished, state, memory_order_release);
     FENCE(2);
+}
+
+/* After F2, or by a replacement: who waits for the end of the job is told. */
+static inline void waiter_tell(const struct worker *worker, struct team_job *job)
+{
+    uint32_t whom = atomic_load_explicit(&job->is_awaited, memory_order_relaxed);
+    if (whom)
+        job_tell(worker->team, job, whom);
 }
 
 /* A job of a single task that came with payload; that a dead worker left: team/single.c. */

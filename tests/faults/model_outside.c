@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "sys/clock.h"
+#include "sys/event.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
 #include "sys/page.h"
@@ -15,6 +16,13 @@ int page_populate(void *memory, size_t bytes)
     (void)memory;
     (void)bytes;
     return 0;
+}
+
+/* Nobody sleeps on these. */
+void events_tell(struct events *events, unsigned bits)
+{
+    (void)events;
+    (void)bits;
 }
 
 /* Nobody is bound here. */

@@ -53,6 +53,7 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     team_place(team, pool->mask, pool->cpus, pool->cpu_count);
     team->memory = state->arena.range.base;
     team->max_chunks = pool->max_tasks_per_worker;
+    team->events = pool->events;
     state->crew = crew;
     return 0;
 }
@@ -150,6 +151,8 @@ static void call_drop(struct backend_pool *pool, struct cargo *cargo)
     struct fork_state *state = pool->state;
     cargo_uncount(cargo, pool);
     cargo_drop(cargo);
+    if (cargo->job->is_queued)
+        team_unwatch(cargo->place);
     team_job_return(&state->front, cargo->place);
 }
 
@@ -165,15 +168,22 @@ static void call_push(struct fork_state *state, struct cargo *cargo)
         team_loaded(&state->front, cargo->place, cargo_load_more(cargo));
 }
 
+/* Why there was no descriptor. */
+static int refusal(struct team_front *front)
+{
+    int status = team_abort_reason(front);
+    return status ? status : -EBUSY;
+}
+
 static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket)
 {
     struct fork_state *state = pool->state;
     *ticket = NULL;
     if (state->pipes)
         return 0;
-    struct team_job *place = team_job_take(&state->front);
+    struct team_job *place = job->is_queued ? team_job_try(&state->front) : team_job_take(&state->front);
     if (!place)
-        return team_abort_reason(&state->front);
+        return refusal(&state->front);
     struct cargo *cargo = &state->cargos[place - state->crew->team->jobs];
     cargo_init(cargo, &state->arena, place, job);
     int status = job_is_single(job) ? cargo_load_single(cargo) : cargo_load(cargo, pool->workers);
@@ -187,6 +197,14 @@ static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket
     call_push(state, cargo);
     *ticket = cargo;
     return 0;
+}
+
+static bool fork_is_done(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch)
+{
+    struct fork_state *state = pool->state;
+    const struct cargo *cargo = ticket;
+    (void)job;
+    return team_is_done(&state->front, cargo->place, watch);
 }
 
 static int single_wait(struct fork_state *state, struct cargo *cargo, struct job *job)
@@ -267,6 +285,7 @@ const struct grain_backend backend_fork = {
     .open = fork_open,
     .submit = fork_submit,
     .wait = fork_wait,
+    .is_done = fork_is_done,
     .cancel = fork_cancel,
     .quit = fork_quit,
     .close = fork_close,
