@@ -78,14 +78,6 @@ static void granules_set(struct arena *arena, size_t from, size_t to, bool is_ba
 {
     for (size_t granule = from / ARENA_GRANULE; granule * ARENA_GRANULE < to; granule++)
         granule_set(arena, granule, is_backed);
-    /* relaxed: a hint */
-    size_t solid = atomic_load_explicit(&arena->solid, memory_order_relaxed);
-    if (!is_backed && from < solid)
-        solid = from / ARENA_GRANULE * ARENA_GRANULE;
-    if (is_backed)
-        while (solid < arena->range.size && granule_is_backed(arena, solid / ARENA_GRANULE))
-            solid = granule_end(arena, solid / ARENA_GRANULE);
-    atomic_store_explicit(&arena->solid, solid, memory_order_relaxed);
     if (is_backed && to > arena->highest)
         arena->highest = to;
 }
@@ -290,9 +282,4 @@ bool arena_contains(const struct arena *arena, const void *memory, size_t size)
 {
     uintptr_t from = (uintptr_t)arena->range.base, at = (uintptr_t)memory;
     return memory && at >= from && at - from < arena->range.size && size <= arena->range.size - (at - from);
-}
-
-size_t arena_solid(struct arena *arena)
-{
-    return atomic_load_explicit(&arena->solid, memory_order_relaxed); /* a hint */
 }

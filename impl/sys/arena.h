@@ -25,7 +25,6 @@
 #define GRAIN_ARENA_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +47,6 @@ struct arena {
     uint64_t *granules;        /* a bit each: backed */
     size_t backed;             /* bytes of granules that are */
     size_t highest;            /* no page has ever been beyond */
-    _Atomic size_t solid;      /* below this all is backed; read by anyone, relaxed: a hint */
     size_t peak;               /* most bytes in use since the last call ended */
     size_t needs[ARENA_CALLS]; /* of the last calls */
     unsigned calls;
@@ -73,8 +71,5 @@ void arena_trim(struct arena *arena);
 
 /* Whether size bytes at memory lie in the arena. */
 bool arena_contains(const struct arena *arena, const void *memory, size_t size);
-
-/* Bytes behind base that have pages without a gap; any thread. */
-size_t arena_solid(struct arena *arena);
 
 #endif

@@ -153,10 +153,8 @@ struct team {
     uint64_t max_chunks;             /* a worker leaves after so many; 0: never */
     const struct machine_mask *mask; /* where workers that are bound to no CPU may run; NULL: where the opener may */
     struct team_slot *slots;
-    struct team_part *parts;       /* TEAM_JOBS rows of `workers` */
-    char *memory;                  /* processes: what they share; NULL for threads */
-    struct events *events;         /* who waits for one of many jobs; NULL: nobody */
-    _Atomic uint64_t memory_bytes; /* caller: how much of it has pages; published with each ticket */
+    struct team_part *parts; /* TEAM_JOBS rows of `workers` */
+    struct events *events;   /* who waits for one of many jobs; NULL: nobody */
 
     _Alignas(64) _Atomic uint32_t phase;
     _Atomic uint32_t is_lost;                 /* threads: an initializer failed; said before TEAM_STOP is */

@@ -6,10 +6,7 @@
 #include "worker.h"
 
 #include "sys/inject.h"
-#include "sys/page.h"
 #include "wake.h"
-
-#define MAP_AHEAD_MAX ((uint64_t)256 << 20) /* 65536 pages: some milliseconds */
 
 /* The claim that was just made, and what is left: the others find nothing any more. */
 static void claims_drop(struct worker *worker, struct team_job *job, struct claim_part *share, uint64_t begin,
@@ -53,19 +50,6 @@ static bool claims_run(struct worker *worker, struct team_job *job, uint64_t tic
     return !is_cut;
 }
 
-/* Pages that came since this worker looked last: mapped at once, up to an amount for which that surely pays. Fewer than
- * before: some were given back, and those that come there again are new ones. */
-static void memory_map(struct worker *worker)
-{
-    struct team *team = worker->team;
-    uint64_t bytes = atomic_load_explicit(&team->memory_bytes, memory_order_relaxed);
-    if (!team->memory || bytes == worker->mapped)
-        return;
-    if (bytes > worker->mapped && bytes - worker->mapped <= MAP_AHEAD_MAX)
-        page_populate(team->memory + worker->mapped, bytes - worker->mapped);
-    worker->mapped = bytes;
-}
-
 /* False: the worker is retired before the part is over. */
 static bool part_work(struct worker *worker, uint64_t ticket)
 {
@@ -76,7 +60,6 @@ static bool part_work(struct worker *worker, uint64_t ticket)
     atomic_store_explicit(&part->is_starving, 0, memory_order_relaxed); /* a dead predecessor's word */
     atomic_store_explicit(&part->holder, 1 + (uint32_t)worker->id, memory_order_relaxed);
     part->handovers++;
-    memory_map(worker);
     bool is_over =
         job->job.schedule == GRAIN_SCHEDULE_STEAL ? steal_run(worker, job, ticket) : claims_run(worker, job, ticket);
     if (is_over && part_finish(worker, job, ticket)) {

@@ -20,6 +20,9 @@
 #include "sys/inject.h"
 #include "wake.h"
 
+#define FAULT_AROUND ((uintptr_t)1 << 16) /* bytes that Linux maps around one that is read, aligned to that */
+#define RESULTS_MANY 4096u                /* bytes of a piece's results from which on a look ahead pays: a page */
+
 void chunks_mark_done(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end)
 {
     uint64_t chunk = job->job.chunk, first = part, last = part;
@@ -86,6 +89,18 @@ static uint64_t piece_chunks(const struct job *job, uint64_t begin, uint64_t end
     return job->chunk == 1 ? end - begin : (end - begin + job->chunk - 1) / job->chunk;
 }
 
+/* A process that writes to a shared page first gets this page alone; one that reads it first gets its neighbours too,
+ * writable, in less time a page. Only where tasks are about to write: of the whole memory every worker needs a part. */
+static void results_map(const struct worker *worker, const struct job *job, uint64_t begin, uint64_t end)
+{
+    if (!worker->team->is_shared || !job->results)
+        return;
+    uintptr_t at = (uintptr_t)job->results + begin * job->result_size;
+    uintptr_t behind = (uintptr_t)job->results + end * job->result_size;
+    for (; at < behind; at = (at | (FAULT_AROUND - 1)) + 1)
+        (void)*(const volatile char *)at;
+}
+
 /* The piece stands in the slot before its first task begins, and its chunks are marked done before it
  * disappears from there. `begin` is NO_PIECE in between: with an old `begin` and a new `end`, a kill
  * between the two stores would leave a piece that never was. relaxed: read only after this worker is
@@ -105,6 +120,8 @@ uint64_t piece_run(struct worker *worker, struct team_job *job, uint32_t part, u
     atomic_store_explicit(&slot->begin, begin, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
     INJECT(piece_begun);
+    if ((end - begin) * job->job.result_size >= RESULTS_MANY)
+        results_map(worker, &job->job, begin, end);
     if (job->job.form == JOB_CHUNK)
         end = chunk_tasks_run(&job->job, begin, end, slot);
     else

@@ -25,7 +25,6 @@ struct worker {
     bool is_spinner;      /* it has put itself into team->spinner */
     uint32_t pushed;      /* team->pushed before it looked for a ticket */
     uint64_t chunks_left; /* until it leaves; UINT64_MAX: no limit */
-    uint64_t mapped;      /* bytes of the team's memory whose pages it has mapped, or left to come one by one */
     /* The part it works on; not of a single task. */
     struct team_job *job; /* NULL: none */
     uint32_t part;

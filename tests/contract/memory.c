@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Memory that goes back to the system: after a large call, by grain_pool_trim; that calls are right while somebody
- * trims; and what is copied once. Limits of the process on memory: room.c.
+ * trims; what is copied once; and which pages a worker maps. Limits of the process on memory: room.c.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,6 +282,52 @@ static void members_of_an_array_are_copied_once(void **state)
     free(records);
 }
 
+/* ------------------------------------------------------------------------------------ pages of a worker */
+
+/* The result is a page, with the number of page faults that its worker has had in front. */
+static int writes_a_page(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)arg;
+    (void)ctx;
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    memset(result, 1, 4096);
+    memcpy(result, &usage.ru_minflt, sizeof usage.ru_minflt);
+    return 0;
+}
+
+static long faults_after(struct grain_pool *pool, unsigned char *results, size_t count)
+{
+    long faults, most = 0;
+    assert_int_equal(
+        grain_map(pool, writes_a_page, (struct grain_in){NULL, count, 0}, (struct grain_out){results, 4096}, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&faults, results + i * 4096, sizeof faults);
+        most = faults > most ? faults : most;
+    }
+    return most;
+}
+
+/* A fault for each page that is there would be 16384 of them, for each page that is written 4096. */
+static void a_worker_maps_what_it_needs_and_no_more(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    needs("no copy");
+#ifdef SANITIZED
+    skip(); /* the sanitizer's own pages */
+#endif
+    struct grain_pool *pool = pool_with(1);
+    unsigned char *idle, *results;
+    assert_int_equal(grain_alloc(pool, 64 * MIB, (void **)&idle), 0);
+    assert_int_equal(grain_alloc(pool, 16 * MIB, (void **)&results), 0);
+    long faults = faults_after(pool, results, 1);
+    if (is_fork()) /* elsewhere they may be the caller's */
+        assert_in_range(faults, 0, 700);
+    assert_in_range(faults_after(pool, results, 4096) - faults, 0, 1024);
+    grain_pool_free(pool);
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -291,6 +338,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(calls_are_right_while_somebody_trims),
         cmocka_unit_test(a_trim_is_refused_where_other_calls_are),
         cmocka_unit_test(members_of_an_array_are_copied_once),
+        cmocka_unit_test(a_worker_maps_what_it_needs_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,14 +9,6 @@
 #include "sys/event.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
-#include "sys/page.h"
-
-int page_populate(void *memory, size_t bytes)
-{
-    (void)memory;
-    (void)bytes;
-    return 0;
-}
 
 /* Nobody sleeps on these. */
 void events_tell(struct events *events, unsigned bits)

@@ -51,7 +51,6 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     crew->stages = (_Atomic uint32_t *)((int *)crew->pids + count);
     team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
     team_place(team, pool->mask, pool->cpus, pool->cpu_count);
-    team->memory = state->arena.range.base;
     team->max_chunks = pool->max_tasks_per_worker;
     team->events = pool->events;
     state->crew = crew;
@@ -162,7 +161,6 @@ static void call_push(struct fork_state *state, struct cargo *cargo)
         team_submit_single(&state->front, cargo->place);
         return;
     }
-    atomic_store_explicit(&state->crew->team->memory_bytes, arena_solid(&state->arena), memory_order_relaxed);
     team_submit(&state->front, cargo->place, cargo->loaded);
     while (cargo->loaded < cargo->job->count)
         team_loaded(&state->front, cargo->place, cargo_load_more(cargo));
