@@ -80,17 +80,16 @@ static void call_problem(struct subject *subject, int status)
 }
 
 /* Spoiling the results goes the same way as the run itself, so it warms workers and the pages of the results. Short
- * tasks are run as well, for the pages and the caches of their items; under `steal` more than once where workers are
- * processes, for every worker has page tables of its own, and it is not the same rows that each of them steals. A run
- * of long chains would take long for nothing. */
+ * tasks are run as well, for the caches of their items; more than once where workers are processes, for it is not the
+ * same rows that each of them takes. A run of long chains would take long for nothing. */
 static int warm_up(struct subject *subject)
 {
     const struct kind *kind = subject->kind;
-    bool is_stolen = strcmp(subject->cell.backend, "fork") == 0 && subject->schedule == GRAIN_SCHEDULE_STEAL;
+    bool is_forked = strcmp(subject->cell.backend, "fork") == 0 && kind->poison;
     bool is_chain = subject->kernel && subject->kernel->items != KERNEL_ITEMS_BLOCKS;
     bool is_enough = kind->poison && is_chain && subject->params.iterations > SHORT_ITERATIONS;
-    int usual = kind->warm_runs ? kind->warm_runs : 1, status = 0;
-    int runs = is_enough ? 0 : is_stolen ? WARM_RUNS : usual;
+    int usual = kind->warm_runs ? kind->warm_runs : 1, status = kind->poison ? work_touch(subject) : 0;
+    int runs = is_enough ? 0 : is_forked ? WARM_RUNS : usual;
     for (int i = 0; i < runs && status == 0; i++)
         status = kind->run(subject, NULL);
     return status || !kind->poison ? status : kind->poison(subject);

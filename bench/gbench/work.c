@@ -5,10 +5,14 @@
  */
 #include "work.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "kind.h"
+
+#define TOUCH_STEP    4096u       /* no page is smaller */
+#define TOUCH_WAIT_NS 1000000000u /* for a worker that does not come */
 
 static int poison_task(const void *item, void *result, struct grain_context *ctx)
 {
@@ -76,6 +80,55 @@ int work_poison_here(struct subject *subject)
     if (subject->kernel->result_size > 0)
         memset(subject->results, KIND_POISON, subject->tasks * subject->kernel->result_size);
     return 0;
+}
+
+/* The parameters of touch_task. */
+struct touch {
+    int *come; /* how many tasks have begun */
+    int workers;
+    struct {
+        const volatile char *memory;
+        size_t size;
+    } what[2];
+};
+
+/* One per worker: none ends before all have begun. */
+static int touch_task(const void *item, void *result, struct grain_context *ctx)
+{
+    const struct touch *touch = grain_context_params(ctx);
+    uint64_t until = work_clock() + TOUCH_WAIT_NS;
+    (void)item;
+    (void)result;
+    __atomic_fetch_add(touch->come, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(touch->come, __ATOMIC_RELAXED) < touch->workers && work_clock() < until)
+        sched_yield();
+    for (int i = 0; i < 2; i++)
+        for (size_t at = 0; at < touch->what[i].size; at += TOUCH_STEP)
+            (void)touch->what[i].memory[at];
+    return 0;
+}
+
+int work_touch(struct subject *subject)
+{
+    void *come;
+    if (!subject->pool || strcmp(subject->cell.backend, "fork") != 0 || subject->cell.data != CELL_DATA_SHARED ||
+        !subject->has_own_items)
+        return 0;
+    int status = grain_alloc(subject->pool, sizeof(int), &come);
+    if (status)
+        return status;
+    struct touch touch = {
+        .come = come,
+        .workers = subject->cell.workers,
+        .what = {{subject->items, subject->tasks * subject->item_size},
+                 {subject->results, subject->tasks * subject->kernel->result_size}},
+    };
+    struct grain_call_options options = {
+        .chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC, .params = &touch, .params_size = sizeof touch};
+    status = grain_map(subject->pool, touch_task, (struct grain_in){NULL, (size_t)touch.workers, 0},
+                       (struct grain_out){NULL, 0}, &options);
+    grain_release(subject->pool, come);
+    return status;
 }
 
 void *work_scratch(struct subject *subject, size_t bytes)

@@ -35,6 +35,11 @@ size_t work_tasks(const struct subject *subject, const struct gbench_state *stat
 /* Spoils the results on the calling thread. 0. */
 int work_poison_here(struct subject *subject);
 
+/* Has every worker of a fork pool read each page of items and results that they share with it: every process has page
+ * tables of its own, and where claims go to whoever comes first, no run that is like the timed one fills them all. What
+ * the call came to; 0 where there is nothing to do. */
+int work_touch(struct subject *subject);
+
 /* Memory that lives as long as the subject, shared with processes that are forked later, zeroed, each page touched: no
  * page fault is left for the clock. Once a subject. NULL: there is none. */
 void *work_scratch(struct subject *subject, size_t bytes);
