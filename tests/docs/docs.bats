@@ -31,6 +31,30 @@ breach() { # SED-SCRIPT EXPECTED
   breach 's/^GRAIN_API int grain_pool_close/int grain_pool_close/' 'grain_pool_close: without GRAIN_API'
 }
 
+# The fields of an options struct, one per line.
+fields() { # HEADER STRUCT
+  awk -v head="struct $2 {" '$0 == head { inside = 1; next }
+    /^};/ { inside = 0 }
+    inside && /^    [a-z].*;/ { sub(/;.*/, ""); print $NF }' "$1" | tr -d '*'
+}
+
+# Options without a row of their own in the tables of who heeds what: companions of others, and what names the backend.
+companions='struct_size backend finalizer argument keep_descriptors keep_count params_size callback error_callback user'
+
+unheeded() { # HEADER
+  local field
+  for field in $(fields "$1" grain_pool_options) $(fields "$1" grain_call_options); do
+    [[ " $companions " == *" $field "* ]] || grep -q "^ \*   $field  *[ucxws-]  *[ucxws-]  *[ucxws-]" "$1" || echo "$field"
+  done
+}
+
+@test "every option stands in the table of who heeds it, and one that does not is found" {
+  [ "$(fields "$HEADER" grain_pool_options | wc -l)" -ge 16 ]
+  [ -z "$(unheeded "$HEADER")" ]
+  sed '/^ \*   caller_waits /d; s/^    int retries;/&\n    int another;/' "$HEADER" >changed.h
+  [ "$(unheeded changed.h)" = $'caller_waits\nanother' ]
+}
+
 @test "the manual page is the one made from the header (if not: docs/man.sh >docs/grain.3)" {
   "$GRAIN_SOURCE/docs/man.sh" | diff -u "$GRAIN_SOURCE/docs/grain.3" -
 }
