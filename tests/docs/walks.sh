@@ -53,8 +53,8 @@ while IFS= read -r line; do
   esac
   $in_walk || continue
   if [[ $line =~ ^([0-9]+)\ stays\ in\ ([0-9]+)\ files ]]; then
-    [ "$stays" = "${BASH_REMATCH[1]}" ] && [ "$(sort -u <<<"$files" | grep -c .)" = "${BASH_REMATCH[2]}" ] ||
-      breach "walk $walks: $stays stays in $(sort -u <<<"$files" | grep -c .) files"
+    counted="$stays stays in $(sort -u <<<"$files" | grep -c .) files"
+    [ "$counted" = "${BASH_REMATCH[0]}" ] || breach "walk $walks: $counted"
   elif [[ $line =~ ^(\ *)(~?)\ ?([a-z_0-9]+)\ +([a-z_/0-9]+\.[ch])\ +[^\ ] ]]; then
     [ "${BASH_REMATCH[4]}" = "$last" ] || stays=$((stays + 1))
     last=${BASH_REMATCH[4]} files+=$last$'\n'
@@ -63,5 +63,5 @@ while IFS= read -r line; do
     breach "walk $walks: not a hop: $line"
   fi
 done <"$page"
-[ "$walks" -ge 2 ] && [ "$hops" -ge 20 ] || breach "only $walks walks, of $hops hops"
+if [ "$walks" -lt 2 ] || [ "$hops" -lt 20 ]; then breach "only $walks walks, of $hops hops"; fi
 [ "$breaches" -eq 0 ]

@@ -239,7 +239,8 @@ static void a_kill_of_a_replacement_runs_nothing_twice(void **state)
 static void replacements_that_never_get_anywhere_end_the_pool(void **state)
 {
     (void)state;
-    static const char *const fatal[] = {"recover_begun", "recover_marked", "piece_begun", "single_begun", "recover_moved_on"};
+    static const char *const fatal[] = {"recover_begun", "recover_marked", "piece_begun", "single_begun",
+                                        "recover_moved_on"};
     for (size_t i = 0; i < 2 * sizeof fatal / sizeof fatal[0]; i++) {
         const char *point = fatal[i / 2];
         bool is_single = strcmp(point, "single_begun") == 0, is_borne = strcmp(point, "recover_moved_on") == 0;

@@ -62,7 +62,7 @@ static void the_pace_follows_the_work(void **state)
     assert_int_equal(pace.chunks, UINT32_MAX);
 }
 
-#define CHUNKS   400000u
+#define CHUNKS  400000u
 #define WORKERS 4
 static struct steal_range ranges[WORKERS];
 static unsigned char taken[CHUNKS];
