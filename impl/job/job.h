@@ -7,6 +7,8 @@
 #ifndef GRAIN_JOB_H
 #define GRAIN_JOB_H
 
+#include <string.h>
+
 #include "grain.h"
 #include "sys/event.h"
 
@@ -110,6 +112,13 @@ void job_clear(struct job *job);
 
 /* Copies everything but what the backend writes, for the same reason. */
 void job_describe(struct job *job, const struct job *from);
+
+/* Copies what it takes to run a single task, or to fail it without the caller's codes: one cache line. */
+static inline void job_describe_task(struct job *job, const struct job *from)
+{
+    memcpy(job, from, offsetof(struct job, chunk_task));
+    job->codes = NULL;
+}
 
 /* The worker's side of a call; tasks see it as an opaque handle. One per worker. Whoever calls job_run() sets worker,
  * pid and outcome, and on_interrupt where somebody may request an interrupt; the rest is job_run()'s own. Others touch

@@ -42,6 +42,8 @@ void job_clear(struct job *job)
     job->is_accounted = false;
 }
 
+_Static_assert(offsetof(struct job, chunk_task) == 64, "what it takes to run a task is one cache line");
+
 void job_describe(struct job *job, const struct job *from)
 {
     memcpy(job, from, offsetof(struct job, outcome));

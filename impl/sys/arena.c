@@ -275,11 +275,3 @@ void arena_trim(struct arena *arena)
     edge_punch(arena, page_round_up(arena->blocks.end), arena->highest);
     pthread_mutex_unlock(&arena->lock);
 }
-
-/* ------------------------------------------------------------------------------------------------ asking */
-
-bool arena_contains(const struct arena *arena, const void *memory, size_t size)
-{
-    uintptr_t from = (uintptr_t)arena->range.base, at = (uintptr_t)memory;
-    return memory && at >= from && at - from < arena->range.size && size <= arena->range.size - (at - from);
-}

@@ -70,6 +70,10 @@ void arena_settle(struct arena *arena, bool is_call);
 void arena_trim(struct arena *arena);
 
 /* Whether size bytes at memory lie in the arena. */
-bool arena_contains(const struct arena *arena, const void *memory, size_t size);
+static inline bool arena_contains(const struct arena *arena, const void *memory, size_t size)
+{
+    uintptr_t from = (uintptr_t)arena->range.base, at = (uintptr_t)memory;
+    return memory && at >= from && at - from < arena->range.size && size <= arena->range.size - (at - from);
+}
 
 #endif

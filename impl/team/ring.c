@@ -26,8 +26,9 @@ bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *payload)
             return false;
     }
     struct ring_cell *cell = cell_at(ring, tail);
-    for (unsigned i = 0; payload && i < RING_PAYLOAD; i++)
-        atomic_store_explicit(&cell->payload[i], payload[i], memory_order_relaxed);
+    if (payload)
+        for (unsigned i = 0; i < RING_PAYLOAD; i++)
+            atomic_store_explicit(&cell->payload[i], payload[i], memory_order_relaxed);
     atomic_store_explicit(&cell->ticket, ticket | lap_of(tail), memory_order_release);
     ring->tail = tail + 1;
     return true;

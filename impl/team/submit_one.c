@@ -10,35 +10,43 @@
 #include "ticket.h"
 #include "wake.h"
 
-/* Whether a single task given to this slot begins at once, as far as the caller knows. */
-static bool is_free(const struct team_front *front, int slot)
+/* Whether a single task given to this slot begins at once, as far as the caller knows. mine: its descriptor's bit, the
+ * only one in use most of the time. */
+static inline bool is_free(const struct team_front *front, int slot, uint64_t mine)
 {
     return atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY &&
-           slot_tickets(front, slot) == 0;
+           ((atomic_load_explicit(&front->free_jobs, memory_order_relaxed) | mine) == UINT64_MAX ||
+            slot_tickets(front, slot) == 0);
 }
 
-/* Where a single task goes: to the worker that had the last one and still looks, unless the caller now sits on its
- * CPU; to the one that spins; to one that is free, better not on the caller's CPU; to the next one when all are
- * busy. */
-static int slot_choose(const struct team_front *front)
+/* Where a single task goes, if the worker that had the last one is no good: to the one that spins; to one that is free,
+ * better not on the caller's CPU; to the next one when all are busy. */
+static int slot_choose(const struct team_front *front, uint64_t mine, bool *is_occupied)
 {
     const struct team *team = front->team;
     int slot = front->favourite, found = -1;
-    if (is_free(front, slot) && !is_on_my_cpu(team, slot) &&
-        atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_AWAKE)
-        return slot;
     uint32_t spinner = atomic_load_explicit(&team->spinner, memory_order_relaxed);
-    if (spinner && is_free(front, (int)spinner - 1) && !is_on_my_cpu(team, (int)spinner - 1))
+    *is_occupied = false;
+    if (spinner && is_free(front, (int)spinner - 1, mine) && !is_on_my_cpu(team, (int)spinner - 1))
         return (int)spinner - 1;
     for (int i = 0; i < team->workers; i++, slot = (slot + 1) % team->workers) {
-        if (!is_free(front, slot))
+        if (!is_free(front, slot, mine))
             continue;
         if (!is_on_my_cpu(team, slot))
             return slot;
         if (found < 0)
             found = slot;
     }
+    *is_occupied = found < 0;
     return found >= 0 ? found : (front->favourite + 1) % team->workers;
+}
+
+/* The worker that had the last single task, and still looks for the next, unless the caller now sits on its CPU. */
+static inline bool is_favourite_good(const struct team_front *front, uint64_t mine)
+{
+    const struct team_slot *slot = &front->team->slots[front->favourite];
+    return atomic_load_explicit(&slot->state, memory_order_relaxed) == SLOT_AWAKE &&
+           !is_on_my_cpu(front->team, front->favourite) && is_free(front, front->favourite, mine);
 }
 
 #define INLINE_BYTES ((RING_PAYLOAD - PAYLOAD_INLINE) * sizeof(uint64_t))
@@ -53,26 +61,29 @@ static bool is_copied(const struct team_job *job)
     return items >= small && items - small < TEAM_INLINE;
 }
 
-static void payload_fill(uint64_t payload[RING_PAYLOAD], const struct team_job *place)
+/* Of a small argument all words are passed, whatever its size: the descriptor has a line of its own for it. */
+static inline void payload_fill(uint64_t payload[RING_PAYLOAD], const struct team_job *place)
 {
     const struct job *job = &place->job;
+    bool is_inline = is_copied(place) && job->item_size <= INLINE_BYTES;
     payload[PAYLOAD_TASK] = (uintptr_t)job->task;
     payload[PAYLOAD_RESULT] = (uintptr_t)job->results;
     payload[PAYLOAD_PARAMS] = (uintptr_t)job->params;
-    payload[PAYLOAD_ITEM] = (uintptr_t)job->items;
-    memset(payload + PAYLOAD_INLINE, 0, INLINE_BYTES);
-    if (is_copied(place) && job->item_size <= INLINE_BYTES) {
-        memcpy(payload + PAYLOAD_INLINE, job->items, job->item_size);
-        payload[PAYLOAD_ITEM] = 0;
-    }
+    payload[PAYLOAD_ITEM] = is_inline ? 0 : (uintptr_t)job->items;
+    if (is_inline)
+        memcpy(payload + PAYLOAD_INLINE, job->items, INLINE_BYTES);
+    else
+        memset(payload + PAYLOAD_INLINE, 0, INLINE_BYTES);
 }
 
 void team_submit_single(struct team_front *front, struct team_job *job)
 {
     struct team *team = front->team;
     uint64_t payload[RING_PAYLOAD];
-    uint64_t ticket = ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), TICKET_SINGLE);
-    job_outcome_clear(&team_part(team, (uint32_t)(job - team->jobs), 0)->outcome);
+    uint32_t index = (uint32_t)(job - team->jobs);
+    uint64_t ticket = ticket_make(team_job_generation(job), index, TICKET_SINGLE);
+    bool is_occupied = false;
+    job_outcome_clear(&team_part(team, index, 0)->outcome);
     atomic_store_explicit(&job->dropped, 0, memory_order_relaxed);
     job->parts = 1;
     payload_fill(payload, job);
@@ -80,21 +91,23 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     pthread_mutex_lock(&front->lock);
     atomic_store_explicit(&front->singles, atomic_load_explicit(&front->singles, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-    int slot = slot_choose(front);
-    bool is_occupied = !is_free(front, slot);
+    if (!is_favourite_good(front, UINT64_C(1) << index))
+        front->favourite = slot_choose(front, UINT64_C(1) << index, &is_occupied);
+    int slot = front->favourite;
     job_place(front, job, (uint16_t)slot);
-    front->favourite = slot;
     ticket_push(front, slot, ticket, payload);
     if (is_occupied)
         team_say_pushed(team);
     /* F1 pairs with F3 and F4: either the worker sees the ticket, or we see that it sleeps, or has taken something long
      * from another ring since it was chosen. */
     FENCE(1);
-    if (!is_occupied && atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY) {
+    uint32_t state = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed);
+    if (!is_occupied && state == SLOT_BUSY) {
         is_occupied = true;
         team_say_pushed(team);
     }
-    slot_wake(team, slot, is_occupied);
+    if (is_occupied || state != SLOT_AWAKE)
+        slot_wake(team, slot, is_occupied);
     if (is_occupied)
         thieves_wake(team);
     pthread_mutex_unlock(&front->lock);

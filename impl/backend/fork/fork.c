@@ -148,8 +148,10 @@ static bool is_to_account(const struct job *job, int status)
 static void call_drop(struct backend_pool *pool, struct cargo *cargo)
 {
     struct fork_state *state = pool->state;
-    cargo_uncount(cargo, pool);
-    cargo_drop(cargo);
+    if (cargo->bytes || !job_is_single(cargo->job)) { /* else it has nothing but its descriptor */
+        cargo_uncount(cargo, pool);
+        cargo_drop(cargo);
+    }
     if (cargo->job->is_queued)
         team_unwatch(cargo->place);
     team_job_return(&state->front, cargo->place);
