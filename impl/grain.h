@@ -60,12 +60,6 @@ enum grain_wait {
     GRAIN_WAIT_PARK          /* sleep at once */
 };
 
-enum grain_transport {
-    GRAIN_TRANSPORT_SHARED = 0, /* shared memory: nothing is sent, a futex wakes who sleeps */
-    GRAIN_TRANSPORT_PIPE /* arguments and results travel through pipes, as CPython's do: to compare with (fork; without
-                            `steal`, spinning, task timeouts, replacing workers after so many chunks: -ENOTSUP) */
-};
-
 enum grain_bind {
     /* With a list of CPUs (grain_pool_options.cpus, $GRAIN_CPUS): worker w on the w-th CPU of the list, and round
      * again. Without one: a pool that has a worker for every usable CPU binds worker w to the w-th of them, cores
@@ -207,9 +201,6 @@ struct grain_pool_options {
     void *argument;                /* for both; a forked worker has a copy of what it points to */
     uint64_t max_tasks_per_worker; /* fork, pthread: a worker is replaced by a fresh one after so many chunks (claims);
                                       0: never */
-    /* How arguments and results travel. PIPE: fork only; without steal, GRAIN_WAIT_SPIN, max_tasks_per_worker, and
-     * calls with retries or task_timeout_ns: -ENOTSUP. */
-    enum grain_transport transport;
     /* The CPUs of the workers, such as "0-3,8": see enum grain_bind. NULL: $GRAIN_CPUS, and where that is not set or
      * empty, all usable ones (grain_cpu_count). -EINVAL, of the variable too: a list that is empty, has other
      * characters in it (blanks too), a range that falls, a CPU twice, or one that is not usable. Where the caller is
@@ -261,28 +252,27 @@ struct grain_call_options {
  *   imap, imap_unordered                        w     -        u      x      x         u       u
  *
  * And what heeds them where calls do, and the options of a pool: the same letters; x is -ENOTSUP here. c: of map_chunks
- * and map_chunks_async alone. s: but GRAIN_WAIT_SPIN is -ENOTSUP. `pipes` is fork over GRAIN_TRANSPORT_PIPE.
+ * and map_chunks_async alone.
  *
- *   option                serial fork pipes pthread openmp
- *   chunk                 c      u    u     u       u
- *   schedule              -      u    u     u       u
- *   params                u      u    u     u       u
- *   report                u      u    u     u       u
- *   callbacks             u      u    u     u       u
- *   retries               -      u    x     -       -
- *   task_timeout_ns       u      u    x     u       u
- *   workers               -      u    u     u       u
- *   wait                  -      u    s     u       u
- *   bind                  -      u    u     u       u
- *   memory_limit          -      u    u     -       -
- *   grace_ns              -      u    u     -       -
- *   allow_nested          u      u    u     u       u
- *   initializer           u      u    u     u       u
- *   max_tasks_per_worker  x      u    x     u       x
- *   transport             x      u    u     x       x
- *   cpus                  x      u    u     u       u
- *   close_descriptors     -      u    u     -       -
- *   caller_waits          -      -    -     -       - */
+ *   option                serial fork pthread openmp
+ *   chunk                 c      u    u       u
+ *   schedule              -      u    u       u
+ *   params                u      u    u       u
+ *   report                u      u    u       u
+ *   callbacks             u      u    u       u
+ *   retries               -      u    -       -
+ *   task_timeout_ns       u      u    u       u
+ *   workers               -      u    u       u
+ *   wait                  -      u    u       u
+ *   bind                  -      u    u       u
+ *   memory_limit          -      u    -       -
+ *   grace_ns              -      u    -       -
+ *   allow_nested          u      u    u       u
+ *   initializer           u      u    u       u
+ *   max_tasks_per_worker  x      u    u       x
+ *   cpus                  x      u    u       u
+ *   close_descriptors     -      u    -       -
+ *   caller_waits          -      -    -       - */
 
 /* What surprises on fork, where a worker is a copy of the process as it was when the pool was opened (a replacement is
  * the same copy again):

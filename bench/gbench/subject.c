@@ -21,11 +21,9 @@
 static const struct alias {
     const char *name, *backend;
     enum grain_bind bind;
-    enum grain_transport transport;
 } aliases[] = {
     /* OpenMP as it behaves when nobody tells it anything: not bound */
-    {"openmp-as-shipped", "openmp", GRAIN_BIND_NONE, GRAIN_TRANSPORT_SHARED},
-    {"fork-pipe", "fork", GRAIN_BIND_DEFAULT, GRAIN_TRANSPORT_PIPE},
+    {"openmp-as-shipped", "openmp", GRAIN_BIND_NONE},
 };
 
 /* `apply` with start:cold naps 2 ms before every task: more tasks than this take too long. */
@@ -156,7 +154,6 @@ struct grain_pool_options subject_pool_options(const struct subject *subject)
         .wait = waits[subject->cell.wait],
         .bind = is_bound ? GRAIN_BIND_DEFAULT : GRAIN_BIND_NONE,
         .cpus = is_bound ? cpu_list(backend_name(subject)) : NULL,
-        .transport = alias ? alias->transport : GRAIN_TRANSPORT_SHARED,
     };
 }
 

@@ -11,7 +11,7 @@
 /* All run tasks on bound threads; what the library's own pools have beyond that they have not. */
 #define PEER_CAPABILITIES (BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_SHARES_MEMORY | BACKEND_BINDS)
 
-extern const struct grain_backend own_null;
+extern const struct grain_backend own_null, own_fork_pipe;
 extern const struct grain_backend peer_gomp[], peer_tbb[], peer_glib[], peer_pthreadpool[];
 
 #endif

@@ -1,6 +1,6 @@
 # Our own: they need no other library. Where they run an initializer on the caller's thread, a C++ exception may pass.
 set_source_files_properties(peers/null.c PROPERTIES COMPILE_OPTIONS -fexceptions)
-grain_stage(own SOURCES peers/own.c peers/null.c)
+grain_stage(own SOURCES peers/own.c peers/null.c peers/fork_pipe.c peers/fork_pipe_call.c peers/fork_pipe_worker.c)
 
 # The peers: other libraries behind the same interface, each found here or named with what is lost. Sanitizers know none
 # of their runtimes, and refuse to start behind a preloaded one: there are no peers then.

@@ -6,7 +6,7 @@
 #include "builtin.h"
 #include "peers.h"
 
-static const struct grain_backend *const own[] = {&own_null};
+static const struct grain_backend *const own[] = {&own_null, &own_fork_pipe};
 
 void peers_register_own(void)
 {

@@ -13,7 +13,7 @@
 /* Adds our own and the peers that were built in to the table of backends. Not thread-safe: first thing in main. */
 void peers_register(void);
 
-/* Our own alone: `null`. They are no peers. */
+/* Our own alone: `null` and `fork-pipe`. They are no peers. */
 void peers_register_own(void);
 
 /* One library, and what it would bring. */

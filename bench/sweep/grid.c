@@ -57,22 +57,16 @@ static const struct call *find_call(const char *name)
     return NULL;
 }
 
-/* The library's own name of a backend: "openmp-as-shipped" is its `openmp`, unbound; "fork-pipe" its `fork`, over
- * pipes. */
+/* The library's own name of a backend: "openmp-as-shipped" is its `openmp`, unbound. */
 static const char *library_backend(const char *backend)
 {
-    static const char *const aliases[][2] = {{"openmp-as-shipped", "openmp"}, {"fork-pipe", "fork"}};
-    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-        if (strcmp(backend, aliases[i][0]) == 0)
-            return aliases[i][1];
-    return backend;
+    return strcmp(backend, "openmp-as-shipped") == 0 ? "openmp" : backend;
 }
 
-/* What a fork pool over pipes lacks: it cannot spin, and has nothing to steal from. */
+/* Over pipes nobody can spin. */
 static bool is_beyond_pipes(const struct cell *cell)
 {
-    return strcmp(cell->backend, "fork-pipe") == 0 &&
-           (cell->wait == CELL_WAIT_SPIN || strcmp(cell->schedule, "steal") == 0);
+    return strcmp(cell->backend, "fork-pipe") == 0 && cell->wait == CELL_WAIT_SPIN;
 }
 
 static bool library_has(const char *backend)

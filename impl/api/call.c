@@ -12,7 +12,6 @@
 /* Claims a worker, where the pool chooses and nothing is known of the tasks. */
 #define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
 #define CLAIMS_GUIDED  256 /* the smallest ones: as claims shrink to them, it is two more a worker than down to 1/32 */
-#define CLAIMS_PIPED   16  /* 50 to 100 us each: a run of 30 ms a worker loses as much to them as to its tail */
 #define CLAIMS_PYTHON  4   /* CPython's rule */
 
 static size_t chunk_of_claims(const struct job *job, size_t parts, size_t claims)
@@ -34,7 +33,7 @@ static size_t chunk_choose(const struct backend_pool *pool, const struct job *jo
         return 0;
     if (job->schedule == GRAIN_SCHEDULE_GUIDED)
         return chunk_of_claims(job, parts, CLAIMS_GUIDED);
-    return chunk_of_claims(job, parts, pool->transport == GRAIN_TRANSPORT_PIPE ? CLAIMS_PIPED : CLAIMS_COUNTED);
+    return chunk_of_claims(job, parts, CLAIMS_COUNTED);
 }
 
 static size_t chunk_resolve(const struct backend_pool *pool, const struct job *job, int64_t chunk)

@@ -100,7 +100,6 @@ static const struct rule pool_rules[] = {
     {FIELD(grain_pool_options, initializer), ANY, BACKEND_INITIALIZES},
     {FIELD(grain_pool_options, finalizer), ANY, BACKEND_INITIALIZES},
     {FIELD(grain_pool_options, max_tasks_per_worker), ANY, BACKEND_REPLACES},
-    {FIELD(grain_pool_options, transport), 0, GRAIN_TRANSPORT_PIPE, 0, "an enum grain_transport", BACKEND_HAS_PIPES},
 };
 
 static const struct rule call_rules[] = {
@@ -160,8 +159,6 @@ static int kept_check(const struct grain_pool_options *options)
     return 0;
 }
 
-/* A backend that runs nothing is for those who ask for it in their own code: an environment must not turn a program's
- * results into nonsense. */
 static int backend_choose(const char *name, const struct grain_backend **backend)
 {
     const char *from = "grain_pool_options.backend", *variable = getenv("GRAIN_BACKEND");
@@ -176,16 +173,6 @@ static int backend_choose(const char *name, const struct grain_backend **backend
     return 0;
 }
 
-/* Through pipes a waiter sleeps in the kernel: it cannot spin; and nobody counts a worker's chunks. */
-static int transport_check(const struct grain_pool_options *options)
-{
-    if (options->transport == GRAIN_TRANSPORT_PIPE && options->wait == GRAIN_WAIT_SPIN)
-        return refuse(-ENOTSUP, "grain_pool_options.wait: over pipes nobody can spin");
-    if (options->transport == GRAIN_TRANSPORT_PIPE && options->max_tasks_per_worker)
-        return refuse(-ENOTSUP, "grain_pool_options.max_tasks_per_worker: over pipes it takes 0");
-    return 0;
-}
-
 static int pool_check(const struct grain_pool_options *options, const struct grain_backend **backend)
 {
     int status = values_check(&pool_form, ROWS(pool_rules), options);
@@ -195,9 +182,7 @@ static int pool_check(const struct grain_pool_options *options, const struct gra
         status = kept_check(options);
     if (status == 0)
         status = backend_choose(options->backend, backend);
-    if (status == 0)
-        status = needs_check(&pool_form, ROWS(pool_rules), options, *backend);
-    return status ? status : transport_check(options);
+    return status ? status : needs_check(&pool_form, ROWS(pool_rules), options, *backend);
 }
 
 static void pool_fill(struct backend_pool *core, const struct grain_pool_options *options)
@@ -205,7 +190,6 @@ static void pool_fill(struct backend_pool *core, const struct grain_pool_options
     core->workers = options->workers;
     core->wait = options->wait;
     core->bind = options->bind;
-    core->transport = options->transport;
     core->schedules = core->backend->schedules;
     core->default_schedule = core->backend->default_schedule;
     core->memory_limit = options->memory_limit;
@@ -269,20 +253,10 @@ int options_take_call_slowly(const struct grain_call_options **options, size_t s
     return status ? status : check_block("grain_call_options.params", (*options)->params, 1, (*options)->params_size);
 }
 
-/* Over pipes nobody looks at what workers are doing. */
-int options_fit_slowly(const struct backend_pool *core, const struct grain_call_options *options)
+int options_refuse_schedule(const struct backend_pool *core, const struct grain_call_options *options)
 {
-    bool is_piped = core->transport == GRAIN_TRANSPORT_PIPE;
-    const char *where = is_piped ? " over pipes" : "", *backend = core->backend->name;
-    if (!(core->schedules & (1u << options_schedule(core, options))))
-        return refuse(-ENOTSUP, "grain_call_options.schedule: %s; the backend %s%s has no such schedule",
-                      grain_schedule_name(options->schedule), backend, where);
-    if (is_piped && options->retries)
-        return refuse(-ENOTSUP, "grain_call_options.retries: %d; %s%s takes 0", options->retries, backend, where);
-    if (is_piped && options->task_timeout_ns)
-        return refuse(-ENOTSUP, "grain_call_options.task_timeout_ns: %llu; %s%s takes 0",
-                      (unsigned long long)options->task_timeout_ns, backend, where);
-    return 0;
+    return refuse(-ENOTSUP, "grain_call_options.schedule: %s; the backend %s has no such schedule",
+                  grain_schedule_name(options->schedule), core->backend->name);
 }
 
 /* ------------------------------------------------------------------------------------------ arguments */

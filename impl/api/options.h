@@ -44,14 +44,13 @@ static inline enum grain_schedule options_schedule(const struct backend_pool *co
     return options->schedule ? options->schedule : core->default_schedule;
 }
 
-/* Whether this pool can do what right options ask for: 0 or -ENOTSUP. */
-int options_fit_slowly(const struct backend_pool *core, const struct grain_call_options *options);
+/* Whether this pool has the schedule that right options ask for: 0 or -ENOTSUP. */
+int options_refuse_schedule(const struct backend_pool *core, const struct grain_call_options *options);
 
 static inline int options_fit(const struct backend_pool *core, const struct grain_call_options *options)
 {
-    bool is_fit =
-        (core->schedules & (1u << options_schedule(core, options))) && core->transport != GRAIN_TRANSPORT_PIPE;
-    return __builtin_expect(is_fit, 1) ? 0 : options_fit_slowly(core, options);
+    bool is_fit = core->schedules & (1u << options_schedule(core, options));
+    return __builtin_expect(is_fit, 1) ? 0 : options_refuse_schedule(core, options);
 }
 
 /* ------------------------------------------------------------------------------------------ arguments */

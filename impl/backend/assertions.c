@@ -11,7 +11,6 @@
 #include "sched/pilot.h"
 #include "sched/steal.h"
 #include "sys/machine.h"
-#include "sys/pipe.h"
 #include "team/layout.h"
 #include "team/ring.h"
 #include "team/ticket.h"
@@ -48,8 +47,6 @@ _Static_assert(JOB_COUNT_MAX *(1 + (uint64_t)BACKEND_WORKERS_MAX) < UINT64_MAX /
 _Static_assert(JOB_COUNT_MAX <= PILOT_TASKS_MAX, "a pilot counts all tasks");
 _Static_assert(STEAL_CHUNKS_MAX <= UINT32_MAX, "a range is two halves of a word");
 _Static_assert(GRAIN_COLUMNS_MAX < COLUMNS_NONE, "one value is no column's");
-_Static_assert(PIPE_PACKET <= PIPE_BUF, "a longer write may be torn");
-_Static_assert(PIPE_PARTS >= 2 * GRAIN_COLUMNS_MAX, "each column is a part, with zeros before it");
 
 /* Cache lines: what different threads write lies on different ones, and arrays keep that up. */
 _Static_assert(offsetof(struct job, chunk_task) == LINE, "what it takes to run a task fills the first line of a job");

@@ -27,8 +27,7 @@ enum backend_capability {
     BACKEND_BINDS = 1u << 3,         /* honours grain_pool_options.bind and .cpus */
     BACKEND_INITIALIZES = 1u << 4,   /* ... initializer and finalizer */
     BACKEND_REPLACES = 1u << 5,      /* ... max_tasks_per_worker */
-    BACKEND_HAS_PIPES = 1u << 6,     /* knows GRAIN_TRANSPORT_PIPE */
-    BACKEND_PILOTS = 1u << 7         /* chooses the chunk of `dynamic` itself: a job may come with chunk 0 */
+    BACKEND_PILOTS = 1u << 6         /* chooses the chunk of `dynamic` itself: a job may come with chunk 0 */
 };
 
 struct machine_mask;
@@ -52,11 +51,10 @@ struct backend_pool {
     int *cpus;                 /* worker w is bound to cpus[w % cpu_count]; NULL: workers are not bound */
     int cpu_count;             /* how many CPUs the workers may use */
     struct machine_mask *mask; /* workers may run on these alone; NULL: wherever the opener may, or they are bound */
-    enum grain_transport transport; /* PIPE only with BACKEND_HAS_PIPES */
-    sigset_t signals;    /* the opener's mask, without the signals of faults: for threads that run user code */
-    size_t memory_limit; /* bytes, 0: none */
+    sigset_t signals;          /* the opener's mask, without the signals of faults: for threads that run user code */
+    size_t memory_limit;       /* bytes, 0: none */
     uint64_t grace_ns;
-    unsigned schedules; /* the backend's, unless open says that this pool has others */
+    unsigned schedules; /* the backend's, as the next */
     enum grain_schedule default_schedule;
     grain_init_fn initializer; /* or NULL, as the next: backend_initialize(), backend_finalize() */
     grain_final_fn finalizer;

@@ -37,7 +37,7 @@ impl/pool/*        @ impl/grain.h|impl/(sys|sched|job|team)/*|impl/backend/backe
 impl/async/*       @ impl/grain.h|impl/(sys|sched|job|team|pool)/*|impl/backend/backend.h
 impl/api/*         @ impl/grain.h|impl/(sys|sched|job|team|pool|async)/*|impl/backend/backend.h
 impl/kernels/*     @ impl/grain.h
-bench/peers/*     @ impl/(grain|job/job|kernels/kernel|sys/machine|backend/backend).h
+bench/peers/*     @ impl/(grain|backend/backend|job/job|sched/claim|sys/(arena|child|fd|machine)).h
 bench/data/*      @ -
 bench/gbench/*    @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*|bench/sweep/(cell|program|text).h|bench/peers/peers.h
 bench/sweep/*     @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*

@@ -132,13 +132,13 @@ names_of() { nm -g --defined-only "$(find "$GRAIN_BINARY" -name "$1")" | awk 'NF
 
 @test "no kernel is in the libraries, and no backend that is only measured" {
   local kind archive
-  for archive in libgrain_kernels.a libgrain_own.a; do names_of $archive >$archive; done
-  [ "$(wc -l <libgrain_kernels.a)" -ge 8 ]
-  grep -qx own_null libgrain_own.a
+  for archive in libgrain_kernels.a libgrain_own.a; do names_of $archive >names.$archive; done
+  [ "$(wc -l <names.libgrain_kernels.a)" -ge 8 ]
+  grep -qx own_null names.libgrain_own.a
   for kind in a so; do
     nm --defined-only "$(find "$PREFIX" -name libgrain.$kind)" | awk 'NF == 3 { print $3 }' | sort -u >names
     grep -q '^grain_map\(@\|$\)' names
-    for archive in libgrain_kernels.a libgrain_own.a; do [ -z "$(comm -12 names $archive)" ]; done
+    for archive in libgrain_kernels.a libgrain_own.a; do [ -z "$(comm -12 names names.$archive)" ]; done
   done
 }
 

@@ -12,24 +12,13 @@
 
 const char *backend = "pthread";
 
-/* A fork pool over pipes is tested as if it were a backend of its own. */
-static bool is_over_pipes(void)
-{
-    return strcmp(backend, "fork-pipe") == 0;
-}
-
 struct grain_pool_options options_with(int workers)
 {
-    bool is_piped = is_over_pipes();
-    return (struct grain_pool_options){.backend = is_piped ? "fork" : backend,
-                                       .workers = workers,
-                                       .transport = is_piped ? GRAIN_TRANSPORT_PIPE : GRAIN_TRANSPORT_SHARED};
+    return (struct grain_pool_options){.backend = backend, .workers = workers};
 }
 
 bool has_schedule(enum grain_schedule schedule)
 {
-    if (is_over_pipes())
-        return schedule != GRAIN_SCHEDULE_STEAL && grain_backend_has_schedule("fork", schedule);
     return grain_backend_has_schedule(backend, schedule);
 }
 
@@ -66,7 +55,7 @@ void needs(const char *behaviour)
 
 bool is_fork(void)
 {
-    return strcmp(backend, "fork") == 0 || is_over_pipes();
+    return strcmp(backend, "fork") == 0 || strcmp(backend, "fork-pipe") == 0;
 }
 
 uint64_t now_ns(void)
@@ -111,7 +100,7 @@ void contract_start(int argc, char **argv)
 {
     if (argc > 1)
         backend = argv[1];
-    if (!grain_backend_summary(options_with(1).backend)) {
+    if (!grain_backend_summary(backend)) {
         printf("backend %s is not built in\n", backend);
         exit(77);
     }

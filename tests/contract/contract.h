@@ -22,8 +22,7 @@ extern "C" {
 
 extern const char *backend;
 
-/* The options of a pool of the backend under test, and whether it has a schedule. `fork-pipe` is fork with transport
- * pipe. */
+/* The options of a pool of the backend under test, and whether it has a schedule. */
 struct grain_pool_options options_with(int workers);
 bool has_schedule(enum grain_schedule schedule);
 

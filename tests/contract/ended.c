@@ -116,7 +116,7 @@ static void caller_open(struct caller *caller, enum form form, int64_t chunk, en
 }
 
 /* How many tasks may have returned without having ended in the pool's eyes: where a worker was killed in between,
- * its last one; over pipes, what it had not sent. */
+ * its last one. */
 static int unseen_most(const struct caller *caller)
 {
     if (!is_fork())
@@ -310,7 +310,7 @@ static void workers_that_do_not_come_to_be_leave_codes(void **state)
         births_most = is_replaced ? WORKERS : WORKERS - 1;
         atomic_store(births, 0);
         int status = grain_pool_open(&caller.pool, &options);
-        if (status == -ENOTRECOVERABLE && !is_replaced) /* told at the open: over pipes */
+        if (status == -ENOTRECOVERABLE && !is_replaced)
             continue;
         assert_int_equal(status, 0);
         assert_int_equal(grain_alloc(caller.pool, sizeof(struct board), &memory), 0);

@@ -36,32 +36,6 @@ static void nonsense_is_refused(void **state)
     grain_pool_free(NULL);
 }
 
-static void pipes_are_had_with_all_they_lack_or_not_at_all(void **state)
-{
-    (void)state;
-    struct grain_pool *pool;
-    struct grain_pool_options options = options_with(2);
-    options.transport = (enum grain_transport)7;
-    assert_int_equal(grain_pool_open(&pool, &options), -EINVAL);
-    options.transport = GRAIN_TRANSPORT_PIPE;
-    if (!is_fork()) {
-        assert_int_equal(grain_pool_open(&pool, &options), -ENOTSUP);
-        assert_null(pool);
-        return;
-    }
-    options.max_tasks_per_worker = 10;
-    assert_int_equal(grain_pool_open(&pool, &options), -ENOTSUP);
-    options.max_tasks_per_worker = 0;
-    assert_int_equal(grain_pool_open(&pool, &options), 0);
-    struct grain_call_options call = {.schedule = GRAIN_SCHEDULE_STEAL};
-    struct grain_in in = {NULL, 1, 0};
-    struct grain_out out = {NULL, 0};
-    assert_int_equal(grain_map(pool, twice, in, out, &call), -ENOTSUP);
-    call = (struct grain_call_options){.task_timeout_ns = 1000000000u};
-    assert_int_equal(grain_map(pool, twice, in, out, &call), -ENOTSUP);
-    grain_pool_free(pool);
-}
-
 static int who(const void *arg, void *result, struct grain_context *ctx)
 {
     (void)arg;
@@ -371,7 +345,6 @@ int main(int argc, char **argv)
         return exit_with_a_pool();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_is_refused),
-        cmocka_unit_test(pipes_are_had_with_all_they_lack_or_not_at_all),
         cmocka_unit_test(three_workers_have_three_ids),
         cmocka_unit_test(every_call_after_close_is_refused),
         cmocka_unit_test(a_hundred_pools_leave_nothing),

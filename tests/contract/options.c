@@ -266,7 +266,7 @@ static const struct {
 /* What the two tables say together of a call and an option on this backend. */
 static char expected(const struct table *calls, const struct table *backends, const char *name, const char *field)
 {
-    char by_call = table_cell(calls, name, field), by_backend = table_cell(backends, field, table_backend());
+    char by_call = table_cell(calls, name, field), by_backend = table_cell(backends, field, backend);
     if (by_call != 'u')
         return by_call;
     if (by_backend == 'c')

@@ -66,10 +66,7 @@ static char try_wait(void)
     struct grain_pool *pool;
     struct grain_pool_options options = plain();
     options.wait = GRAIN_WAIT_SPIN;
-    int status = grain_pool_open(&pool, &options);
-    if (status == -ENOTSUP)
-        return 's';
-    assert_int_equal(status, 0);
+    opened(&pool, &options);
     apply_twice(pool, 1);
     uint64_t start = now_ns(), before = cpu_ns(pool), used = 0;
     while (used < 20000000u && now_ns() - start < patience_ns) {
@@ -261,20 +258,6 @@ static char try_max_tasks(void)
     return first != second ? 'u' : '-';
 }
 
-static char try_transport(void)
-{
-    struct grain_pool *pool;
-    struct grain_pool_options options = plain();
-    options.transport = GRAIN_TRANSPORT_PIPE;
-    int status = grain_pool_open(&pool, &options);
-    if (status == -ENOTSUP)
-        return 'x';
-    assert_int_equal(status, 0);
-    assert_int_equal(apply_twice(pool, 2), 4);
-    grain_pool_free(pool);
-    return 'u';
-}
-
 static int is_open_there(const void *arg, void *result, struct grain_context *ctx)
 {
     char byte;
@@ -342,7 +325,6 @@ static const struct {
     {"allow_nested", try_nested},
     {"initializer", try_initializer},
     {"max_tasks_per_worker", try_max_tasks},
-    {"transport", try_transport},
     {"cpus", try_cpus},
     {"close_descriptors", try_close},
     {"caller_waits", try_caller_waits},
@@ -355,11 +337,11 @@ static void every_option_is_heeded_as_the_table_says(void **state)
     (void)state;
     struct table table;
     table_read(&table, "option");
-    assert_int_equal(table.column_count, 5);
+    assert_int_equal(table.column_count, 4);
     assert_int_equal(table.row_count, CALL_OPTIONS + FIELDS);
     unsetenv("GRAIN_CPUS");
     for (size_t f = 0; f < FIELDS; f++) {
-        char should = table_cell(&table, fields[f].name, table_backend());
+        char should = table_cell(&table, fields[f].name, backend);
         is_expected = should == 'u';
         char is = fields[f].try();
         if (is == '\0')

@@ -167,8 +167,7 @@ static void pending_futures_cost_at_most_128_bytes_each(void **state)
 static int number_of_rounds(void)
 {
     const char *text = getenv("GRAIN_TEST_ROUNDS");
-    bool is_slow = HAS_OWN_ALLOCATOR || strcmp(backend, "fork-pipe") == 0;
-    int rounds = text ? atoi(text) : is_slow ? ROUNDS / 10 : ROUNDS;
+    int rounds = text ? atoi(text) : HAS_OWN_ALLOCATOR ? ROUNDS / 10 : ROUNDS;
     return rounds > 2 * ROUNDS_FIRST ? rounds : 2 * ROUNDS_FIRST;
 }
 

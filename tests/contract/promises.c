@@ -217,7 +217,6 @@ static void a_wrong_option_is_named(void **state)
         {"grain_pool_options.workers: 100000", {.workers = 100000}},
         {"grain_pool_options.wait: 9", {.wait = (enum grain_wait)9}},
         {"grain_pool_options.bind: 9", {.bind = (enum grain_bind)9}},
-        {"grain_pool_options.transport: 9", {.transport = (enum grain_transport)9}},
     };
     for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
         struct grain_pool_options options = pools[i].options;

@@ -74,10 +74,4 @@ static inline char table_cell(const struct table *table, const char *row, const 
     return '?';
 }
 
-/* The backend under test, as the table has it. */
-static inline const char *table_backend(void)
-{
-    return strcmp(backend, "fork-pipe") == 0 ? "pipes" : backend;
-}
-
 #endif

@@ -65,10 +65,10 @@ static int crashes_in_chunk(const void *items, void *results, size_t n, struct g
     return 0;
 }
 
-static struct grain_pool *pool_over(enum grain_transport transport, int workers)
+static struct grain_pool *pool_open(int workers)
 {
     struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = "fork", .workers = workers, .transport = transport};
+    struct grain_pool_options options = {.backend = "fork", .workers = workers};
     assert_int_equal(grain_pool_open(&pool, &options), 0);
     return pool;
 }
@@ -135,7 +135,7 @@ static void map_checked(struct grain_pool *pool, enum form form, struct grain_ca
 static void every_third_item_of_a_map_crashes(void **state)
 {
     (void)state;
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED, 2);
+    struct grain_pool *pool = pool_open(2);
     map_checked(pool, MAP, (struct grain_call_options){0});
     grain_pool_free(pool);
 }
@@ -143,7 +143,7 @@ static void every_third_item_of_a_map_crashes(void **state)
 static void the_first_third_of_a_map_crashes(void **state)
 {
     (void)state;
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED, 2);
+    struct grain_pool *pool = pool_open(2);
     is_in_a_row = true;
     map_checked(pool, MAP, (struct grain_call_options){.chunk = 1, .schedule = GRAIN_SCHEDULE_DYNAMIC});
     is_in_a_row = false;
@@ -156,14 +156,11 @@ static void every_form_and_schedule_bears_it(void **state)
     size_t all = count;
     count = count < 600 ? count : 600;
     for (int workers = 1; workers <= 2; workers++) {
-        struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED, workers);
+        struct grain_pool *pool = pool_open(workers);
         map_checked(pool, MAP_ASYNC, (struct grain_call_options){.schedule = schedules[workers]});
         map_checked(pool, STARMAP, (struct grain_call_options){.schedule = schedules[2 * workers - 2], .chunk = 7});
         map_checked(pool, MAP_CHUNKS, (struct grain_call_options){.schedule = GRAIN_SCHEDULE_DYNAMIC, .chunk = 1});
         map_checked(pool, MAP, (struct grain_call_options){.retries = 1, .chunk = 5});
-        grain_pool_free(pool);
-        pool = pool_over(GRAIN_TRANSPORT_PIPE, workers);
-        map_checked(pool, MAP, (struct grain_call_options){.chunk = 1});
         grain_pool_free(pool);
     }
     count = all;
@@ -172,28 +169,25 @@ static void every_form_and_schedule_bears_it(void **state)
 static void queued_calls_crash_one_after_the_other(void **state)
 {
     (void)state;
-    static const enum grain_transport transports[] = {GRAIN_TRANSPORT_SHARED, GRAIN_TRANSPORT_PIPE};
     size_t calls = count > 900 ? 1000 : CALLS;
     struct grain_future **futures = calloc(calls, sizeof(*futures));
     size_t *results = calloc(calls, sizeof *results);
     assert_true(futures && results);
-    for (size_t round = 0; round < 2; round++) {
-        struct grain_pool *pool = pool_over(transports[round], 2);
-        for (size_t i = 0; i < calls; i++)
-            assert_int_equal(grain_apply_async(pool, crashes_at_thirds, &i, sizeof i, &results[i], sizeof results[i],
-                                               NULL, &futures[i]),
-                             0);
-        for (size_t i = 0; i < calls; i++) {
-            assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), is_bad(i) ? GRAIN_TASK_FAILED : 0);
-            if (is_bad(i))
-                assert_int_equal(grain_future_error(futures[i])->code, -EOWNERDEAD);
-            else
-                assert_int_equal(results[i], 3 * i + 1);
-            grain_future_free(futures[i]);
-        }
-        assert_true(worker_pid(pool) > 0);
-        grain_pool_free(pool);
+    struct grain_pool *pool = pool_open(2);
+    for (size_t i = 0; i < calls; i++)
+        assert_int_equal(
+            grain_apply_async(pool, crashes_at_thirds, &i, sizeof i, &results[i], sizeof results[i], NULL, &futures[i]),
+            0);
+    for (size_t i = 0; i < calls; i++) {
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), is_bad(i) ? GRAIN_TASK_FAILED : 0);
+        if (is_bad(i))
+            assert_int_equal(grain_future_error(futures[i])->code, -EOWNERDEAD);
+        else
+            assert_int_equal(results[i], 3 * i + 1);
+        grain_future_free(futures[i]);
     }
+    assert_true(worker_pid(pool) > 0);
+    grain_pool_free(pool);
     free(futures);
     free(results);
 }
@@ -208,7 +202,7 @@ static int next_number(void *source, void *item)
 static void iterators_and_single_calls_go_on(void **state)
 {
     (void)state;
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED, 2);
+    struct grain_pool *pool = pool_open(2);
     struct grain_iter *iter;
     size_t given = 0, result, index;
     assert_int_equal(grain_imap(pool, crashes_at_thirds, next_number, &given, sizeof given, sizeof result, NULL, &iter),
@@ -243,7 +237,7 @@ static int hangs(const void *arg, void *result, struct grain_context *ctx)
 static void tasks_that_hang_do_not_use_it_up_either(void **state)
 {
     (void)state;
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED, 2);
+    struct grain_pool *pool = pool_open(2);
     struct grain_report report = {0};
     struct grain_call_options options = {.task_timeout_ns = 2000000, .chunk = 1, .report = &report};
     struct grain_in in = {NULL, 60, 0};
@@ -275,19 +269,18 @@ static int worker_kill(pid_t supervisor)
     return is_killed;
 }
 
-/* Every 3 ms; over pipes more often than their reports fit into a pipe. */
+/* Every 3 ms. */
 static void an_idle_pool_bears_any_number_of_kills(void **state)
 {
     (void)state;
-    static const enum grain_transport transports[] = {GRAIN_TRANSPORT_SHARED, GRAIN_TRANSPORT_PIPE};
-    for (int round = 0; round < 4; round++) {
-        struct grain_pool *pool = pool_over(transports[round % 2], 1 + round / 2);
+    for (int workers = 1; workers <= 2; workers++) {
+        struct grain_pool *pool = pool_open(workers);
         pid_t supervisor;
         int kills = 0;
         assert_int_equal(grain_apply(pool, tells_supervisor, NULL, 0, &supervisor, sizeof supervisor, NULL), 0);
         for (uint64_t end = now_ms() + idle_ms; now_ms() < end || kills < 20; sleep_ms(3))
             kills += worker_kill(supervisor);
-        print_message("%s, %d workers: %d kills\n", round % 2 ? "pipes" : "rings", 1 + round / 2, kills);
+        print_message("%d workers: %d kills\n", workers, kills);
         assert_true(worker_pid(pool) > 0);
         grain_pool_free(pool);
     }

@@ -75,10 +75,10 @@ static int does(const void *arg, void *result, struct grain_context *ctx)
     return 0;
 }
 
-static struct grain_pool *pool_of_root(enum grain_transport transport)
+static struct grain_pool *pool_of_root(void)
 {
     struct grain_pool *pool = NULL;
-    struct grain_pool_options options = {.backend = "fork", .workers = 2, .transport = transport};
+    struct grain_pool_options options = {.backend = "fork", .workers = 2};
     return grain_pool_open(&pool, &options) ? NULL : pool;
 }
 
@@ -125,7 +125,7 @@ static int pool_ends(struct grain_pool *pool, const int *change, size_t change_s
 
 static int a_caller(void)
 {
-    struct grain_pool *pool = pool_of_root(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_of_root();
     WANT(pool && become_nobody() == 0);
     return pool_works(pool, NULL, 0, 0) || pool_ends(pool, NULL, 0, 20000);
 }
@@ -133,7 +133,7 @@ static int a_caller(void)
 static int tasks(void)
 {
     static const int change = 1;
-    struct grain_pool *pool = pool_of_root(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_of_root();
     WANT(pool);
     return pool_works(pool, &change, sizeof change, NOBODY) || pool_ends(pool, &change, sizeof change, 20000);
 }
@@ -178,7 +178,7 @@ static int tasks_without_a_supervisor(void)
     static const int change = 1;
     enum deed deed = PLAIN;
     pid_t worker = 0, supervisor = 0;
-    struct grain_pool *pool = pool_of_root(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_of_root();
     struct grain_call_options options = {.params = &change, .params_size = sizeof change};
     WANT(pool && grain_apply(pool, tells_itself, &deed, sizeof deed, &worker, sizeof worker, &options) == 0);
     WANT(grain_apply(pool, tells_supervisor, NULL, 0, &supervisor, sizeof supervisor, NULL) == 0);
@@ -214,7 +214,7 @@ static int tasks_out_of_reach(void)
     struct grain_call_options options = {
         .params = &change, .params_size = sizeof change, .task_timeout_ns = 20000000, .report = &report, .chunk = 1};
     WANT(kill_capability_drop() == 0);
-    struct grain_pool *pool = pool_of_root(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_of_root();
     WANT(pool);
     /* nobody can stop it: it fails when it returns */
     WANT(grain_map(pool, does, (struct grain_in){deeds, 2, sizeof deeds[0]}, (struct grain_out){users, sizeof users[0]},
@@ -285,7 +285,7 @@ static void only_the_pools_own_processes_are_killed(void **state)
     assert_true(victim >= 0);
     if (victim == 0)
         hang();
-    struct grain_pool *pool = pool_of_root(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_of_root();
     enum deed deed = HANG;
     struct grain_call_options options = {.task_timeout_ns = 50000000};
     struct grain_future *future;

@@ -331,15 +331,12 @@ static bool is_dead_within(pid_t pid, uint64_t ms)
     return false;
 }
 
-/* where: 0 in the initializer, then in a long task; 1 in a task, then asleep; 2 the same over pipes. */
+/* where: 0 in the initializer, then in a long task; 1 in a task, then asleep. */
 static void dies_with_its_supervisor(int where)
 {
     struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = "fork",
-                                         .workers = 1,
-                                         .initializer = forgets_its_parent,
-                                         .argument = where == 0 ? &options : NULL,
-                                         .transport = where == 2 ? GRAIN_TRANSPORT_PIPE : GRAIN_TRANSPORT_SHARED};
+    struct grain_pool_options options = {
+        .backend = "fork", .workers = 1, .initializer = forgets_its_parent, .argument = where == 0 ? &options : NULL};
     pid_t pids[2];
     int ends[2];
     char byte;
@@ -364,7 +361,7 @@ static void dies_with_its_supervisor(int where)
 static void a_worker_that_lost_its_death_signal_asks_for_it_again(void **state)
 {
     (void)state;
-    for (int where = 0; where < 3; where++)
+    for (int where = 0; where < 2; where++)
         dies_with_its_supervisor(where);
 }
 

@@ -1,13 +1,21 @@
 # What happens when processes die: fork only.
 add_library(faults_shared STATIC faults/faults.c faults/planned.c)
 target_link_libraries(faults_shared PRIVATE grain_flags PUBLIC grain_internal PkgConfig::CMOCKA)
-foreach(program deaths births async retries limits storm pipes told rows crashes lost descriptors credentials
+foreach(program deaths births async retries limits storm told rows crashes lost descriptors credentials
   output exits signals found stopped)
   add_executable(faults_${program} faults/${program}.c)
   target_link_libraries(faults_${program} PRIVATE grain_flags faults_shared)
   add_test(NAME faults/${program} COMMAND faults_${program})
   set_tests_properties(faults/${program} PROPERTIES TIMEOUT 240 LABELS faults)
 endforeach()
+
+# The harness's own pool over pipes: nothing is recovered, nothing hangs.
+if(TARGET grain_own)
+  add_executable(faults_fork_pipe faults/fork_pipe.c)
+  target_link_libraries(faults_fork_pipe PRIVATE grain_flags faults_shared grain_own)
+  add_test(NAME faults/fork_pipe COMMAND faults_fork_pipe)
+  set_tests_properties(faults/fork_pipe PROPERTIES TIMEOUT 120 LABELS faults)
+endif()
 
 add_test(NAME faults/crashes_long COMMAND faults_crashes long)
 set_tests_properties(faults/crashes_long PROPERTIES TIMEOUT 400 LABELS "faults;long")

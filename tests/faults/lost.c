@@ -62,11 +62,10 @@ static int be_born(void *argument, struct grain_context *ctx)
     return 0;
 }
 
-static struct grain_pool *pool_over(enum grain_transport transport)
+static struct grain_pool *pool_open(void)
 {
     struct grain_pool *pool;
-    struct grain_pool_options options = {
-        .backend = "fork", .workers = WORKERS, .transport = transport, .initializer = be_born};
+    struct grain_pool_options options = {.backend = "fork", .workers = WORKERS, .initializer = be_born};
     memset(board, 0, sizeof *board);
     assert_int_equal(grain_pool_open(&pool, &options), 0);
     return pool;
@@ -120,12 +119,9 @@ static void a_killed_supervisor_costs_what_had_not_ended(void **state)
 {
     (void)state;
     static const int64_t chunks[] = {1, 7, 0};
-    for (int round = 0; round < 9; round++) {
-        bool is_pipe = round >= 6;
-        int64_t chunk = is_pipe ? chunks[round % 2] : chunks[round % 3];
-        enum grain_schedule schedule = is_pipe ? GRAIN_SCHEDULE_DYNAMIC : schedules[round % 4];
-        struct grain_pool *pool = pool_over(is_pipe ? GRAIN_TRANSPORT_PIPE : GRAIN_TRANSPORT_SHARED);
-        struct grain_call_options options = call_options(chunk, schedule);
+    for (int round = 0; round < 6; round++) {
+        struct grain_pool *pool = pool_open();
+        struct grain_call_options options = call_options(chunks[round % 3], schedules[round % 4]);
         struct grain_future *future;
         pthread_t killer;
         board->waits = true;
@@ -138,7 +134,7 @@ static void a_killed_supervisor_costs_what_had_not_ended(void **state)
             grain_future_free(future);
         }
         pthread_join(killer, NULL);
-        report_checked(is_pipe ? WORKERS * (int)chunk : WORKERS, COUNT);
+        report_checked(WORKERS, COUNT);
         grain_pool_free(pool);
     }
 }
@@ -147,7 +143,7 @@ static void replacements_that_die_unready_cost_what_had_not_ended(void **state)
 {
     (void)state;
     for (size_t round = 0; round < 2 * SCHEDULES; round++) {
-        struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED);
+        struct grain_pool *pool = pool_open();
         struct grain_call_options options = call_options(1 + 6 * (int64_t)(round % 2), schedules[round / 2]);
         assert_int_equal(grain_map(pool, task_with_an_end, in, out, &options), -ENOTRECOVERABLE);
         report_checked(WORKERS, COUNT / 2);
@@ -172,7 +168,7 @@ static void *maps(void *pool)
 static void a_caller_with_a_small_stack_is_told_too(void **state)
 {
     (void)state;
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_open();
     pthread_attr_t small;
     pthread_t killer, caller;
     void *status;
@@ -193,7 +189,7 @@ static void a_caller_with_a_small_stack_is_told_too(void **state)
 static void results_arrive_without_a_report(void **state)
 {
     (void)state;
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_open();
     struct grain_call_options options = call_options(1, GRAIN_SCHEDULE_DYNAMIC);
     options.report = NULL;
     assert_int_equal(grain_map(pool, task_with_an_end, in, out, &options), -ENOTRECOVERABLE);
@@ -222,7 +218,7 @@ static void queued_calls_say_what_became_of_them(void **state)
 {
     (void)state;
     enum { CALLS = 100 };
-    struct grain_pool *pool = pool_over(GRAIN_TRANSPORT_SHARED);
+    struct grain_pool *pool = pool_open();
     struct grain_future *futures[CALLS];
     struct grain_report reports[CALLS];
     int lost = 0;

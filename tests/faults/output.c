@@ -49,10 +49,10 @@ static int count_of(const char *word)
     return count;
 }
 
-static struct grain_pool *pool_of(enum grain_transport transport, int workers)
+static struct grain_pool *pool_of(int workers)
 {
     struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = "fork", .workers = workers, .transport = transport};
+    struct grain_pool_options options = {.backend = "fork", .workers = workers};
     return grain_pool_open(&pool, &options) == 0 ? pool : NULL;
 }
 
@@ -89,7 +89,6 @@ static int ends_itself(void)
 
 enum call { CALL_CHUNKS = GRAIN_SCHEDULE_STEAL, CALL_STAR, CALL_APPLY, CALL_QUEUED, CALLS };
 static int call;
-static enum grain_transport transport;
 
 static int calls_queued(struct grain_pool *pool)
 {
@@ -106,7 +105,7 @@ static int calls_queued(struct grain_pool *pool)
 static int one_call(void)
 {
     static const int numbers[7];
-    struct grain_pool *pool = pool_of(transport, 2);
+    struct grain_pool *pool = pool_of(2);
     struct grain_in in = {numbers, 7, sizeof numbers[0]};
     struct grain_column column = {numbers, sizeof numbers[0], sizeof numbers[0]};
     struct grain_call_options options = {.chunk = 1};
@@ -126,8 +125,6 @@ static int one_call(void)
         break;
     default: /* a map of each schedule */
         options.schedule = GRAIN_SCHEDULE_STATIC + (enum grain_schedule)call;
-        if (transport == GRAIN_TRANSPORT_PIPE && options.schedule == GRAIN_SCHEDULE_STEAL)
-            options.schedule = GRAIN_SCHEDULE_DEFAULT;
         status = grain_map(pool, prints, in, (struct grain_out){0}, &options);
     }
     return status ? 1 : ends_itself();
@@ -136,11 +133,9 @@ static int one_call(void)
 static void what_tasks_print_is_out_when_the_call_returns(void **state)
 {
     (void)state;
-    for (transport = GRAIN_TRANSPORT_SHARED; transport <= GRAIN_TRANSPORT_PIPE; transport++) {
-        for (call = 0; call < CALLS; call++) {
-            assert_int_equal(run(one_call), SIGKILL);
-            assert_int_equal(count_of("<task "), call == CALL_APPLY ? 1 : 7);
-        }
+    for (call = 0; call < CALLS; call++) {
+        assert_int_equal(run(one_call), SIGKILL);
+        assert_int_equal(count_of("<task "), call == CALL_APPLY ? 1 : 7);
     }
 }
 
@@ -156,7 +151,7 @@ static int naps_long(const void *arg, void *result, struct grain_context *ctx)
 
 static int a_call_of_a_batch(void)
 {
-    struct grain_pool *pool = pool_of(GRAIN_TRANSPORT_SHARED, 1);
+    struct grain_pool *pool = pool_of(1);
     struct grain_future *first, *second;
     int status = grain_apply_async(pool, prints, NULL, 0, NULL, 0, NULL, &first);
     status |= grain_apply_async(pool, naps_long, NULL, 0, NULL, 0, NULL, &second);
@@ -189,7 +184,7 @@ static int prints_or_crashes(const void *arg, void *result, struct grain_context
 static int a_crash_behind_lines(void)
 {
     printf("before\n");
-    struct grain_pool *pool = pool_of(GRAIN_TRANSPORT_SHARED, 1);
+    struct grain_pool *pool = pool_of(1);
     struct grain_call_options options = {.chunk = 10, .schedule = GRAIN_SCHEDULE_STATIC};
     int status = grain_map(pool, prints_or_crashes, (struct grain_in){NULL, 10, 0}, (struct grain_out){0}, &options);
     return status == GRAIN_TASK_FAILED ? ends_itself() : 1;
@@ -262,13 +257,13 @@ static int printing_while_forking(void)
     setvbuf(stderr, buffer, _IOFBF, sizeof buffer);
     pthread_atfork(prints_before_a_fork, NULL, NULL);
     struct grain_process *process;
-    struct grain_pool *pool = pool_of(GRAIN_TRANSPORT_SHARED, 1), *piped = pool_of(GRAIN_TRANSPORT_PIPE, 1);
-    if (!pool || !piped || grain_apply(pool, prints, NULL, 0, NULL, 0, NULL) ||
-        grain_apply(piped, prints, NULL, 0, NULL, 0, NULL) || grain_process_start(&process, NULL, prints, NULL, 0))
+    struct grain_pool *pool = pool_of(1), *other = pool_of(1);
+    if (!pool || !other || grain_apply(pool, prints, NULL, 0, NULL, 0, NULL) ||
+        grain_apply(other, prints, NULL, 0, NULL, 0, NULL) || grain_process_start(&process, NULL, prints, NULL, 0))
         return 1;
     grain_process_join(process, GRAIN_FOREVER);
     grain_process_free(process);
-    grain_pool_free(piped);
+    grain_pool_free(other);
     grain_pool_free(pool);
     fflush(stderr); /* its buffer ends with this function */
     return 0;

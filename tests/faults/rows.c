@@ -148,53 +148,12 @@ static void a_function_that_workers_do_not_have_fails_its_tasks_alone(void **sta
     grain_pool_free(pool);
 }
 
-static int copies_a_byte(const void *arg, void *result, struct grain_context *ctx)
-{
-    (void)ctx;
-    *(char *)result = *(const char *)arg;
-    return 0;
-}
-
-/* The kernel reads them, and says so in the middle of a message: the call must not wait for what never comes. */
-static void items_that_cannot_be_read_end_a_call_over_pipes(void **state)
-{
-    (void)state;
-    enum { ITEM = 1 << 20, HALF = 4 };
-    struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = "fork", .workers = 2, .transport = GRAIN_TRANSPORT_PIPE};
-    assert_int_equal(grain_pool_open(&pool, &options), 0);
-    char *items = mmap(NULL, 2 * HALF * ITEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(items != MAP_FAILED);
-    char results[2 * HALF];
-    int codes[2 * HALF];
-    struct grain_report report = {.codes = codes};
-    struct grain_call_options call = {.chunk = 1, .report = &report};
-    struct grain_in in = {items, (size_t)2 * HALF, ITEM};
-    struct grain_out out = {results, 1};
-    for (int i = 0; i < 2 * HALF; i++)
-        items[i * ITEM] = (char)(i + 1);
-    assert_int_equal(mprotect(items + HALF * ITEM + ITEM / 2, HALF * ITEM - ITEM / 2, PROT_NONE), 0);
-    alarm(20); /* ends a call that does not */
-    assert_int_equal(grain_map(pool, copies_a_byte, in, out, &call), -EFAULT);
-    assert_in_range(report.failed, HALF, 2 * HALF);
-    for (int i = 0; i < 2 * HALF; i++)
-        assert_true(codes[i] == -EFAULT || (i < HALF && codes[i] == 0 && results[i] == i + 1));
-    assert_int_equal(mprotect(items, 2 * HALF * ITEM, PROT_READ), 0);
-    assert_int_equal(grain_map(pool, copies_a_byte, in, out, &call), 0);
-    alarm(0);
-    for (int i = 0; i < 2 * HALF; i++)
-        assert_int_equal(results[i], i + 1);
-    munmap(items, 2 * HALF * ITEM);
-    grain_pool_free(pool);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_caller_that_becomes_another_program_leaves_nothing),
         cmocka_unit_test(ctrl_c_is_the_callers_business_alone),
         cmocka_unit_test(a_function_that_workers_do_not_have_fails_its_tasks_alone),
-        cmocka_unit_test(items_that_cannot_be_read_end_a_call_over_pipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

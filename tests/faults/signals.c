@@ -43,16 +43,14 @@ static void group_is_sent(const int *list, size_t count, struct grain_pool *pool
 
 static void of_all_but_faults(void (*handler)(int))
 {
-    for (enum grain_transport transport = GRAIN_TRANSPORT_SHARED; transport <= GRAIN_TRANSPORT_PIPE; transport++) {
-        struct grain_pool *pool;
-        struct grain_pool_options options = {.backend = "fork", .workers = 2, .transport = transport};
-        everywhere(handler);
-        MUST(grain_pool_open(&pool, &options) == 0);
-        signal(SIGCHLD, SIG_DFL); /* the status of the sender is wanted */
-        for (size_t class = 1; class < CLASSES; class ++)
-            group_is_sent(classes[class].of, classes[class].count, pool);
-        grain_pool_free(pool);
-    }
+    struct grain_pool *pool;
+    struct grain_pool_options options = {.backend = "fork", .workers = 2};
+    everywhere(handler);
+    MUST(grain_pool_open(&pool, &options) == 0);
+    signal(SIGCHLD, SIG_DFL); /* the status of the sender is wanted */
+    for (size_t class = 1; class < CLASSES; class ++)
+        group_is_sent(classes[class].of, classes[class].count, pool);
+    grain_pool_free(pool);
 }
 
 static void host_ignores(void)

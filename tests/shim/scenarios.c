@@ -226,10 +226,7 @@ static void ends(void *argument, struct grain_context *ctx)
 static int pool_run(const struct scenario *scenario)
 {
     struct grain_pool *pool;
-    struct grain_pool_options options = {.backend = scenario->backend,
-                                         .workers = WORKERS,
-                                         .transport =
-                                             scenario->is_piped ? GRAIN_TRANSPORT_PIPE : GRAIN_TRANSPORT_SHARED};
+    struct grain_pool_options options = {.backend = scenario->backend, .workers = WORKERS};
     if (scenario->is_whole) {
         options.initializer = begins;
         options.finalizer = ends;
@@ -309,7 +306,6 @@ const struct scenario scenarios[] = {
     {.name = "serial", .backend = "serial", .run = pool_run},
     {.name = "fork", .backend = "fork", .run = pool_run},
     {.name = "fork-whole", .backend = "fork", .is_whole = true, .run = pool_run},
-    {.name = "fork-pipe", .backend = "fork", .is_piped = true, .run = pool_run},
     {.name = "pthread", .backend = "pthread", .run = pool_run},
     {.name = "pthread-whole", .backend = "pthread", .is_whole = true, .run = pool_run},
     {.name = "openmp", .backend = "openmp", .run = pool_run},

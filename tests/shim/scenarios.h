@@ -11,8 +11,8 @@
 
 struct scenario {
     const char *name;
-    const char *backend;     /* NULL: no pool */
-    bool is_piped, is_whole; /* over pipes; with an initializer, and workers that are replaced */
+    const char *backend; /* NULL: no pool */
+    bool is_whole;       /* with an initializer, and workers that are replaced */
     int (*run)(const struct scenario *scenario);
     bool is_hidden;    /* only when it is named */
     unsigned limit_ms; /* 0: as the others */

@@ -2,7 +2,7 @@
 if(GRAIN_BUILD_BENCH)
   grain_unit(list LIBS grain_sweep)
   grain_unit(plan LIBS grain_sweep)
-  grain_unit(ladder LIBS grain_sweep)
+  grain_unit(ladder LIBS grain_sweep grain_own)
   grain_unit(plan_metg LIBS grain_sweep)
   grain_unit(plan_calls LIBS grain_sweep)
   grain_unit(plan_kernels LIBS grain_sweep)

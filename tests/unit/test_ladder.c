@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "peers/peers.h"
 #include "sweep/plan.h"
 
 #define WARM "/data:shared/start:warm"
@@ -89,5 +90,6 @@ int main(void)
         cmocka_unit_test(test_ladder),
         cmocka_unit_test(test_what_pipes_lack_is_not_planned),
     };
+    peers_register_own();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "peers/peers.h"
 #include "report_folder.h"
 #include "sweep/estimate.h"
 #include "sweep/plan.h"
@@ -196,5 +197,6 @@ int main(void)
         cmocka_unit_test(test_plan_by_cpus),
         cmocka_unit_test_setup_teardown(test_part, set_up, tear_down),
     };
+    peers_register_own();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,14 +2,12 @@
  *
  * Workers that are processes: a team in an arena that caller, supervisor and workers share. Arguments
  * that do not lie in the arena are copied in, results are copied out. Next: team/layout.h (how work flows, what
- * a kill leaves), supervisor.h (who watches whom), sys/arena.h (the memory); pipes.h: the same workers fed
- * through pipes.
+ * a kill leaves), supervisor.h (who watches whom), sys/arena.h (the memory).
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "backend/builtin.h"
-#include "pipes.h"
 #include "staging.h"
 #include "supervisor.h"
 #include "sys/arena.h"
@@ -21,7 +19,6 @@ struct fork_state {
     struct supervisor supervisor;
     struct arena arena;
     struct crew *crew;
-    struct pipes *pipes;            /* NULL: workers live on the team's rings */
     struct cargo cargos[TEAM_JOBS]; /* of the calls that have a descriptor */
 };
 
@@ -57,18 +54,6 @@ static int crew_make(struct backend_pool *pool, struct fork_state *state)
     return 0;
 }
 
-/* What a pool over pipes has that others have not; `steal` takes memory that thieves see. */
-static int pipes_make(struct backend_pool *pool, struct fork_state *state)
-{
-    if (pool->transport != GRAIN_TRANSPORT_PIPE)
-        return 0;
-    pool->schedules &= ~BACKEND_SCHEDULE(STEAL);
-    pool->default_schedule = GRAIN_SCHEDULE_DYNAMIC;
-    int status = pipes_open(&state->pipes, state->crew, is_alive, state);
-    state->crew->pipes = state->pipes;
-    return status;
-}
-
 static int fork_open(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
@@ -84,13 +69,9 @@ static int fork_open(struct backend_pool *pool)
     if (status == 0) {
         status = team_account_prepare(&state->front);
         if (status == 0)
-            status = pipes_make(pool, state);
-        if (status == 0)
             status = supervisor_start(&state->supervisor, state->crew);
-        if (status) {
-            pipes_close(state->pipes);
+        if (status)
             team_front_drop(&state->front);
-        }
     }
     if (status) {
         arena_close(&state->arena);
@@ -108,16 +89,12 @@ static void fork_cancel(struct backend_pool *pool)
     team_set_phase(state->crew->team, TEAM_STOP);
     supervisor_notify(&state->supervisor);
     supervisor_continue(&state->supervisor);
-    if (state->pipes)
-        pipes_cancel(state->pipes);
 }
 
 static void fork_quit(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
     team_set_phase(state->crew->team, TEAM_QUIT);
-    if (state->pipes)
-        pipes_quit(state->pipes);
     supervisor_notify(&state->supervisor);
     supervisor_await(&state->supervisor);
     supervisor_await_workers(&state->supervisor); /* of one that was killed */
@@ -127,7 +104,6 @@ static void fork_close(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
     supervisor_drop(&state->supervisor);
-    pipes_close(state->pipes);
     pool->worker_pids = NULL;
     pool->replaced = NULL;
     team_front_drop(&state->front);
@@ -179,8 +155,6 @@ static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket
 {
     struct fork_state *state = pool->state;
     *ticket = NULL;
-    if (state->pipes)
-        return 0;
     struct team_job *place = job->is_queued ? team_job_try(&state->front) : team_job_take(&state->front);
     if (!place)
         return refusal(&state->front);
@@ -235,8 +209,6 @@ static int job_wait(struct fork_state *state, struct cargo *cargo, struct job *j
 static int fork_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     struct fork_state *state = pool->state;
-    if (state->pipes)
-        return pipes_run(state->pipes, job);
     int status = job_is_single(job) ? single_wait(state, ticket, job) : job_wait(state, ticket, job);
     if (job->task_timeout_ns)
         supervisor_unlimit(&state->supervisor);
@@ -279,8 +251,7 @@ const struct grain_backend backend_fork = {
     .schedules =
         BACKEND_SCHEDULE(STATIC) | BACKEND_SCHEDULE(DYNAMIC) | BACKEND_SCHEDULE(GUIDED) | BACKEND_SCHEDULE(STEAL),
     .default_schedule = GRAIN_SCHEDULE_STEAL,
-    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS | BACKEND_INITIALIZES | BACKEND_REPLACES |
-                    BACKEND_HAS_PIPES,
+    .capabilities = BACKEND_RUNS_TASKS | BACKEND_IS_PARALLEL | BACKEND_BINDS | BACKEND_INITIALIZES | BACKEND_REPLACES,
     .state_size = sizeof(struct fork_state),
     .open = fork_open,
     .submit = fork_submit,

@@ -23,8 +23,6 @@
 #include "backend/backend.h"
 #include "team/team.h"
 
-struct pipes;
-
 /* Where the worker of a slot is in its life: what its end means. The supervisor says CREW_NEW before it forks one, the
  * worker the rest. */
 enum crew_stage {
@@ -53,7 +51,6 @@ struct crew {
     _Atomic uint64_t limited_since_ns; /* caller: when limit_ns was 0 last; before limit_ns */
     _Atomic uint64_t limit_ns;         /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
     const struct backend_pool *pool;   /* as it was when the supervisor was forked */
-    struct pipes *pipes; /* caller, in memory that is copied at the fork; NULL: workers live on the team's rings */
 };
 
 /* What the supervisor keeps of the worker of a slot, in memory of its own: a task that overwrites whatever it

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "pipes.h"
 #include "supervisor.h"
 #include "sys/child.h"
 #include "sys/futex.h"
@@ -51,12 +50,8 @@ static enum crew_stage worker_live(struct crew *crew, int id, bool is_replacemen
     crew_stage_set(crew, id, CREW_READY);
     if (crew->pool->initializer)
         crew_ready_tell(crew);
-    bool is_retired = false;
     supervisor_follow(crew, &crew->team->slots[id].ctx);
-    if (crew->pipes)
-        pipes_work(crew->pipes, id, getpid(), is_replacement, state);
-    else
-        is_retired = team_work(crew->team, id, getpid(), state, is_replacement);
+    bool is_retired = team_work(crew->team, id, getpid(), state, is_replacement);
     state = crew->team->slots[id].ctx.state; /* a task may have put another one there */
     enum crew_stage end = is_retired ? CREW_SPENT : CREW_LEFT;
     crew_stage_set(crew, id, end);
