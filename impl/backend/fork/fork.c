@@ -18,8 +18,8 @@ struct fork_state {
     struct team_front front;
     struct supervisor supervisor;
     struct arena arena;
-    struct crew *crew;
-    struct cargo cargos[TEAM_JOBS]; /* of the calls that have a descriptor */
+    struct supervisor_shared *shared;
+    struct staging stagings[TEAM_JOBS]; /* of the calls that have a descriptor */
 };
 
 /* ------------------------------------------------------------------------------------ open and close */
@@ -30,27 +30,27 @@ static bool is_alive(void *user)
     return supervisor_is_alive(&state->supervisor);
 }
 
-static int crew_make(struct backend_pool *pool, struct fork_state *state)
+static int shared_make(struct backend_pool *pool, struct fork_state *state)
 {
     size_t count = (size_t)pool->workers;
-    size_t team_bytes = team_size(pool->workers), crew_bytes = (sizeof(struct crew) + 63) / 64 * 64;
+    size_t team_bytes = team_size(pool->workers), shared_bytes = (sizeof(struct supervisor_shared) + 63) / 64 * 64;
     size_t lists_bytes = count * (sizeof(int) + sizeof(uint32_t));
     void *memory;
-    int status = arena_alloc(&state->arena, team_bytes + crew_bytes + lists_bytes, &memory);
+    int status = arena_alloc(&state->arena, team_bytes + shared_bytes + lists_bytes, &memory);
     if (status)
         return status;
     /* Fresh pages of the arena read as zero. */
     struct team *team = memory;
-    struct crew *crew = (struct crew *)((char *)memory + team_bytes);
-    crew->team = team;
-    crew->pool = pool;
-    crew->pids = (int *)((char *)crew + crew_bytes);
-    crew->stages = (_Atomic uint32_t *)((int *)crew->pids + count);
+    struct supervisor_shared *shared = (struct supervisor_shared *)((char *)memory + team_bytes);
+    shared->team = team;
+    shared->pool = pool;
+    shared->pids = (int *)((char *)shared + shared_bytes);
+    shared->stages = (_Atomic uint32_t *)((int *)shared->pids + count);
     team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
     team_place(team, pool->mask, pool->cpus, pool->cpu_count);
     team->max_chunks = pool->max_tasks_per_worker;
     team->events = pool->events;
-    state->crew = crew;
+    state->shared = shared;
     return 0;
 }
 
@@ -60,16 +60,16 @@ static int fork_open(struct backend_pool *pool)
     int status = arena_open(&state->arena, pool->memory_limit);
     if (status)
         return status;
-    status = crew_make(pool, state);
+    status = shared_make(pool, state);
     if (status == 0) {
-        status = team_front_init(&state->front, state->crew->team);
+        status = team_front_init(&state->front, state->shared->team);
         state->front.is_alive = is_alive;
         state->front.user = state;
     }
     if (status == 0) {
         status = team_account_prepare(&state->front);
         if (status == 0)
-            status = supervisor_start(&state->supervisor, state->crew);
+            status = supervisor_start(&state->supervisor, state->shared);
         if (status)
             team_front_drop(&state->front);
     }
@@ -77,8 +77,8 @@ static int fork_open(struct backend_pool *pool)
         arena_close(&state->arena);
         return status;
     }
-    pool->worker_pids = state->crew->pids;
-    pool->replaced = &state->crew->replaced;
+    pool->worker_pids = state->shared->pids;
+    pool->replaced = &state->shared->replaced;
     pool->singles = (const volatile uint64_t *)&state->front.singles;
     return 0;
 }
@@ -86,7 +86,7 @@ static int fork_open(struct backend_pool *pool)
 static void fork_cancel(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
-    team_set_phase(state->crew->team, TEAM_STOP);
+    team_set_phase(state->shared->team, TEAM_STOP);
     supervisor_notify(&state->supervisor);
     supervisor_continue(&state->supervisor);
 }
@@ -94,7 +94,7 @@ static void fork_cancel(struct backend_pool *pool)
 static void fork_quit(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
-    team_set_phase(state->crew->team, TEAM_QUIT);
+    team_set_phase(state->shared->team, TEAM_QUIT);
     supervisor_notify(&state->supervisor);
     supervisor_await(&state->supervisor);
     supervisor_await_workers(&state->supervisor); /* of one that was killed */
@@ -121,27 +121,27 @@ static bool is_to_account(const struct job *job, int status)
 
 /* Its memory is the next job's. Not of a call that was given up: workers may still be in it, or its tickets in rings;
  * that goes with the pool. */
-static void call_drop(struct backend_pool *pool, struct cargo *cargo)
+static void call_drop(struct backend_pool *pool, struct staging *staging)
 {
     struct fork_state *state = pool->state;
-    if (cargo->bytes || !job_is_single(cargo->job)) { /* else it has nothing but its descriptor */
-        cargo_uncount(cargo, pool);
-        cargo_drop(cargo);
+    if (staging->bytes || !job_is_single(staging->job)) { /* else it has nothing but its descriptor */
+        staging_uncount(staging, pool);
+        staging_drop(staging);
     }
-    if (cargo->job->is_queued)
-        team_unwatch(cargo->place);
-    team_job_return(&state->front, cargo->place);
+    if (staging->job->is_queued)
+        team_unwatch(staging->desc);
+    team_job_return(&state->front, staging->desc);
 }
 
-static void call_push(struct fork_state *state, struct cargo *cargo)
+static void call_push(struct fork_state *state, struct staging *staging)
 {
-    if (job_is_single(cargo->job)) {
-        team_submit_single(&state->front, cargo->place);
+    if (job_is_single(staging->job)) {
+        team_submit_single(&state->front, staging->desc);
         return;
     }
-    team_submit(&state->front, cargo->place, cargo->loaded);
-    while (cargo->loaded < cargo->job->count)
-        team_loaded(&state->front, cargo->place, cargo_load_more(cargo));
+    team_submit(&state->front, staging->desc, staging->loaded);
+    while (staging->loaded < staging->job->count)
+        team_loaded(&state->front, staging->desc, staging_load_more(staging));
 }
 
 /* Why there was no descriptor. */
@@ -155,54 +155,54 @@ static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket
 {
     struct fork_state *state = pool->state;
     *ticket = NULL;
-    struct team_job *place = job->is_queued ? team_job_try(&state->front) : team_job_take(&state->front);
-    if (!place)
+    struct team_job *desc = job->is_queued ? team_job_try(&state->front) : team_job_take(&state->front);
+    if (!desc)
         return refusal(&state->front);
-    struct cargo *cargo = &state->cargos[place - state->crew->team->jobs];
-    cargo_init(cargo, &state->arena, place, job);
-    int status = job_is_single(job) ? cargo_load_single(cargo) : cargo_load(cargo, pool->workers);
+    struct staging *staging = &state->stagings[desc - state->shared->team->jobs];
+    staging_init(staging, &state->arena, desc, job);
+    int status = job_is_single(job) ? staging_load_single(staging) : staging_load(staging, pool->workers);
     if (status) {
-        call_drop(pool, cargo);
+        call_drop(pool, staging);
         return status;
     }
     if (job->task_timeout_ns)
         supervisor_limit(&state->supervisor, job->task_timeout_ns);
-    cargo_count(cargo, pool);
-    call_push(state, cargo);
-    *ticket = cargo;
+    staging_count(staging, pool);
+    call_push(state, staging);
+    *ticket = staging;
     return 0;
 }
 
 static bool fork_is_done(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch)
 {
     struct fork_state *state = pool->state;
-    const struct cargo *cargo = ticket;
+    const struct staging *staging = ticket;
     (void)job;
-    return team_is_done(&state->front, cargo->place, watch);
+    return team_is_done(&state->front, staging->desc, watch);
 }
 
-static int single_wait(struct fork_state *state, struct cargo *cargo, struct job *job)
+static int single_wait(struct fork_state *state, struct staging *staging, struct job *job)
 {
-    int status = team_wait_single(&state->front, cargo->place);
+    int status = team_wait_single(&state->front, staging->desc);
     if (is_to_account(job, status)) {
         supervisor_await_workers(&state->supervisor);
-        status = team_wait_single(&state->front, cargo->place);
+        status = team_wait_single(&state->front, staging->desc);
     }
     if (status == 0)
-        cargo_unload_single(cargo, job);
+        staging_unload_single(staging, job);
     return status;
 }
 
-static int job_wait(struct fork_state *state, struct cargo *cargo, struct job *job)
+static int job_wait(struct fork_state *state, struct staging *staging, struct job *job)
 {
-    int status = team_wait(&state->front, cargo->place);
+    int status = team_wait(&state->front, staging->desc);
     job->is_accounted = is_to_account(job, status);
     if (job->is_accounted) {
         supervisor_await_workers(&state->supervisor);
-        status = team_account(&state->front, cargo->place, status);
+        status = team_account(&state->front, staging->desc, status);
     }
     if (status == 0 || job->is_accounted)
-        cargo_unload(cargo, job);
+        staging_unload(staging, job);
     return status;
 }
 
@@ -219,15 +219,15 @@ static int fork_wait(struct backend_pool *pool, struct job *job, void *ticket)
 
 /* The memory that descriptors keep from job to job, of those that no call has. A caller that looks for one meanwhile
  * waits a moment, as it does when there are too many calls. */
-static void places_trim(struct fork_state *state)
+static void descs_trim(struct fork_state *state)
 {
     struct team_front *front = &state->front;
     /* acquire: pairs with team_job_return; release: with team_job_take */
-    uint64_t places = atomic_exchange_explicit(&front->free_jobs, 0, memory_order_acquire);
+    uint64_t free = atomic_exchange_explicit(&front->free_jobs, 0, memory_order_acquire);
     for (int i = 0; i < TEAM_JOBS; i++)
-        if (places >> i & 1)
-            cargo_trim(&state->arena, &front->team->jobs[i], 0);
-    atomic_fetch_or_explicit(&front->free_jobs, places, memory_order_release);
+        if (free >> i & 1)
+            staging_trim(&state->arena, &front->team->jobs[i], 0);
+    atomic_fetch_or_explicit(&front->free_jobs, free, memory_order_release);
 }
 
 static int fork_alloc(struct backend_pool *pool, size_t size, void **memory)
@@ -239,7 +239,7 @@ static int fork_alloc(struct backend_pool *pool, size_t size, void **memory)
         arena_release(&state->arena, *memory);
         arena_settle(&state->arena, false);
     } else {
-        places_trim(state);
+        descs_trim(state);
         arena_trim(&state->arena);
     }
     return 0;

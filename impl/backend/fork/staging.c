@@ -9,16 +9,16 @@
 
 #include "job/columns.h"
 
-void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job)
+void staging_init(struct staging *staging, struct arena *arena, struct team_job *desc, const struct job *job)
 {
-    cargo->arena = arena;
-    cargo->place = place;
-    cargo->job = job;
-    cargo->small_used = 0;
-    cargo->count = 0;
-    cargo->bytes = 0;
-    cargo->counted = 0;
-    cargo->loaded = job->count;
+    staging->arena = arena;
+    staging->desc = desc;
+    staging->job = job;
+    staging->small_used = 0;
+    staging->count = 0;
+    staging->bytes = 0;
+    staging->counted = 0;
+    staging->loaded = job->count;
 }
 
 /* What is there already is not written again: its cache lines stay with the workers that have read them. Params are the
@@ -33,23 +33,23 @@ static void copy_small(void *to, const void *from, size_t size)
  * close; fewer than two blocks are copied at once. */
 #define BLOCK_BYTES ((size_t)128 << 10)
 
-/* More bytes of units than these do not stay with the descriptor: clearing them again costs far less than their
+/* More marks than these do not stay with the descriptor: clearing them again costs far less than their
  * tasks. */
-#define UNITS_KEEP ((size_t)1 << 20)
+#define MARKS_KEEP ((size_t)1 << 20)
 
-static int take(struct cargo *cargo, size_t size, size_t alignment, void **memory)
+static int take(struct staging *staging, size_t size, size_t alignment, void **memory)
 {
     size_t rounded = (size + 63) / 64 * 64; /* what changes and what does not lie in different lines */
-    if (rounded <= TEAM_INLINE - cargo->small_used && alignment <= 64) {
-        *memory = cargo->place->small + cargo->small_used;
-        cargo->small_used += rounded;
+    if (rounded <= TEAM_INLINE - staging->small_used && alignment <= 64) {
+        *memory = staging->desc->small + staging->small_used;
+        staging->small_used += rounded;
         return 0;
     }
     size_t slack = alignment > 64 ? alignment - 64 : 0;
-    int status = arena_alloc(cargo->arena, size + slack, memory);
+    int status = arena_alloc(staging->arena, size + slack, memory);
     if (status == 0) {
-        cargo->blocks[cargo->count++] = *memory;
-        cargo->bytes += size + slack;
+        staging->blocks[staging->count++] = *memory;
+        staging->bytes += size + slack;
         *memory = (void *)job_align((uintptr_t)*memory, alignment);
     }
     return status;
@@ -63,14 +63,14 @@ static size_t alignment_of(const void *data, size_t item_size, size_t size)
 }
 
 /* item_size: of the items that the `size` bytes are. */
-static int copy_in(struct cargo *cargo, const void *data, size_t item_size, size_t size, const void **inside)
+static int copy_in(struct staging *staging, const void *data, size_t item_size, size_t size, const void **inside)
 {
-    if (size == 0 || arena_contains(cargo->arena, data, size)) {
+    if (size == 0 || arena_contains(staging->arena, data, size)) {
         *inside = data;
         return 0;
     }
     void *memory;
-    int status = take(cargo, size, alignment_of(data, item_size, size), &memory);
+    int status = take(staging, size, alignment_of(data, item_size, size), &memory);
     if (status)
         return status;
     if (size <= TEAM_INLINE)
@@ -81,79 +81,79 @@ static int copy_in(struct cargo *cargo, const void *data, size_t item_size, size
     return 0;
 }
 
-/* The items; many of them under `steal` are only given a place. */
-static int items_load(struct cargo *cargo)
+/* The items; many of them under `steal` are only given room. */
+static int items_load(struct staging *staging)
 {
-    const struct job *job = cargo->job;
-    struct job *inside = &cargo->place->job;
+    const struct job *job = staging->job;
+    struct job *inside = &staging->desc->job;
     size_t size = job->count * job->item_size;
     bool is_overlapped = job->schedule == GRAIN_SCHEDULE_STEAL && size >= 2 * BLOCK_BYTES;
-    cargo->loaded = job->count;
-    if (!is_overlapped || arena_contains(cargo->arena, job->items, size))
-        return copy_in(cargo, job->items, job->item_size, size, &inside->items);
+    staging->loaded = job->count;
+    if (!is_overlapped || arena_contains(staging->arena, job->items, size))
+        return copy_in(staging, job->items, job->item_size, size, &inside->items);
     void *memory;
-    int status = take(cargo, size, alignment_of(job->items, job->item_size, size), &memory);
+    int status = take(staging, size, alignment_of(job->items, job->item_size, size), &memory);
     inside->items = memory;
-    cargo->loaded = 0;
+    staging->loaded = 0;
     if (status == 0)
-        cargo_load_more(cargo);
+        staging_load_more(staging);
     return status;
 }
 
-size_t cargo_load_more(struct cargo *cargo)
+size_t staging_load_more(struct staging *staging)
 {
-    const struct job *job = cargo->job;
-    size_t block = BLOCK_BYTES / job->item_size + 1, left = job->count - cargo->loaded;
-    size_t begin = cargo->loaded * job->item_size;
+    const struct job *job = staging->job;
+    size_t block = BLOCK_BYTES / job->item_size + 1, left = job->count - staging->loaded;
+    size_t begin = staging->loaded * job->item_size;
     block = block < left ? block : left;
-    memcpy((char *)cargo->place->job.items + begin, (const char *)job->items + begin, block * job->item_size);
-    cargo->loaded += block;
-    return cargo->loaded;
+    memcpy((char *)staging->desc->job.items + begin, (const char *)job->items + begin, block * job->item_size);
+    staging->loaded += block;
+    return staging->loaded;
 }
 
-static int results_place(struct cargo *cargo)
+static int results_place(struct staging *staging)
 {
-    const struct job *job = cargo->job;
+    const struct job *job = staging->job;
     size_t size = job->count * job->result_size;
-    if (size == 0 || arena_contains(cargo->arena, job->results, size))
+    if (size == 0 || arena_contains(staging->arena, job->results, size))
         return 0;
-    return take(cargo, size, alignment_of(job->results, job->result_size, size), &cargo->place->job.results);
+    return take(staging, size, alignment_of(job->results, job->result_size, size), &staging->desc->job.results);
 }
 
-/* The bytes stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and
+/* The marks stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and
  * each worker finds those of its part where it left them, in its cache. All are cleared when the marks have been
  * round. */
-static int units_place(struct cargo *cargo, int workers)
+static int marks_place(struct staging *staging, int workers)
 {
-    struct team_job *place = cargo->place;
-    size_t units = team_chunks(&place->job, workers);
-    if (place->marks_room < units) {
+    struct team_job *desc = staging->desc;
+    size_t marks = team_chunks(&desc->job, workers);
+    if (desc->marks_room < marks) {
         void *memory;
-        int status = arena_alloc(cargo->arena, units, &memory);
+        int status = arena_alloc(staging->arena, marks, &memory);
         if (status)
             return status;
-        cargo_trim(cargo->arena, place, 0);
-        place->done_marks = memory;
-        place->marks_room = units;
-        place->done_mark = UINT8_MAX;
+        staging_trim(staging->arena, desc, 0);
+        desc->done_marks = memory;
+        desc->marks_room = marks;
+        desc->done_mark = UINT8_MAX;
     }
-    if (++place->done_mark == 0) {
-        memset((void *)place->done_marks, 0, place->marks_room);
-        place->done_mark = 1;
+    if (++desc->done_mark == 0) {
+        memset((void *)desc->done_marks, 0, desc->marks_room);
+        desc->done_mark = 1;
     }
-    cargo->bytes += units;
+    staging->bytes += marks;
     return 0;
 }
 
-static int codes_place(struct cargo *cargo)
+static int codes_place(struct staging *staging)
 {
-    const struct job *job = cargo->job;
+    const struct job *job = staging->job;
     void *memory;
     if (!job->codes)
         return 0;
-    int status = take(cargo, job->count * sizeof *job->codes, JOB_ALIGN_LEAST, &memory);
+    int status = take(staging, job->count * sizeof *job->codes, JOB_ALIGN_LEAST, &memory);
     if (status == 0)
-        cargo->place->job.codes = memset(memory, 0, job->count * sizeof *job->codes);
+        staging->desc->job.codes = memset(memory, 0, job->count * sizeof *job->codes);
     return status;
 }
 
@@ -163,13 +163,13 @@ static bool is_inside(const void *arena, const void *data, size_t size)
 }
 
 /* One copy of columns, or of those that lie among each other. */
-static int span_load(struct cargo *cargo, const struct columns_span *span, uintptr_t *copy)
+static int span_load(struct staging *staging, const struct columns_span *span, uintptr_t *copy)
 {
     const void *from = (const void *)span->from;
     size_t alignment = span->phase ? span->alignment : alignment_of(from, span->alignment, span->size);
     alignment = alignment > span->alignment ? alignment : span->alignment;
     void *memory;
-    int status = take(cargo, span->size + span->phase, alignment, &memory);
+    int status = take(staging, span->size + span->phase, alignment, &memory);
     if (status)
         return status;
     *copy = (uintptr_t)memory + span->phase;
@@ -178,15 +178,15 @@ static int span_load(struct cargo *cargo, const struct columns_span *span, uintp
 }
 
 /* The columns that do not lie in the arena, and the table of them. */
-static int columns_load(struct cargo *cargo)
+static int columns_load(struct staging *staging)
 {
-    const struct job *job = cargo->job;
+    const struct job *job = staging->job;
     struct grain_column inside[GRAIN_COLUMNS_MAX];
     struct columns_plan plan;
     uintptr_t copies[GRAIN_COLUMNS_MAX];
-    columns_plan(&plan, job, 0, job->count, is_inside, cargo->arena);
+    columns_plan(&plan, job, 0, job->count, is_inside, staging->arena);
     for (size_t s = 0; s < plan.count; s++) {
-        int status = span_load(cargo, &plan.spans[s], &copies[s]);
+        int status = span_load(staging, &plan.spans[s], &copies[s]);
         if (status)
             return status;
     }
@@ -196,27 +196,28 @@ static int columns_load(struct cargo *cargo)
             inside[c].data = (const void *)columns_place(&plan, job, c, copies[plan.span_of[c]]);
     }
     const void *table;
-    int status = copy_in(cargo, inside, sizeof inside[0], job->column_count * sizeof inside[0], &table);
+    int status = copy_in(staging, inside, sizeof inside[0], job->column_count * sizeof inside[0], &table);
     if (status == 0)
-        cargo->place->job.columns = table;
+        staging->desc->job.columns = table;
     return status;
 }
 
-int cargo_load(struct cargo *cargo, int workers)
+int staging_load(struct staging *staging, int workers)
 {
-    struct job *inside = &cargo->place->job;
-    job_describe(inside, cargo->job);
+    struct job *inside = &staging->desc->job;
+    job_describe(inside, staging->job);
     team_fit(inside);
-    int status = copy_in(cargo, cargo->job->params, cargo->job->params_size, cargo->job->params_size, &inside->params);
+    int status =
+        copy_in(staging, staging->job->params, staging->job->params_size, staging->job->params_size, &inside->params);
     if (status == 0)
-        status = results_place(cargo);
+        status = results_place(staging);
     if (status == 0)
-        status = codes_place(cargo);
+        status = codes_place(staging);
     if (status == 0)
-        status = units_place(cargo, workers);
+        status = marks_place(staging, workers);
     if (status == 0 && inside->column_count)
-        status = columns_load(cargo);
-    return status ? status : items_load(cargo);
+        status = columns_load(staging);
+    return status ? status : items_load(staging);
 }
 
 /* A number's worth of bytes in line: a call of memcpy takes longer than the copy. */
@@ -236,41 +237,41 @@ static inline bool is_same(const void *a, const void *b, size_t size)
 }
 
 /* copy_in() for what fits a cache line of the descriptor, each in one of its own: no alignment asks for more. */
-static inline int line_in(struct cargo *cargo, const void *data, size_t size, const void **inside)
+static inline int line_in(struct staging *staging, const void *data, size_t size, const void **inside)
 {
     if (size > 64)
-        return copy_in(cargo, data, size, size, inside);
+        return copy_in(staging, data, size, size, inside);
     *inside = data;
-    if (size == 0 || arena_contains(cargo->arena, data, size))
+    if (size == 0 || arena_contains(staging->arena, data, size))
         return 0;
-    void *line = cargo->place->small + cargo->small_used;
-    cargo->small_used += 64;
+    void *line = staging->desc->small + staging->small_used;
+    staging->small_used += 64;
     *inside = line;
     if (!is_same(line, data, size)) /* see copy_small() */
         copy_few(line, data, size);
     return 0;
 }
 
-int cargo_load_single(struct cargo *cargo)
+int staging_load_single(struct staging *staging)
 {
-    const struct job *job = cargo->job;
-    struct job *inside = &cargo->place->job;
+    const struct job *job = staging->job;
+    struct job *inside = &staging->desc->job;
     job_describe_task(inside, job);
-    int status = line_in(cargo, job->params, job->params_size, &inside->params);
+    int status = line_in(staging, job->params, job->params_size, &inside->params);
     if (status == 0)
-        status = line_in(cargo, job->items, job->item_size, &inside->items);
+        status = line_in(staging, job->items, job->item_size, &inside->items);
     if (status)
         return status;
-    if (job->result_size <= TEAM_REPLY && !arena_contains(cargo->arena, job->results, job->result_size)) {
-        inside->results = cargo->place->reply;
+    if (job->result_size <= TEAM_REPLY && !arena_contains(staging->arena, job->results, job->result_size)) {
+        inside->results = staging->desc->reply;
         return 0;
     }
-    return results_place(cargo);
+    return results_place(staging);
 }
 
-static void results_unload(const struct cargo *cargo, struct job *job)
+static void results_unload(const struct staging *staging, struct job *job)
 {
-    const struct job *inside = &cargo->place->job;
+    const struct job *inside = &staging->desc->job;
     size_t size = job->count * job->result_size;
     if (size && inside->results != job->results)
         memcpy(job->results, inside->results, size);
@@ -281,16 +282,16 @@ static void results_unload(const struct cargo *cargo, struct job *job)
     job->steals = inside->steals;
 }
 
-void cargo_unload(const struct cargo *cargo, struct job *job)
+void staging_unload(const struct staging *staging, struct job *job)
 {
-    results_unload(cargo, job);
+    results_unload(staging, job);
     if (job->codes)
-        memcpy(job->codes, cargo->place->job.codes, job->count * sizeof *job->codes);
+        memcpy(job->codes, staging->desc->job.codes, job->count * sizeof *job->codes);
 }
 
-void cargo_unload_single(const struct cargo *cargo, struct job *job)
+void staging_unload_single(const struct staging *staging, struct job *job)
 {
-    const struct job *inside = &cargo->place->job;
+    const struct job *inside = &staging->desc->job;
     if (job->result_size && inside->results != job->results)
         copy_few(job->results, inside->results, job->result_size);
     job->outcome.failed = inside->outcome.failed;
@@ -301,38 +302,38 @@ void cargo_unload_single(const struct cargo *cargo, struct job *job)
 }
 
 /* A small call takes nothing but its descriptor: no locked instruction for that. */
-void cargo_count(struct cargo *cargo, struct backend_pool *pool)
+void staging_count(struct staging *staging, struct backend_pool *pool)
 {
-    if (cargo->bytes == 0) {
-        backend_bytes_note(pool, cargo->small_used);
+    if (staging->bytes == 0) {
+        backend_bytes_note(pool, staging->small_used);
         return;
     }
-    cargo->counted = cargo->bytes + cargo->small_used;
-    backend_bytes_take(pool, cargo->counted);
+    staging->counted = staging->bytes + staging->small_used;
+    backend_bytes_take(pool, staging->counted);
 }
 
-void cargo_uncount(struct cargo *cargo, struct backend_pool *pool)
+void staging_uncount(struct staging *staging, struct backend_pool *pool)
 {
-    if (cargo->counted)
-        backend_bytes_give(pool, cargo->counted);
+    if (staging->counted)
+        backend_bytes_give(pool, staging->counted);
 }
 
 /* The pointer stays: a worker that has just reported may still look at the old bytes. */
-void cargo_trim(struct arena *arena, struct team_job *place, size_t most)
+void staging_trim(struct arena *arena, struct team_job *desc, size_t most)
 {
-    if (place->marks_room <= most)
+    if (desc->marks_room <= most)
         return;
-    arena_release(arena, (void *)place->done_marks);
-    place->marks_room = 0;
+    arena_release(arena, (void *)desc->done_marks);
+    desc->marks_room = 0;
 }
 
-void cargo_drop(struct cargo *cargo)
+void staging_drop(struct staging *staging)
 {
-    bool has_more = cargo->place->marks_room > UNITS_KEEP;
-    for (int i = 0; i < cargo->count; i++)
-        arena_release(cargo->arena, cargo->blocks[i]);
-    cargo_trim(cargo->arena, cargo->place, UNITS_KEEP);
-    if (cargo->count || has_more)
-        arena_settle(cargo->arena, true);
-    cargo->count = 0;
+    bool has_more = staging->desc->marks_room > MARKS_KEEP;
+    for (int i = 0; i < staging->count; i++)
+        arena_release(staging->arena, staging->blocks[i]);
+    staging_trim(staging->arena, staging->desc, MARKS_KEEP);
+    if (staging->count || has_more)
+        arena_settle(staging->arena, true);
+    staging->count = 0;
 }

@@ -10,9 +10,9 @@
 #include "sys/arena.h"
 #include "team/team.h"
 
-struct cargo {
+struct staging {
     struct arena *arena;
-    struct team_job *place;
+    struct team_job *desc;
     const struct job *job; /* the caller's */
     size_t small_used;
     void *blocks[5 + GRAIN_COLUMNS_MAX]; /* params, items, results, codes or a table of columns, the columns */
@@ -22,31 +22,31 @@ struct cargo {
     size_t loaded;  /* tasks whose items are in place */
 };
 
-void cargo_init(struct cargo *cargo, struct arena *arena, struct team_job *place, const struct job *job);
+void staging_init(struct staging *staging, struct arena *arena, struct team_job *desc, const struct job *job);
 
-/* Fills the place's job so that workers can run it. Of many items that have to be copied only the first are there
- * afterwards (`loaded`) under `steal`: workers start on them while cargo_load_more() brings the others. Returns 0 or
- * -ENOMEM; cargo_drop() is due in any case. */
-int cargo_load(struct cargo *cargo, int workers);
+/* Fills the descriptor's job so that workers can run it. Of many items that have to be copied only the first are there
+ * afterwards (`loaded`) under `steal`: workers start on them while staging_load_more() brings the others. Returns 0 or
+ * -ENOMEM; staging_drop() is due in any case. */
+int staging_load(struct staging *staging, int workers);
 
 /* Copies the next items in; returns how many are in place now. */
-size_t cargo_load_more(struct cargo *cargo);
+size_t staging_load_more(struct staging *staging);
 
 /* The same for a job of a single task. */
-int cargo_load_single(struct cargo *cargo);
+int staging_load_single(struct staging *staging);
 
 /* Copies results and codes out, when the job has ended. */
-void cargo_unload(const struct cargo *cargo, struct job *job);
-void cargo_unload_single(const struct cargo *cargo, struct job *job);
+void staging_unload(const struct staging *staging, struct job *job);
+void staging_unload_single(const struct staging *staging, struct job *job);
 
 /* Puts what was taken into the pool's figures, and takes it out of those of now. */
-void cargo_count(struct cargo *cargo, struct backend_pool *pool);
-void cargo_uncount(struct cargo *cargo, struct backend_pool *pool);
+void staging_count(struct staging *staging, struct backend_pool *pool);
+void staging_uncount(struct staging *staging, struct backend_pool *pool);
 
 /* Gives the blocks back. */
-void cargo_drop(struct cargo *cargo);
+void staging_drop(struct staging *staging);
 
-/* Gives back the claim units' bytes of a descriptor that the caller has, where they are more than `most`. */
-void cargo_trim(struct arena *arena, struct team_job *place, size_t most);
+/* Gives back the chunks' marks of a descriptor that the caller has, where they are more than `most`. */
+void staging_trim(struct arena *arena, struct team_job *desc, size_t most);
 
 #endif

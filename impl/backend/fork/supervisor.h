@@ -23,26 +23,26 @@
 #include "backend/backend.h"
 #include "team/team.h"
 
-/* Where the worker of a slot is in its life: what its end means. The supervisor says CREW_NEW before it forks one, the
+/* Where the worker of a slot is in its life: what its end means. The supervisor says STAGE_NEW before it forks one, the
  * worker the rest. */
-enum crew_stage {
-    CREW_NEW,     /* its initializer runs: a death is one like any other */
-    CREW_REFUSED, /* the initializer failed: it is tried again a few times, then the pool is given up */
-    CREW_READY,   /* its tasks run */
-    CREW_SPENT,   /* max_tasks_per_worker: replaced as planned; perhaps in its finalizer still */
-    CREW_LEFT     /* the team ends: it holds nothing any more; perhaps in its finalizer still */
+enum worker_stage {
+    STAGE_NEW,     /* its initializer runs: a death is one like any other */
+    STAGE_REFUSED, /* the initializer failed: it is tried again a few times, then the pool is given up */
+    STAGE_READY,   /* its tasks run */
+    STAGE_RETIRED, /* max_tasks_per_worker: replaced as planned; perhaps in its finalizer still */
+    STAGE_LEFT     /* the team ends: it holds nothing any more; perhaps in its finalizer still */
 };
 
 /* What `start` says; the first word stays. */
-#define CREW_STARTING 0u
-#define CREW_STARTED  1u /* CREW_STARTED + errno: the open fails */
+#define SUPERVISOR_STARTING 0u
+#define SUPERVISOR_STARTED  1u /* SUPERVISOR_STARTED + errno: the open fails */
 
 /* Shared between caller, supervisor and workers: lies in the arena. */
-struct crew {
+struct supervisor_shared {
     _Atomic uint32_t start;     /* futex; the supervisor, or the last worker to become ready */
-    volatile uint64_t replaced; /* supervisor: without those that were spent */
+    volatile uint64_t replaced; /* supervisor: without those that were retired */
     volatile int *pids;         /* supervisor, for the stats alone: one per worker */
-    _Atomic uint32_t *stages;   /* enum crew_stage, one a worker */
+    _Atomic uint32_t *stages;   /* enum worker_stage, one a worker */
     struct team *team;
     /* Supervisor: for how long all of the pool was stopped while calls had a limit; how often it has looked for
      * that. */
@@ -76,15 +76,15 @@ bool supervisor_bury(const struct supervisor_worker *worker);
 
 /* What the caller keeps of it. */
 struct supervisor {
-    struct crew *crew;
+    struct supervisor_shared *shared;
     pid_t pid;
     int command_fd; /* socket: a byte makes the supervisor look at the team's phase; its end, that the caller is gone */
-    pthread_mutex_t lock; /* guards limited, with crew->limit_ns */
+    pthread_mutex_t lock; /* guards limited, with shared->limit_ns */
     unsigned limited;     /* calls with a limit that run */
 };
 
 /* Forks the supervisor and waits until it has forked the workers. 0 or -errno; then nothing is left. */
-int supervisor_start(struct supervisor *supervisor, struct crew *crew);
+int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *shared);
 
 /* Makes it end the workers as the team's phase says (TEAM_QUIT: they leave by themselves; TEAM_STOP:
  * SIGTERM, after the grace SIGKILL). Does not wait. */
@@ -115,17 +115,18 @@ struct supervisor_looks {
 
 /* The supervisor's: kills the workers whose tasks have had their time, and says in `looks` when it wants to look
  * again. */
-void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int count, struct supervisor_looks *looks);
+void supervisor_watch(struct supervisor_shared *shared, struct supervisor_worker *workers, int count,
+                      struct supervisor_looks *looks);
 
 /* A worker's: its tasks' limits are measured by the clock that the supervisor keeps. */
-void supervisor_follow(struct crew *crew, struct grain_context *ctx);
+void supervisor_follow(struct supervisor_shared *shared, struct grain_context *ctx);
 
 /* Whether it still runs. */
 bool supervisor_is_alive(const struct supervisor *supervisor);
 
 /* How the supervisor begins: what supervisor_start hands to its child. */
 struct supervisor_birth {
-    struct crew *crew;
+    struct supervisor_shared *shared;
     struct supervisor_worker *workers; /* zeroed; the child's copy is its own */
     int *kept;                         /* the option keep_descriptors, in memory that has room for supervisor_close() */
     int command_fd, caller_fd;         /* its end of the socket; a pidfd, or -1 */
@@ -135,22 +136,22 @@ struct supervisor_birth {
 /* In the supervisor, and in the worker of a slot: closes what it has no use for, when the pool has close_descriptors.
  * Without that workers keep what the caller had, and the supervisor too: replacements are copies of it. */
 #define SUPERVISOR_ITSELF (-1)
-size_t supervisor_kept_most(const struct crew *crew);
+size_t supervisor_kept_most(const struct supervisor_shared *shared);
 void supervisor_close(const struct supervisor_birth *birth, int worker);
 
 /* How far the workers have come: what the open waits for, said once; the stage of one, and a new one; that all are
  * ready, once they are. */
-void crew_start_tell(struct crew *crew, uint32_t word);
-uint32_t crew_stage_of(const struct crew *crew, int id);
-void crew_stage_set(struct crew *crew, int id, enum crew_stage stage);
-void crew_ready_tell(struct crew *crew);
+void start_tell(struct supervisor_shared *shared, uint32_t word);
+uint32_t stage_of(const struct supervisor_shared *shared, int id);
+void stage_set(struct supervisor_shared *shared, int id, enum worker_stage stage);
+void ready_tell(struct supervisor_shared *shared);
 
 /* In a worker: its life; `stage` is its end. As job_guard() calls it. */
 struct supervisor_life {
-    struct crew *crew;
+    struct supervisor_shared *shared;
     int id;
     bool is_replacement;
-    enum crew_stage stage;
+    enum worker_stage stage;
 };
 void supervisor_life(void *life);
 

@@ -9,14 +9,14 @@
 
 #define OWN_MOST 2 /* the socket, the pidfd */
 
-size_t supervisor_kept_most(const struct crew *crew)
+size_t supervisor_kept_most(const struct supervisor_shared *shared)
 {
-    return 2 * crew->pool->kept_count + OWN_MOST;
+    return 2 * shared->pool->kept_count + OWN_MOST;
 }
 
 void supervisor_close(const struct supervisor_birth *birth, int worker)
 {
-    const struct backend_pool *pool = birth->crew->pool;
+    const struct backend_pool *pool = birth->shared->pool;
     int *list = birth->kept + pool->kept_count;
     size_t count = pool->kept_count;
     if (!pool->close_descriptors)

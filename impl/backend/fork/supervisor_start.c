@@ -57,9 +57,9 @@ static int start_in_thread(struct start *start)
 /* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -ENOMEM. */
 static int birth_make(struct supervisor_birth *birth)
 {
-    const struct backend_pool *pool = birth->crew->pool;
-    birth->workers = calloc((size_t)birth->crew->team->workers, sizeof *birth->workers);
-    birth->kept = calloc(supervisor_kept_most(birth->crew), sizeof *birth->kept);
+    const struct backend_pool *pool = birth->shared->pool;
+    birth->workers = calloc((size_t)birth->shared->team->workers, sizeof *birth->workers);
+    birth->kept = calloc(supervisor_kept_most(birth->shared), sizeof *birth->kept);
     if (!birth->workers || !birth->kept)
         return -ENOMEM;
     if (pool->kept_count)
@@ -89,14 +89,14 @@ static int ends_open(int ends[2])
     return status;
 }
 
-int supervisor_start(struct supervisor *supervisor, struct crew *crew)
+int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *shared)
 {
     /* So that what was printed before the open comes before what tasks print. All other streams are left alone:
      * flushing one that another thread reads from blocks for ever. */
     fflush(stdout);
     fflush(stderr);
     int ends[2];
-    struct start start = {.supervisor = supervisor, .birth = {.crew = crew, .caller = getpid()}};
+    struct start start = {.supervisor = supervisor, .birth = {.shared = shared, .caller = getpid()}};
     struct supervisor_birth *birth = &start.birth;
     int status = birth_make(birth);
     if (status == 0)
@@ -105,7 +105,7 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
         birth_drop(birth);
         return status;
     }
-    *supervisor = (struct supervisor){.crew = crew, .command_fd = ends[0]};
+    *supervisor = (struct supervisor){.shared = shared, .command_fd = ends[0]};
     pthread_mutex_init(&supervisor->lock, NULL);
     birth->command_fd = ends[1];
     birth->caller_fd = fd_of_process(birth->caller);
@@ -120,12 +120,12 @@ int supervisor_start(struct supervisor *supervisor, struct crew *crew)
         return status;
     }
     uint32_t word; /* acquire: pairs with start_tell */
-    while ((word = atomic_load_explicit(&crew->start, memory_order_acquire)) == CREW_STARTING &&
+    while ((word = atomic_load_explicit(&shared->start, memory_order_acquire)) == SUPERVISOR_STARTING &&
            supervisor_is_alive(supervisor))
-        wait_sleep(&crew->start, CREW_STARTING, 100000000u, true);
-    if (word == CREW_STARTING) /* it may have said it and died since */
-        word = atomic_load_explicit(&crew->start, memory_order_acquire);
-    status = word == CREW_STARTING ? -EAGAIN : -(int)(word - CREW_STARTED);
+        wait_sleep(&shared->start, SUPERVISOR_STARTING, 100000000u, true);
+    if (word == SUPERVISOR_STARTING) /* it may have said it and died since */
+        word = atomic_load_explicit(&shared->start, memory_order_acquire);
+    status = word == SUPERVISOR_STARTING ? -EAGAIN : -(int)(word - SUPERVISOR_STARTED);
     if (status) {
         supervisor_await(supervisor);
         supervisor_drop(supervisor);
@@ -149,11 +149,11 @@ void supervisor_continue(const struct supervisor *supervisor)
 /* The shortest limit stays until no call with a limit runs: a look too many costs little. */
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
 {
-    _Atomic uint64_t *least = &supervisor->crew->limit_ns;
+    _Atomic uint64_t *least = &supervisor->shared->limit_ns;
     pthread_mutex_lock(&supervisor->lock);
     bool is_first = supervisor->limited++ == 0;
     if (is_first) /* what is stopped before this is nobody's time */
-        atomic_store_explicit(&supervisor->crew->limited_since_ns, clock_ns(), memory_order_relaxed);
+        atomic_store_explicit(&supervisor->shared->limited_since_ns, clock_ns(), memory_order_relaxed);
     bool is_news = is_first || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
     if (is_news)
         atomic_store_explicit(least, limit_ns, memory_order_release); /* pairs with supervisor_watch */
@@ -166,7 +166,7 @@ void supervisor_unlimit(struct supervisor *supervisor)
 {
     pthread_mutex_lock(&supervisor->lock);
     if (--supervisor->limited == 0)
-        atomic_store_explicit(&supervisor->crew->limit_ns, 0, memory_order_relaxed);
+        atomic_store_explicit(&supervisor->shared->limit_ns, 0, memory_order_relaxed);
     pthread_mutex_unlock(&supervisor->lock);
 }
 
@@ -200,13 +200,13 @@ static void process_await(pid_t pid, uint64_t until_ns)
 /* The supervisor ends after its workers; when it was killed the kernel kills them. */
 void supervisor_await_workers(const struct supervisor *supervisor)
 {
-    const struct crew *crew = supervisor->crew;
-    uint64_t until = clock_ns() + crew->pool->grace_ns + 2 * SUPERVISOR_END_NS;
+    const struct supervisor_shared *shared = supervisor->shared;
+    uint64_t until = clock_ns() + shared->pool->grace_ns + 2 * SUPERVISOR_END_NS;
     while (supervisor_is_alive(supervisor) && clock_ns() < until)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
-    for (int i = 0; i < crew->team->workers; i++)
-        if (crew->pids[i] > 0)
-            process_await(crew->pids[i], until);
+    for (int i = 0; i < shared->team->workers; i++)
+        if (shared->pids[i] > 0)
+            process_await(shared->pids[i], until);
 }
 
 void supervisor_drop(struct supervisor *supervisor)

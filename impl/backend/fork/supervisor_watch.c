@@ -4,7 +4,7 @@
  * kills that worker. Everything else is that of any death: the replacement fails the task (team/recover.c) and runs the
  * rest.
  *
- *   caller      stores the shortest limit of all running calls in crew->limit_ns, wakes the supervisor
+ *   caller      stores the shortest limit of all running calls in shared->limit_ns, wakes the supervisor
  *   worker      stores the task's deadline when it begins, 0 when it has returned (job.c)
  *   supervisor  sees a deadline that has passed: SIGSTOP; the worker stands; the deadline is still the same: SIGKILL.
  *               Else the task has just ended: SIGCONT
@@ -13,7 +13,7 @@
  * has its deadline seen by the next one.
  *
  * Deadlines are times of a clock that stands still while the pool is stopped, by Ctrl-Z for example: CLOCK_MONOTONIC
- * without crew->stopped_ns. The supervisor is stopped with the others; when it goes on it adds the time since it looked
+ * without shared->stopped_ns. The supervisor is stopped with the others; when it goes on it adds the time since it looked
  * last, some 100 ms more than the stop at most. It knows of a stop by SIGCONT, or because it slept far longer than it
  * wanted to (a frozen control group sends no signal). A worker may go on before it: one that finds its task late has it
  * look twice, for the first of the two may have begun before the stop, and then looks at its clock again.
@@ -60,30 +60,31 @@ static void overdue_end(struct team_slot *slot, struct supervisor_worker *worker
 }
 
 /* What has been stopped since the last look, as far as calls with a limit were there. */
-static void stops_add(struct crew *crew, const struct supervisor_looks *looks, uint64_t now)
+static void stops_add(struct supervisor_shared *shared, const struct supervisor_looks *looks, uint64_t now)
 {
-    uint64_t since = atomic_load_explicit(&crew->limited_since_ns, memory_order_relaxed);
+    uint64_t since = atomic_load_explicit(&shared->limited_since_ns, memory_order_relaxed);
     since = since > looks->last_ns ? since : looks->last_ns;
     bool is_asleep_for_long = looks->wait_ns != UINT64_MAX && now - looks->last_ns > FROZEN_NS;
     if (since < now && (looks->was_continued || is_asleep_for_long))
-        atomic_fetch_add_explicit(&crew->stopped_ns, now - since, memory_order_relaxed);
+        atomic_fetch_add_explicit(&shared->stopped_ns, now - since, memory_order_relaxed);
 }
 
 /* The time of one look is taken once: what is stopped later is found by the next. */
-void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int count, struct supervisor_looks *looks)
+void supervisor_watch(struct supervisor_shared *shared, struct supervisor_worker *workers, int count,
+                      struct supervisor_looks *looks)
 {
     /* acquire: pairs with supervisor_limit; whoever lowers it wakes the supervisor afterwards, through a descriptor */
-    uint64_t wait_ns = atomic_load_explicit(&crew->limit_ns, memory_order_acquire), now = clock_ns();
+    uint64_t wait_ns = atomic_load_explicit(&shared->limit_ns, memory_order_acquire), now = clock_ns();
     if (wait_ns)
-        stops_add(crew, looks, now);
+        stops_add(shared, looks, now);
     *looks = (struct supervisor_looks){.last_ns = now, .wait_ns = UINT64_MAX};
     /* release: pairs with stopped_settle */
-    atomic_fetch_add_explicit(&crew->looks, 1, memory_order_release);
+    atomic_fetch_add_explicit(&shared->looks, 1, memory_order_release);
     if (wait_ns == 0)
         return;
-    now -= atomic_load_explicit(&crew->stopped_ns, memory_order_relaxed);
+    now -= atomic_load_explicit(&shared->stopped_ns, memory_order_relaxed);
     for (int i = 0; i < count; i++) {
-        struct team_slot *slot = &crew->team->slots[i];
+        struct team_slot *slot = &shared->team->slots[i];
         uint64_t deadline = job_deadline_ns(&slot->ctx), left = AGAIN_NS;
         if (deadline == 0 || workers[i].pid == 0)
             continue;
@@ -98,7 +99,7 @@ void supervisor_watch(struct crew *crew, struct supervisor_worker *workers, int 
 
 /* ----------------------------------------------------------------------------------------- a worker */
 
-static struct crew *followed; /* in a worker: its pool's */
+static struct supervisor_shared *followed; /* in a worker: its pool's */
 static pid_t followed_pid;
 
 /* Any signal that it waits for makes the supervisor look. Without it, where it may not be sent, it looks ten times a
@@ -114,10 +115,10 @@ static void stopped_settle(void)
     }
 }
 
-void supervisor_follow(struct crew *crew, struct grain_context *ctx)
+void supervisor_follow(struct supervisor_shared *shared, struct grain_context *ctx)
 {
-    followed = crew;
+    followed = shared;
     followed_pid = getppid();
-    ctx->stopped_ns = (const uint64_t *)&crew->stopped_ns;
+    ctx->stopped_ns = (const uint64_t *)&shared->stopped_ns;
     ctx->stopped_settle = stopped_settle;
 }
