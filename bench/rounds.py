@@ -19,6 +19,7 @@ import sys
 SAMPLE_S = 0.002  # a sample takes at least so long,
 CALLS = 5  # and is of as many calls at least
 REPETITIONS = 3  # samples a process, of which the median counts
+COUNTERS = ("tasks", "cpu_ns", "workers_cpu_ns", "wakeups")  # of grain-bench, kept beside the time
 
 
 class Failed(Exception):
@@ -112,28 +113,35 @@ def sample(bench, cell):
     return sorted(records, key=nanoseconds)[len(records) // 2]
 
 
-def measure(bench, groups, rounds, seed, say):
-    """groups: {name: {label: Cell}}. A list of records, one for each group, label and round: ns is of a call, the mean
-    of there and back, as are the counters of grain-bench beside it. say: is called with what is being done."""
-    draw, records = random.Random(seed), []
+def visit(bench, name, cells, order):
+    """One round of a group: its records. ns is of a call, the mean of there and back, as are the counters beside it."""
+    halves = {label: [] for label in order}
+    for label in order + order[::-1]:
+        halves[label].append(sample(bench, cells[label]))
+    records = []
+    for label in order:
+        cell, pair = cells[label], halves[label]
+        record = {"group": name, "label": label, "cell": cell.name, "calls": cell.calls,
+                  "ns": statistics.mean(map(nanoseconds, pair))}
+        record.update({key: statistics.mean(half.get(key, 0) for half in pair) for key in COUNTERS})
+        records.append(record)
+    return records
+
+
+def measure(bench, groups, rounds, seed, say, times=()):
+    """groups: {name: {label: Cell}}. A list of records, one for each group, label and round. say: is called with what
+    is being done. times: {name: how many rounds}, of groups that are to have another number of them."""
+    draw, records, due = random.Random(seed), [], {name: dict(times).get(name, rounds) for name in groups}
     for name, cells in groups.items():
         say("calibrating %s" % name)
         for cell in cells.values():
             calibrate(bench, cell)
-    for turn in range(rounds):
-        say("round %d of %d" % (turn + 1, rounds))
+    for turn in range(max(due.values())):
+        say("round %d of %d" % (turn + 1, max(due.values())))
         for name in draw.sample(sorted(groups), len(groups)):
             order = draw.sample(sorted(groups[name]), len(groups[name]))
-            halves = {label: [] for label in order}
-            for label in order + order[::-1]:
-                halves[label].append(sample(bench, groups[name][label]))
-            for label in order:
-                cell, pair = groups[name][label], halves[label]
-                record = {"group": name, "label": label, "round": turn, "cell": cell.name, "calls": cell.calls,
-                          "ns": statistics.mean(map(nanoseconds, pair))}
-                record.update({key: statistics.mean(half.get(key, 0) for half in pair)
-                               for key in ("tasks", "cpu_ns", "workers_cpu_ns", "wakeups_hz")})
-                records.append(record)
+            if turn < due[name]:
+                records += [dict(record, round=turn) for record in visit(bench, name, groups[name], order)]
     return records
 
 

@@ -63,6 +63,7 @@ static void counters_put(struct gbench_state *state, const struct subject *subje
     gbench_counter(state, "call_bytes", after->call_bytes);
     gbench_counter(state, "submit_ns", (double)subject->phases.submit_ns / calls);
     gbench_counter(state, "collect_ns", (double)subject->phases.collect_ns / calls);
+    gbench_counter(state, "wakeups", (double)subject->phases.wakeups / calls);
     gbench_counter(state, "out_of_order", (double)subject->phases.out_of_order / calls);
 }
 

@@ -16,8 +16,6 @@
 #include "peak.h"
 #include "work.h"
 
-#define WARM_APPLY_TASKS 100 /* more of them would warm nothing more */
-
 /* ------------------------------------------------------------------------------------------- calls */
 
 static int run_apply(struct subject *subject, struct gbench_state *state)
@@ -27,7 +25,7 @@ static int run_apply(struct subject *subject, struct gbench_state *state)
     size_t item_size = subject->item_size, result_size = subject->kernel->result_size;
     const char *item = subject->items;
     char *result = subject->results;
-    size_t tasks = work_tasks(subject, state, WARM_APPLY_TASKS);
+    size_t tasks = work_tasks(subject, state, WARM_SINGLES);
     int status = 0;
     for (size_t i = 0; i < tasks && status == 0; i++, item += item_size, result += result_size) {
         nap(subject, state);
@@ -173,6 +171,8 @@ static int run_fork(struct subject *subject, struct gbench_state *state)
 
 static const struct kind kinds[] = {
     {"apply", ANY_POOL, .has_data = true, .is_one_by_one = true, .run = run_apply, .poison = work_poison_here},
+    {"apply_async_get", ANY_POOL, .has_data = true, .is_one_by_one = true, .run = run_apply_async_get,
+     .poison = work_poison_here},
     {"apply_async", OVER_ROWS, .warm_runs = 3, .run = run_apply_async, .open = open_apply_async,
      .poison = work_poison_here},
     {"apply_callback", OVER_ROWS, .warm_runs = 3, .run = run_apply_callback, .open = open_apply_callback,
@@ -188,6 +188,8 @@ static const struct kind kinds[] = {
     {"spawn", IN_PROCESS, .run = run_spawn, .open = open_spawn, .poison = poison_spawn},
     {"open", ANY_POOL, .run = run_open},
     {"idle", ANY_POOL, .counts_cpu = true, .run = run_idle, .open = open_idle},
+    {"sleep", ANY_POOL, .run = run_sleep, .open = open_pool, .tasks = tasks_workers},
+    {"waiting", ANY_POOL, .run = run_waiting, .open = open_pool, .tasks = tasks_workers},
     {"loop", IN_SERIAL, .run = run_loop},
     {"callback", IN_SERIAL, .run = run_map},
     {"peak", IN_FLOOR, .has_data = true, .run = run_peak, .poison = poison_peak, .open = open_peak, .enter = enter_peak,

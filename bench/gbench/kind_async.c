@@ -56,6 +56,27 @@ int run_apply_async(struct subject *subject, struct gbench_state *state)
     return status ? status : ended;
 }
 
+/* Each is waited for before the next one starts. */
+int run_apply_async_get(struct subject *subject, struct gbench_state *state)
+{
+    struct work work = work_kernel(subject);
+    struct grain_call_options options = work_options(subject, &work);
+    size_t item_size = subject->item_size, result_size = subject->kernel->result_size;
+    const char *item = subject->items;
+    char *result = subject->results;
+    size_t tasks = work_tasks(subject, state, WARM_SINGLES);
+    int status = 0;
+    options.report = NULL;
+    for (size_t i = 0; i < tasks && status == 0; i++, item += item_size, result += result_size) {
+        struct grain_future *future = NULL;
+        nap(subject, state);
+        status = grain_apply_async(subject->pool, work.task, item, item_size, result, result_size, &options, &future);
+        if (status == 0)
+            status = futures_collect(subject, &future, 1);
+    }
+    return status;
+}
+
 /* ------------------------------------------------------------------------------------- callbacks */
 
 struct gather;

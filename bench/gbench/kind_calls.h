@@ -19,9 +19,10 @@ int poison_map(struct subject *subject);
 int poison_map_chunks(struct subject *subject);
 int poison_starmap(struct subject *subject);
 
-/* kind_async.c: one call per row, all under way together. */
+/* kind_async.c: one call per row, all under way together, or each by itself. */
 int open_apply_async(struct subject *subject);
 int run_apply_async(struct subject *subject, struct gbench_state *state);
+int run_apply_async_get(struct subject *subject, struct gbench_state *state);
 int open_apply_callback(struct subject *subject);
 int run_apply_callback(struct subject *subject, struct gbench_state *state);
 
@@ -51,6 +52,12 @@ int open_bandwidth(struct subject *subject);
 void enter_bandwidth(struct subject *subject);
 int run_bandwidth(struct subject *subject, struct gbench_state *state);
 bool check_bandwidth(struct subject *subject);
+/* kind_wait.c: tasks that sleep; a future that is waited for. */
+size_t tasks_workers(const struct subject *subject);
+int open_pool(struct subject *subject);
+int run_sleep(struct subject *subject, struct gbench_state *state);
+int run_waiting(struct subject *subject, struct gbench_state *state);
+
 /* kind_idle.c: an open pool of which nothing is asked. */
 int open_idle(struct subject *subject);
 int run_idle(struct subject *subject, struct gbench_state *state);

@@ -70,8 +70,8 @@ static const char *kind_problem(struct subject *subject)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
         return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
-               "apply_callback, imap, imap_unordered, spawn, open, idle, loop, callback, peak, cacheline, mailbox, "
-               "futex, pipe, fork, thread, atomic, bandwidth)";
+               "apply_async_get, apply_callback, imap, imap_unordered, spawn, open, idle, sleep, waiting, loop, "
+               "callback, peak, cacheline, mailbox, futex, pipe, fork, thread, atomic, bandwidth)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
         return "loop and callback go with the backend serial; peak, cacheline, mailbox, futex, pipe, fork, thread, "
                "atomic and bandwidth with floor; spawn with fork";
@@ -89,7 +89,7 @@ static const char *rows_problem(const struct subject *subject)
     const struct cell *cell = &subject->cell;
     const struct settings *settings = subject->settings;
     if (!subject->kind->has_data && !subject->kind->is_one_by_one)
-        return cell->rows != 0 ? "open, idle, fork and thread have no rows: rows:0" : NULL;
+        return cell->rows != 0 ? "open, idle, sleep, waiting, fork and thread have no rows: rows:0" : NULL;
     if (cell->rows == 0)
         return "rows:0 leaves nothing to do";
     if (cell->rows > PTRDIFF_MAX / kernel_item_size(subject->kernel, &subject->params))

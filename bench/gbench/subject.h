@@ -22,6 +22,7 @@ struct echo; /* echo.h */
 struct phases {
     uint64_t submit_ns, collect_ns; /* everything handed over; then everything there */
     uint64_t out_of_order;          /* results that came after one of a larger index */
+    uint64_t wakeups;               /* of this process's threads: of `waiting`, in a second */
     double cpu_ns, pool_cpu_ns;     /* CPU time of this process, of the pool's: of a kind that counts_cpu */
 };
 

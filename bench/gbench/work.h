@@ -30,7 +30,8 @@ struct grain_out work_results(const struct subject *subject);
 
 /* How many tasks a run hands over one by one: all where the clock runs, to warm up `warm` of them. */
 size_t work_tasks(const struct subject *subject, const struct gbench_state *state, size_t warm);
-#define WARM_TASKS SIZE_MAX /* all: what is pending takes memory that is fresh the first time */
+#define WARM_SINGLES 100      /* more calls, one after the other, would warm nothing more */
+#define WARM_TASKS   SIZE_MAX /* all: what is pending takes memory that is fresh the first time */
 
 /* Spoils the results on the calling thread. 0. */
 int work_poison_here(struct subject *subject);

@@ -316,7 +316,8 @@ bool cell_floor(const struct cell *cell, int usable_cpus, struct cell *floor)
         {"starmap", "peak", used},     {"starmap_async", "peak", used},
         {"apply_async", "peak", used}, {"apply_callback", "peak", used},
         {"imap", "peak", used},        {"imap_unordered", "peak", used},
-        {"apply", trip_of(cell), 2},   {"open", life, cell->workers},
+        {"apply", trip_of(cell), 2},   {"apply_async_get", trip_of(cell), 2},
+        {"open", life, cell->workers},
     };
     for (size_t i = 0; i < COUNT_OF(without); i++)
         if (strcmp(cell->backend, without[i]) == 0)
@@ -371,7 +372,7 @@ uint64_t cell_python_chunk(uint64_t count, int workers)
 
 int cell_workers_used(const struct cell *cell, int usable_cpus)
 {
-    static const char *const alone[] = {"apply", "spawn", "loop", "callback"};
+    static const char *const alone[] = {"apply", "apply_async_get", "spawn", "loop", "callback"};
     for (size_t i = 0; i < COUNT_OF(alone); i++)
         if (strcmp(cell->call, alone[i]) == 0)
             return 1;

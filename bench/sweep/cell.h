@@ -11,8 +11,11 @@
  * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task,
  * one after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until
  * all is handed over, collect_ns from then on until every result is there; calls that block have neither.
+ * `apply_async_get` waits for each call before the next one starts.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
- * `idle` (an open pool, half a second of sleep: its CPU time counts), and the floor's `peak` (P copies of the kernel),
+ * `idle` (an open pool, half a second of sleep: its CPU time counts), `sleep` (a task of 20 ms for each worker; warm:
+ * after 2000 calls of empty tasks by the same function), `waiting` (a future that is waited for: wake-ups count), and
+ * the floor's `peak` (P copies of the kernel),
  * `bandwidth` (the items read, each CPU its share), `atomic` (one word that all CPUs add to at the same time, each as
  * often as the call has tasks), `cacheline`, `mailbox`, `futex`, `pipe` (raw round trips between two processes:
  * `mailbox` carries the data of a call of apply over `howmany`, 20 bytes there and 4 back), `fork` (fork, exit, wait)
@@ -40,7 +43,7 @@ struct cell {
     char schedule[12]; /* "static", "dynamic", "guided", "taskloop", "-" */
     uint64_t chunk;    /* tasks a claim; 0: the pool's own choice, or does not apply */
     int workers;
-    uint64_t rows; /* items of the data set; 0 for `open`, `idle`, `fork` and `thread` */
+    uint64_t rows; /* items of the data set; 0 for `open`, `idle`, `sleep`, `waiting`, `fork` and `thread` */
     enum cell_data data;
     enum cell_start start;
     enum cell_wait wait;
