@@ -8,42 +8,16 @@
 
 #include "options.h"
 #include "pool/pool.h"
+#include "sched/chunk.h"
 
-/* Claims a worker, where the pool chooses and nothing is known of the tasks. */
-#define CLAIMS_COUNTED 32  /* from a shared counter: a tail below 1/32 of the run, for a few microseconds */
-#define CLAIMS_GUIDED  256 /* the smallest ones: as claims shrink to them, it is two more a worker than down to 1/32 */
-#define CLAIMS_PYTHON  4   /* CPython's rule */
-
-static size_t chunk_of_claims(const struct job *job, size_t parts, size_t claims)
+static size_t chunk_of(const struct backend_pool *pool, const struct job *job, int64_t asked)
 {
-    return (job->count + claims * parts - 1) / (claims * parts);
-}
-
-/* The pool's own choice; 0: one share each, or the backend's. A chunk task is called once a claim and may prepare
- * something each time: its claims are as few as balance allows, whoever hands them out. */
-static size_t chunk_choose(const struct backend_pool *pool, const struct job *job)
-{
-    size_t parts = (size_t)pool->workers;
-    bool is_chunks = job->form == JOB_CHUNK;
-    if (job->schedule == GRAIN_SCHEDULE_STATIC || job->schedule == GRAIN_SCHEDULE_DEFAULT)
-        return 0;
-    if (job->schedule == GRAIN_SCHEDULE_STEAL && !is_chunks)
-        return 1; /* a claim of one's own range costs nothing: the smallest leaves thieves the most */
-    if (job->schedule == GRAIN_SCHEDULE_DYNAMIC && !is_chunks && (pool->backend->capabilities & BACKEND_PILOTS))
-        return 0;
-    if (job->schedule == GRAIN_SCHEDULE_GUIDED)
-        return chunk_of_claims(job, parts, CLAIMS_GUIDED);
-    return chunk_of_claims(job, parts, CLAIMS_COUNTED);
-}
-
-static size_t chunk_resolve(const struct backend_pool *pool, const struct job *job, int64_t chunk)
-{
-    size_t share;
-    if (chunk == GRAIN_CHUNK_PYTHON)
-        share = chunk_of_claims(job, (size_t)pool->workers, CLAIMS_PYTHON);
-    else
-        share = chunk > 0 ? (size_t)chunk : chunk_choose(pool, job);
-    return share < job->count ? share : job->count;
+    const struct chunk_case rule = {.schedule = job->schedule,
+                                    .count = job->count,
+                                    .workers = (size_t)pool->workers,
+                                    .is_chunk_task = job->form == JOB_CHUNK,
+                                    .has_pilot = pool->backend->capabilities & BACKEND_PILOTS};
+    return chunk_resolve(asked, &rule);
 }
 
 static int job_prepare(const struct grain_pool *pool, struct job *job, const struct grain_call_options *options)
@@ -66,7 +40,7 @@ static int job_prepare(const struct grain_pool *pool, struct job *job, const str
     job->task_timeout_ns = options->task_timeout_ns;
     if (job->task_timeout_ns && job->form == JOB_TASK)
         job->form = JOB_LIMITED;
-    job->chunk = chunk_resolve(&pool->core, job, options->chunk);
+    job->chunk = chunk_of(&pool->core, job, options->chunk);
     return 0;
 }
 

@@ -133,12 +133,12 @@ static int values_check(const struct form *form, const struct rule *rules, size_
     return 0;
 }
 
-static int needs_check(const struct form *form, const struct rule *rules, size_t count, const void *options,
-                       const struct grain_backend *backend)
+static int needs_check(const struct grain_pool_options *options, const struct grain_backend *backend)
 {
-    for (const struct rule *rule = rules; rule < rules + count; rule++)
-        if (rule->needs & ~backend->capabilities && value_of(rule, options) != 0)
-            return refuse(-ENOTSUP, "%s.%s: the backend %s has none", form->name, rule->field, backend->name);
+    for (size_t i = 0; i < sizeof pool_rules / sizeof pool_rules[0]; i++)
+        if (pool_rules[i].needs & ~backend->capabilities && value_of(&pool_rules[i], options) != 0)
+            return refuse(-ENOTSUP, "grain_pool_options.%s: the backend %s has none", pool_rules[i].field,
+                          backend->name);
     return 0;
 }
 
@@ -146,16 +146,15 @@ static int needs_check(const struct form *form, const struct rule *rules, size_t
 
 static int kept_check(const struct grain_pool_options *options)
 {
-    static const char name[] = "grain_pool_options";
     const int *kept = options->keep_descriptors;
     if (!options->close_descriptors && (kept || options->keep_count))
-        return refuse(-EINVAL, "%s.keep_descriptors: only with close_descriptors", name);
+        return refuse(-EINVAL, "grain_pool_options.keep_descriptors: only with close_descriptors");
     if ((!kept && options->keep_count) || options->keep_count > KEPT_MOST)
-        return refuse(-EINVAL, "%s.keep_count: %zu; it takes the length of keep_descriptors", name,
+        return refuse(-EINVAL, "grain_pool_options.keep_count: %zu; it takes the length of keep_descriptors",
                       options->keep_count);
     for (size_t i = 0; i < options->keep_count; i++)
         if (fcntl(kept[i], F_GETFD) < 0)
-            return refuse(-EINVAL, "%s.keep_descriptors[%zu]: %d is not open", name, i, kept[i]);
+            return refuse(-EINVAL, "grain_pool_options.keep_descriptors[%zu]: %d is not open", i, kept[i]);
     return 0;
 }
 
@@ -182,7 +181,7 @@ static int pool_check(const struct grain_pool_options *options, const struct gra
         status = kept_check(options);
     if (status == 0)
         status = backend_choose(options->backend, backend);
-    return status ? status : needs_check(&pool_form, ROWS(pool_rules), options, *backend);
+    return status ? status : needs_check(options, *backend);
 }
 
 static void pool_fill(struct backend_pool *core, const struct grain_pool_options *options)

@@ -1,4 +1,5 @@
 # The library's own parts, seen from inside.
+grain_unit(chunk LIBS)
 grain_unit(claim LIBS)
 grain_unit(steal LIBS)
 grain_unit(pilot LIBS)
