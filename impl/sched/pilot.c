@@ -8,7 +8,7 @@
 #define PILOT_OVER    (UINT64_C(1) << 63)
 #define PILOT_CLAIMED PILOT_TASKS_MAX
 
-/* Up to so many claims a worker are made one by one: some 5 us in all, as much as a pilot takes. */
+/* Up to so many claims per worker are made one by one: some 5 us in all, as much as a pilot takes. */
 #define ONE_BY_ONE_CLAIMS 64u
 
 /* Two clock readings cost some 50 ns: a batch of 4 us is timed to a percent or two. */
@@ -20,7 +20,7 @@
  * Where tasks grow from the first to the last, the limit below keeps chunks small. */
 #define CHUNK_NS 32000u
 
-/* And leaves so many claims a worker, for balance; half of them where two batches in a row took as long as each other,
+/* And leaves so many claims per worker, for balance; half of them where two batches in a row took as long as each other,
  * give or take a third: there the first tasks speak for the others, and a short job has more to lose to claims than to
  * its tail. */
 #define CLAIMS_MIN 32u
@@ -44,9 +44,9 @@ void pilot_start(struct pilot *pilot, uint64_t count, uint64_t parts)
     pilot->chunk_max = count / (CLAIMS_MIN * parts);
 }
 
-void pilot_join(struct pilot_part *share)
+void pilot_join(struct pilot_part *part)
 {
-    *share = (struct pilot_part){.batch = 1};
+    *part = (struct pilot_part){.batch = 1};
 }
 
 /* The power of two below the chunk that takes CHUNK_NS. Not known what a task takes: as large as may be, for then the
@@ -70,17 +70,17 @@ static void pilot_end(struct pilot *pilot, uint64_t task_ps, bool is_even)
         ;
 }
 
-bool pilot_claim(struct pilot *pilot, struct pilot_part *share, uint64_t *begin, uint64_t *end)
+bool pilot_claim(struct pilot *pilot, struct pilot_part *part, uint64_t *begin, uint64_t *end)
 {
     uint64_t word = atomic_load_explicit(&pilot->word, memory_order_relaxed), size;
     do {
         if (word & PILOT_OVER)
             return false;
         if (word >= pilot->limit) {
-            pilot_end(pilot, share->task_ps, false);
+            pilot_end(pilot, part->task_ps, false);
             return false;
         }
-        size = share->batch < pilot->limit - word ? share->batch : pilot->limit - word;
+        size = part->batch < pilot->limit - word ? part->batch : pilot->limit - word;
     } while (!atomic_compare_exchange_weak_explicit(&pilot->word, &word, word + size, memory_order_relaxed,
                                                     memory_order_relaxed));
     *begin = word;
@@ -89,18 +89,18 @@ bool pilot_claim(struct pilot *pilot, struct pilot_part *share, uint64_t *begin,
 }
 
 /* Two batches in a row that were long enough, and the shorter time of both: one that was interrupted tells nothing. */
-void pilot_note(struct pilot *pilot, struct pilot_part *share, uint64_t tasks, uint64_t elapsed_ns)
+void pilot_note(struct pilot *pilot, struct pilot_part *part, uint64_t tasks, uint64_t elapsed_ns)
 {
     uint64_t task_ps = elapsed_ns * 1000 / tasks + 1;
     bool is_sure = elapsed_ns >= BATCH_NS;
-    if (is_sure && share->is_sure) {
-        uint64_t shorter = task_ps < share->task_ps ? task_ps : share->task_ps;
-        pilot_end(pilot, shorter, task_ps + share->task_ps - shorter < shorter + shorter / 3);
+    if (is_sure && part->is_sure) {
+        uint64_t shorter = task_ps < part->task_ps ? task_ps : part->task_ps;
+        pilot_end(pilot, shorter, task_ps + part->task_ps - shorter < shorter + shorter / 3);
     }
     if (!is_sure)
-        share->batch *= BATCH_GROWTH;
-    share->task_ps = task_ps;
-    share->is_sure = is_sure;
+        part->batch *= BATCH_GROWTH;
+    part->task_ps = task_ps;
+    part->is_sure = is_sure;
 }
 
 struct pilot_rest pilot_rest(const struct pilot *pilot)

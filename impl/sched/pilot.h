@@ -40,13 +40,13 @@ struct pilot_rest {
 bool pilot_is_worth(uint64_t count, uint64_t parts);
 
 void pilot_start(struct pilot *pilot, uint64_t count, uint64_t parts);
-void pilot_join(struct pilot_part *share);
+void pilot_join(struct pilot_part *part);
 
 /* The next batch: false when the pilot is over. [*begin, *end) is never empty. */
-bool pilot_claim(struct pilot *pilot, struct pilot_part *share, uint64_t *begin, uint64_t *end);
+bool pilot_claim(struct pilot *pilot, struct pilot_part *part, uint64_t *begin, uint64_t *end);
 
 /* So many tasks took so long: what a worker says of each batch before it claims the next. */
-void pilot_note(struct pilot *pilot, struct pilot_part *share, uint64_t tasks, uint64_t elapsed_ns);
+void pilot_note(struct pilot *pilot, struct pilot_part *part, uint64_t tasks, uint64_t elapsed_ns);
 
 /* After pilot_claim() has returned false: the same for everybody. */
 struct pilot_rest pilot_rest(const struct pilot *pilot);

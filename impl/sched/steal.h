@@ -56,7 +56,7 @@ bool steal_take_half(struct steal_range *range, struct steal_piece *piece);
  * the last piece. More would keep thieves waiting, fewer cost more swaps than needed. */
 #define STEAL_PIECE_NS 20000u
 
-/* Units of the first piece, of which nothing is known yet. */
+/* Chunks of the first piece, of which nothing is known yet. */
 #ifndef STEAL_PACE_FIRST
 #define STEAL_PACE_FIRST 1u
 #endif
