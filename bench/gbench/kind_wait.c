@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Calls of which the waiting counts. sleep: as many tasks as there are workers, each sleeps for 20 ms, so that one that
- * is not begun at once shows. waiting: a future of a long task that a thread waits for; how often this process's threads
- * are woken meanwhile is counted for a second.
+ * is not begun at once shows. waiting: a future of a long task that a thread waits for; how often this process's
+ * threads are woken meanwhile is counted for a second.
  */
 #include <errno.h>
 #include <pthread.h>

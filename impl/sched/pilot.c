@@ -20,9 +20,9 @@
  * Where tasks grow from the first to the last, the limit below keeps chunks small. */
 #define CHUNK_NS 32000u
 
-/* And leaves so many claims per worker, for balance; half of them where two batches in a row took as long as each other,
- * give or take a third: there the first tasks speak for the others, and a short job has more to lose to claims than to
- * its tail. */
+/* And leaves so many claims per worker, for balance; half of them where two batches in a row took as long as each
+ * other, give or take a third: there the first tasks speak for the others, and a short job has more to lose to claims
+ * than to its tail. */
 #define CLAIMS_MIN 32u
 
 /* Batches grow by this until they are long enough. */
