@@ -14,9 +14,9 @@
  *
  * Deadlines are times of a clock that stands still while the pool is stopped, by Ctrl-Z for example: CLOCK_MONOTONIC
  * without shared->stopped_ns. The supervisor is stopped with the others; when it goes on it adds the time since it
- * looked last, some 100 ms more than the stop at most. It knows of a stop by SIGCONT, or because it slept far longer than it
- * wanted to (a frozen control group sends no signal). A worker may go on before it: one that finds its task late has it
- * look twice, for the first of the two may have begun before the stop, and then looks at its clock again.
+ * looked last, some 100 ms more than the stop at most. It knows of a stop by SIGCONT, or because it slept far longer
+ * than it wanted to (a frozen control group sends no signal). A worker may go on before it: one that finds its task
+ * late has it look twice, for the first of the two may have begun before the stop, and then looks at its clock again.
  */
 #include <sys/wait.h>
 #include <unistd.h>
