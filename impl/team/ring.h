@@ -10,7 +10,7 @@
  * compare-and-swap of head *is* the removal. So a consumer writes nothing into the lines that the producer fills, and
  * the producer looks at head only when the ring seems full.
  *
- * Cargo is written before its ticket and read before head is moved on: as long as head stands there the producer
+ * Payload is written before its ticket and read before head is moved on: as long as head stands there the producer
  * cannot come round. A consumer that was overtaken may have read words that do not belong together: its swap fails.
  *
  * A death at any point: before the swap nothing has happened; after it the ticket is gone from the ring
@@ -54,7 +54,7 @@ void ring_payload(struct ring *ring, uint64_t position, uint64_t payload[RING_PA
 /* Consumer: takes what ring_peek showed. False when somebody else was quicker. */
 bool ring_take(struct ring *ring, uint64_t position);
 
-/* The same for a ring that has but one consumer: nobody can be quicker, and no swap has to be waited for. */
+/* The same for a ring with a single consumer: a plain store suffices. */
 void ring_take_alone(struct ring *ring, uint64_t position);
 
 /* Whether there is a ticket: what a spinning consumer reads, two words that do not change until one comes. */
