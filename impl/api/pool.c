@@ -28,21 +28,24 @@ static void ids_set(struct backend_pool *core)
     memcpy(core->outer_ids + 1, outer->outer_ids, sizeof outer->outer_ids - sizeof outer->outer_ids[0]);
 }
 
-/* What ran out when the workers were started. */
-static int shortage_named(int status, const struct backend_pool *core)
+/* What ran out when the workers were started. -EPERM says something else of a pool. */
+static const struct {
+    int status, told;
+    const char *text;
+} shortages[] = {
+    {-EAGAIN, -EAGAIN, "no more processes or threads (RLIMIT_NPROC, a control group's limit)"},
+    {-EPERM, -EAGAIN, "this process may not start any"},
+    {-ENOMEM, -ENOMEM, "no more memory (grain_pool_options.memory_limit, RLIMIT_AS, a control group's limit)"},
+    {-EMFILE, -EMFILE, "no more descriptors (RLIMIT_NOFILE)"},
+    {-ENFILE, -ENFILE, "no more descriptors (fs.file-max)"},
+};
+
+static int shortage_refuse(int status, const struct backend_pool *core)
 {
-    if (status == -EAGAIN)
-        return refuse(status, "%d workers on %s: no more processes or threads (RLIMIT_NPROC, a control group's limit)",
-                      core->workers, core->backend->name);
-    if (status == -EPERM) /* which says something else of a pool */
-        return refuse(-EAGAIN, "%d workers on %s: this process may not start any", core->workers, core->backend->name);
-    if (status == -ENOMEM)
-        return refuse(status, "%d workers on %s: no more memory (%s)", core->workers, core->backend->name,
-                      core->memory_limit ? "grain_pool_options.memory_limit, RLIMIT_AS"
-                                         : "RLIMIT_AS, a control group's limit");
-    if (status == -EMFILE || status == -ENFILE)
-        return refuse(status, "%d workers on %s: no more descriptors (%s)", core->workers, core->backend->name,
-                      status == -EMFILE ? "RLIMIT_NOFILE" : "fs.file-max");
+    for (size_t i = 0; i < sizeof shortages / sizeof shortages[0]; i++)
+        if (shortages[i].status == status)
+            return refuse(shortages[i].told, "%d workers on %s: %s", core->workers, core->backend->name,
+                          shortages[i].text);
     return status;
 }
 
@@ -55,7 +58,7 @@ static int workers_start(struct backend_pool *core)
     if (!core->state)
         return -ENOMEM;
     memset(core->state, 0, size ? size : 64);
-    return shortage_named(core->backend->open(core), core);
+    return shortage_refuse(core->backend->open(core), core);
 }
 
 /* Gives back what a pool without workers still has. Where functions below have it, or the next, as a `cleanup`: a
