@@ -15,9 +15,11 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 SAMPLE_S = 0.002  # a sample takes at least so long,
 CALLS = 5  # and is of as many calls at least
+LONG_S = 0.01  # a sample that takes as long stands alone in its process
 REPETITIONS = 3  # samples a process, of which the median counts
 COUNTERS = ("tasks", "cpu_ns", "workers_cpu_ns", "wakeups")  # of grain-bench, kept beside the time
 
@@ -100,10 +102,13 @@ def nanoseconds(record):
 
 
 def calibrate(bench, cell):
-    """Fixes how many calls a sample of the cell is: 2 ms of them, 5 at least; with gaps, what grain-bench says."""
+    """Fixes how many calls a sample of the cell is: 2 ms of them, 5 at least; with gaps, what grain-bench says. One of
+    long calls is enough for a process."""
     if cell.calls == 0:
-        chosen = run(bench, cell, ["--benchmark_min_time=%g" % SAMPLE_S])[0]["iterations"]
-        cell.calls = max(CALLS, chosen)
+        record = run(bench, cell, ["--benchmark_min_time=%g" % SAMPLE_S])[0]
+        cell.calls = max(CALLS, record["iterations"])
+        if cell.calls * nanoseconds(record) > 1e9 * LONG_S:
+            cell.repetitions = 1
 
 
 def sample(bench, cell):
@@ -128,20 +133,27 @@ def visit(bench, name, cells, order):
     return records
 
 
-def measure(bench, groups, rounds, seed, say, times=()):
+def measure(bench, groups, rounds, seed, say, times=(), limit_s=math.inf):
     """groups: {name: {label: Cell}}. A list of records, one for each group, label and round. say: is called with what
-    is being done. times: {name: how many rounds}, of groups that are to have another number of them."""
+    is being done. times: {name: how many rounds}, of groups that are to have another number of them. No round begins
+    that is likely to end later than limit_s from now."""
+    begun, longest = time.monotonic(), 0.0
     draw, records, due = random.Random(seed), [], {name: dict(times).get(name, rounds) for name in groups}
     for name, cells in groups.items():
         say("calibrating %s" % name)
         for cell in cells.values():
             calibrate(bench, cell)
     for turn in range(max(due.values())):
+        now = time.monotonic()
+        if now + longest > begun + limit_s:
+            say("%d of %d rounds in %g s" % (turn, max(due.values()), limit_s))
+            break
         say("round %d of %d" % (turn + 1, max(due.values())))
         for name in draw.sample(sorted(groups), len(groups)):
             order = draw.sample(sorted(groups[name]), len(groups[name]))
             if turn < due[name]:
                 records += [dict(record, round=turn) for record in visit(bench, name, groups[name], order)]
+        longest = max(longest, time.monotonic() - now)
     return records
 
 
