@@ -277,7 +277,7 @@ static int run_undisturbed(struct child *child, const struct plan_cell *cell, co
 }
 
 int measure_sample(const struct measure *measure, const struct plan_cell *cell, const struct measure_counts *counts,
-                   int round, struct sample *sample)
+                   int round, uint64_t order_seed, struct sample *sample)
 {
     struct arguments arguments = {.count = 0};
     struct child child = {.argv = arguments.argv, .preload = peer_preload(cell->cell.backend), .stop = measure->stop};
@@ -292,8 +292,8 @@ int measure_sample(const struct measure *measure, const struct plan_cell *cell, 
         is_ready = python_arguments(measure, cell, &arguments, sample);
     } else if (is_ready) {
         is_ready = bench_arguments(measure, cell, counts, &names, expression, &arguments, sample);
-        argument(&arguments, "--benchmark_repetitions=%d", cell->repetitions);
-        argument(&arguments, "--benchmark_enable_random_interleaving=true");
+        argument(&arguments, "--grain_turns=%d", cell->repetitions);
+        argument(&arguments, "--grain_order=%" PRIu64, order_seed);
     }
     if (status == 0)
         status = arguments.status;

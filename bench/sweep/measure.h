@@ -39,10 +39,11 @@ struct measure_names {
 int measure_find_programs(struct measure *measure);
 void measure_free(struct measure *measure);
 
-/* Takes one sample; what goes wrong is its status and message.
+/* Takes one sample; what goes wrong is its status and message. order_seed draws the order in which the cell and its
+ * partners take turns.
  * Returns 0; -EINTR: stopped, there is no sample; -ENOMEM. */
 int measure_sample(const struct measure *measure, const struct plan_cell *cell, const struct measure_counts *counts,
-                   int round, struct sample *sample);
+                   int round, uint64_t order_seed, struct sample *sample);
 
 /* Lets Google Benchmark choose: fills those of counts that are 0, which they stay where the process fails.
  * Returns 0, -EINTR or -ENOMEM. */

@@ -123,6 +123,12 @@ static int calibrate(struct rounds *rounds)
     return status != 0 ? status : saved;
 }
 
+/* Another order of turns for each cell and round, the same after --resume. */
+static uint64_t order_seed(const struct run *run, size_t index, int round)
+{
+    return run->shuffle_seed % UINT32_MAX + (uint64_t)round * run->plan->count + index;
+}
+
 /* Takes one sample of a cell and stores it. */
 static int run_cell(struct rounds *rounds, size_t index, int round)
 {
@@ -131,7 +137,7 @@ static int run_cell(struct rounds *rounds, size_t index, int round)
     struct measure_counts counts = calibrate_counts(rounds->calibration, run->measure, cell);
     struct sample sample;
     double before_s = clock_seconds();
-    int status = measure_sample(run->measure, cell, &counts, round, &sample);
+    int status = measure_sample(run->measure, cell, &counts, round, order_seed(run, index, round), &sample);
     if (status == 0)
         status = journal_append(run->journal, &sample);
     if (status != 0)

@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: MIT
 #
 # Stands in for grain-bench in the tests of `grain sweep`: prints what Google Benchmark would print for the names in the
-# filter, and misbehaves on request. FAKE_LOG: a line a run. FAKE_NO_CALIBRATION, FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
+# filter, and misbehaves on request. FAKE_LOG: a line a run; FAKE_ORDERS: what draws the order of its turns. FAKE_NO_CALIBRATION, FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
 # an extended regular expression; the cells it matches do so. FAKE_PAUSE: seconds that each run takes.
 repetitions=1 kind=calibration rival=
 for argument in "$@"; do
   case $argument in
     --grain_cell=*) cell=${argument#*=} ;;
     --benchmark_filter=*) filter=${argument#*=} ;;
-    --benchmark_repetitions=*) repetitions=${argument#*=} kind=sample ;;
+    --grain_order=*) order=${argument#*=} ;;
+    --grain_turns=*) repetitions=${argument#*=} kind=sample ;;
     --grain_iterations=*) iterations=${argument#*=} ;;
     --grain_rival_iterations=*) rival=/${argument#*=} ;;
   esac
 done
 [ -z "$FAKE_LOG" ] || echo "$kind $cell $iterations$rival $(env | grep -cE '^(OMP|GOMP|KMP|GRAIN)_')" >>"$FAKE_LOG"
+[ -z "$FAKE_ORDERS" ] || [ "$kind" = calibration ] || echo "$order" >>"$FAKE_ORDERS"
 [ -z "$FAKE_PAUSE" ] || sleep "$FAKE_PAUSE"
 
 is() { [ -n "$1" ] && [[ $cell =~ $1 ]]; }

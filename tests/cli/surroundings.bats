@@ -28,7 +28,7 @@ is_in_state() { grep -q "^State:.$2" "/proc/$1/status"; } # PID LETTER
 hold_second_sample() {
   cat >held-bench <<SH
 #!/bin/bash
-if [[ "\$*" == *benchmark_repetitions* ]] && echo >>samples && [ "\$(wc -l <samples)" -eq 2 ]; then
+if [[ "\$*" == *grain_turns* ]] && echo >>samples && [ "\$(wc -l <samples)" -eq 2 ]; then
   echo \$\$ >held.new && mv held.new held
   until [ -e go ]; do sleep 0.05; done
 fi

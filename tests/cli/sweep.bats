@@ -50,6 +50,15 @@ field() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.a
   sweep --dry-run --json | python3 -c 'import json, sys; d = json.load(sys.stdin); assert len(d["cells"]) == d["count"] == 5'
 }
 
+@test "the cells of a process take turns in an order of their own in each round, from the recorded seed" {
+  need_python
+  FAKE_ORDERS=$PWD/orders sweep --out dir
+  [ "$(sort -u orders | wc -l)" -eq 15 ]
+  local first
+  first=$(($(field dir shuffle_seed) % 4294967295))
+  [ "$(sort -n orders | head -n 1)" = "$first" ]
+}
+
 @test "every cell has one process and one record a round, with the same iterations" {
   need_python
   run --separate-stderr sweep --out dir

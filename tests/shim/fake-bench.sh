@@ -7,7 +7,7 @@ repetitions=1 iterations=7
 for argument in "$@"; do
   case $argument in
     --benchmark_filter=*) names=${argument#*=} ;;
-    --benchmark_repetitions=*) repetitions=${argument#*=} ;;
+    --grain_turns=*) repetitions=${argument#*=} ;;
     --grain_iterations=*) iterations=${argument#*=} ;;
   esac
 done
