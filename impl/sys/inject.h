@@ -28,7 +28,7 @@
  *   F11 a sleeper (event.h) who is to tell it     | what it waits for    F2, F10, F12
  *   F12 call_tell           the call's state      | who waits, sleepers  F11
  *
- * F7 to F10, and F12 between two calls, stand behind an atomic read-modify-write, which on x86 is a full barrier
+ * F1, F7 to F10, and F12 between two calls, stand behind an atomic read-modify-write, which on x86 is a full barrier
  * already: there they only keep the compiler from moving things (FENCE_AFTER_RMW). Where none is needed although it
  * looks so, the code says why.
  *

@@ -120,9 +120,9 @@ static int account(struct team_front *front, struct team_job *job, int code)
 
 int team_account(struct team_front *front, struct team_job *job, int code)
 {
-    pthread_mutex_lock(&front->lock);
+    lock_take(&front->lock);
     int status = account(front, job, code);
-    pthread_mutex_unlock(&front->lock);
+    lock_drop(&front->lock);
     return status;
 }
 

@@ -60,7 +60,6 @@ int team_front_init(struct team_front *front, struct team *team)
 {
     memset(front, 0, sizeof *front);
     front->team = team;
-    pthread_mutex_init(&front->lock, NULL);
     atomic_store_explicit(&front->free_jobs, UINT64_MAX, memory_order_relaxed);
     return 0;
 }
@@ -68,7 +67,6 @@ int team_front_init(struct team_front *front, struct team *team)
 void team_front_drop(struct team_front *front)
 {
     free(front->left);
-    pthread_mutex_destroy(&front->lock);
 }
 
 /* ------------------------------------------------------------------------------------------------------ descriptors */

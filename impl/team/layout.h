@@ -59,13 +59,13 @@
 #ifndef GRAIN_TEAM_LAYOUT_H
 #define GRAIN_TEAM_LAYOUT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "job/job.h"
 #include "ring.h"
 #include "sched/claim.h"
 #include "sched/steal.h"
+#include "sys/lock.h"
 
 #define TEAM_JOBS   64  /* calls in progress at once, a bit of a word each; more wait for a free place */
 #define TEAM_INLINE 512 /* bytes of a small call's data that travel inside the job */
@@ -174,7 +174,7 @@ struct team_front {
     /* A descriptor: first slot << 16 | parts, as long as its tickets may lie in rings; 0: none. Written by who has
      * taken the descriptor; relaxed: who chooses a slot takes it as a hint. */
     _Atomic uint32_t places[TEAM_JOBS];
-    pthread_mutex_t lock;     /* serialises producers; guards the rings' tails, team.pushed, favourite, singles */
+    struct lock lock;         /* serialises producers; guards the rings' tails, team.pushed, favourite, singles */
     _Atomic uint64_t singles; /* single tasks handed over; relaxed, never by a locked instruction: a figure */
     int favourite;            /* the slot that got the last single task */
     /* For team_account(), under the lock: a place per worker. Not on the stack of a caller, which may be small. */

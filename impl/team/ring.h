@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A bounded queue of tickets (non-zero words of 63 bits): one producer at a time (the caller holds a mutex
+ * A bounded queue of tickets (non-zero words of 63 bits): one producer at a time (the caller holds a lock
  * of its own), any number of consumers in any process, no lock. A ticket may bring a few words of payload in the
  * same cache line.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The caller hands a job over: it describes the parts, pushes their tickets, wakes workers. A job of one task:
- * team/submit_one.c. Waiting for the end: team/wait.c. The mutex here is private to the calling process; no lock is
+ * team/submit_one.c. Waiting for the end: team/wait.c. The lock here is private to the calling process; no lock is
  * shared with a worker.
  */
 #include "front.h"
@@ -55,9 +55,9 @@ void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint
     struct team *team = front->team;
     while (!ring_push(&team->slots[slot].ring, ticket, payload) &&
            atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_BROKEN) {
-        pthread_mutex_unlock(&front->lock);
+        lock_drop(&front->lock);
         team_make_room();
-        pthread_mutex_lock(&front->lock);
+        lock_take(&front->lock);
     }
 }
 
@@ -143,10 +143,10 @@ void team_submit(struct team_front *front, struct team_job *job, size_t loaded)
 {
     job_reset(front->team, job, loaded);
     uint32_t held = parts_held(front->team, job);
-    pthread_mutex_lock(&front->lock);
+    lock_take(&front->lock);
     job_place(front, job, slot_first(front, job));
     parts_push(front, job, 0, job->parts - held);
-    pthread_mutex_unlock(&front->lock);
+    lock_drop(&front->lock);
 }
 
 void team_loaded(struct team_front *front, struct team_job *job, size_t loaded)
@@ -156,7 +156,7 @@ void team_loaded(struct team_front *front, struct team_job *job, size_t loaded)
     atomic_store_explicit(&job->loaded, loaded, memory_order_release);
     if (held == 0)
         return;
-    pthread_mutex_lock(&front->lock);
+    lock_take(&front->lock);
     parts_push(front, job, job->parts - held, job->parts);
-    pthread_mutex_unlock(&front->lock);
+    lock_drop(&front->lock);
 }

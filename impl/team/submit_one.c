@@ -88,7 +88,7 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     job->parts = 1;
     payload_fill(payload, job);
     team_note_cpu(team);
-    pthread_mutex_lock(&front->lock);
+    lock_take(&front->lock);
     atomic_store_explicit(&front->singles, atomic_load_explicit(&front->singles, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     if (!is_favourite_good(front, UINT64_C(1) << index))
@@ -98,17 +98,18 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     ticket_push(front, slot, ticket, payload);
     if (is_occupied)
         team_say_pushed(team);
+    lock_drop(&front->lock);
     /* F1 pairs with F3 and F4: either the worker sees the ticket, or we see that it sleeps, or has taken something long
-     * from another ring since it was chosen. */
-    FENCE(1);
+     * from another ring since it was chosen. The read-modify-write before it is that of the lock. */
+    FENCE_AFTER_RMW(1);
     uint32_t state = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed);
+    if (!is_occupied && state == SLOT_AWAKE)
+        return;
     if (!is_occupied && state == SLOT_BUSY) {
         is_occupied = true;
         team_say_pushed(team);
     }
-    if (is_occupied || state != SLOT_AWAKE)
-        slot_wake(team, slot, is_occupied);
+    slot_wake(team, slot, is_occupied);
     if (is_occupied)
         thieves_wake(team);
-    pthread_mutex_unlock(&front->lock);
 }

@@ -169,11 +169,21 @@ static void note_write(const volatile void *object)
         world.has_pushed = true;
 }
 
-/* An atomic read-modify-write. */
+void model_fence(const char *function, const char *what)
+{
+    if (model_now && model_now->store.object)
+        point_drained(function, what, true);
+}
+
+/* An atomic read-modify-write: of a private word, such as the callers' lock, it is a fence all the same. */
 void model_write(const char *function, const char *what, const volatile void *object)
 {
-    if (!model_now || is_private(object))
+    if (!model_now)
         return;
+    if (is_private(object)) {
+        model_fence(function, what);
+        return;
+    }
     note_write(object);
     point_drained(function, what, is_own(object));
 }
@@ -198,11 +208,6 @@ bool model_store(const char *function, const char *what, const volatile void *ob
     return false;
 }
 
-void model_fence(const char *function, const char *what)
-{
-    if (model_now && model_now->store.object)
-        point_drained(function, what, true);
-}
 
 /* Only a place to die: whatever is shared behind it is a point of its own. Not so a job's `done_marks`, which one
  * worker at a time touches while all is well; when not, the tasks' points are between. */

@@ -48,7 +48,7 @@ mutant() { # NAME FILE EDIT...: EDIT is a command that reads the file's text and
   cp -r "$work/team" "$work/mutant"
   build_team "$work/impl" "$work/mutant" "$file"
   "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
-  timeout 100 "$work/model" quick >"$work/out" 2>&1 || status=$?
+  timeout 100 "$work/model" "${mode:-quick}" >"$work/out" 2>&1 || status=$?
   judge "$name" "$status"
 }
 
@@ -163,5 +163,7 @@ mutant "a replacement that looks unmarked" team/recover.c \
   sed 's/ticket | TICKET_TENTATIVE | TICKET_LOOKING/ticket | TICKET_TENTATIVE/'
 mutant "a replacement that adopts what lies in a ring" team/recover.c sed '/is_in_a_ring(team, ticket))/,+1d'
 mutant "a replacement that forgets the ticket it keeps" team/recover.c sed '/^ *if (is_over)$/d'
+mode=buffers mutant "a lock dropped by a plain store, without a fence" team/submit_one.c \
+  sed 's/lock_drop(&front->lock);/__atomic_signal_fence(__ATOMIC_SEQ_CST);/'
 fence_mutants
 [ "$failed" -eq 0 ]
