@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * See arena.h. Which bytes are whose: blocks.c. What the kernel is asked for: reserve.c. Here: which granules have
- * pages.
+ * See arena.h. Which bytes are whose, and have pages: blocks.c. What the kernel is asked for: reserve.c.
  */
 #include "arena.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "page.h"
 
@@ -16,27 +13,18 @@
 
 /* ----------------------------------------------------------------------------------- open and close */
 
-static size_t granules_bytes(const struct arena *arena)
-{
-    return (arena->range.size / ARENA_GRANULE / 64 + 2) * sizeof *arena->granules;
-}
-
 int arena_open(struct arena *arena, size_t limit)
 {
     memset(arena, 0, sizeof *arena);
     int status = reserve_open(&arena->range, limit);
     if (status)
         return status;
-    /* Half a megabyte for the largest range, of which hardly a page is used: calloc() may clear all of it, and then
-     * every fork copies its page tables. */
-    arena->granules =
-        mmap(NULL, granules_bytes(arena), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (arena->granules == MAP_FAILED) {
-        reserve_close(&arena->range);
-        return -ENOMEM;
-    }
     arena->limit = limit && limit < arena->range.size ? limit : arena->range.size;
-    blocks_init(&arena->blocks, arena->limit);
+    status = blocks_init(&arena->blocks, arena->limit);
+    if (status) {
+        reserve_close(&arena->range);
+        return status;
+    }
     pthread_mutex_init(&arena->lock, NULL);
     pthread_cond_init(&arena->returned, NULL);
     return 0;
@@ -45,82 +33,96 @@ int arena_open(struct arena *arena, size_t limit)
 void arena_close(struct arena *arena)
 {
     blocks_drop(&arena->blocks);
-    munmap(arena->granules, granules_bytes(arena));
     reserve_close(&arena->range);
     pthread_cond_destroy(&arena->returned);
     pthread_mutex_destroy(&arena->lock);
 }
 
-/* ---------------------------------------------------------------------------------------- granules */
+/* -------------------------------------------------------------------------------------------- pages */
 
-static size_t granule_end(const struct arena *arena, size_t granule)
+/* Gives a claimed block its pages. With the lock held, which is let go meanwhile. */
+static int pages_give(struct arena *arena, struct block *block)
 {
-    size_t end = (granule + 1) * ARENA_GRANULE;
-    return end < arena->range.size ? end : arena->range.size;
+    pthread_mutex_unlock(&arena->lock);
+    int status = reserve_back(&arena->range, block->offset, block->offset + block->size);
+    if (status)
+        reserve_punch(&arena->range, block->offset, block->offset + block->size); /* those that it got */
+    pthread_mutex_lock(&arena->lock);
+    if (status)
+        return status;
+    block->has_pages = true;
+    arena->backed += block->size;
+    return 0;
 }
 
-static bool granule_is_backed(const struct arena *arena, size_t granule)
+/* Takes the pages of [from, to), which lie in a free block, *place, which is the block that they are in afterwards.
+ * With the lock held, which is let go meanwhile. False: not done. */
+static bool pages_take(struct arena *arena, struct block **place, size_t from, size_t to)
 {
-    return arena->granules[granule / 64] >> granule % 64 & 1;
-}
-
-static void granule_set(struct arena *arena, size_t granule, bool is_backed)
-{
-    if (granule_is_backed(arena, granule) == is_backed)
-        return;
-    size_t size = granule_end(arena, granule) - granule * ARENA_GRANULE;
-    arena->granules[granule / 64] ^= UINT64_C(1) << granule % 64;
-    arena->backed += is_backed ? size : -size;
-}
-
-/* Marks the granules that [from, to) lies in. */
-static void granules_set(struct arena *arena, size_t from, size_t to, bool is_backed)
-{
-    for (size_t granule = from / ARENA_GRANULE; granule * ARENA_GRANULE < to; granule++)
-        granule_set(arena, granule, is_backed);
-    if (is_backed && to > arena->highest)
-        arena->highest = to;
-}
-
-/* The first run of granules without pages in [*from, to); false: there is none. */
-static bool gap_find(const struct arena *arena, size_t *from, size_t *to)
-{
-    size_t granule = *from / ARENA_GRANULE, last = (*to - 1) / ARENA_GRANULE;
-    while (granule <= last && granule_is_backed(arena, granule))
-        granule++;
-    if (granule > last)
+    struct blocks *blocks = &arena->blocks;
+    struct block *block = *place;
+    if (from > block->offset && !(block = blocks_cut(blocks, block, from - block->offset)))
         return false;
-    *from = granule * ARENA_GRANULE;
-    while (granule < last && !granule_is_backed(arena, granule + 1))
-        granule++;
-    *to = granule_end(arena, granule);
-    return true;
-}
-
-/* Gives every granule of [offset, offset + size) its pages. With the lock held, which is let go meanwhile. */
-static int range_back(struct arena *arena, size_t offset, size_t size)
-{
-    for (;;) {
-        size_t from = offset, to = offset + size;
-        if (!gap_find(arena, &from, &to))
-            return 0;
-        uint64_t trims = arena->trims;
+    bool is_cut = to == block->offset + block->size || blocks_cut(blocks, block, to - block->offset);
+    int status = -ENOMEM;
+    blocks_claim(blocks, block);
+    if (is_cut) {
+        arena->claimed++;
         pthread_mutex_unlock(&arena->lock);
-        int status = reserve_back(&arena->range, from, to);
+        status = reserve_punch(&arena->range, from, to);
         pthread_mutex_lock(&arena->lock);
-        if (status)
-            return status;
-        if (arena->trims == trims)
-            granules_set(arena, from, to, true);
+        arena->claimed--;
+        pthread_cond_broadcast(&arena->returned);
     }
+    block->has_pages = status != 0;
+    if (!block->has_pages)
+        arena->backed -= to - from;
+    *place = blocks_free(blocks, block);
+    return status == 0;
 }
 
 /* ------------------------------------------------------------------------------------ giving out, taking */
 
-static void peak_note(struct arena *arena)
+/* Claims free neighbours from this one on, until they have `size` bytes; of one without pages no more than whole
+ * granules that are needed. Returns the number of blocks; 0: no memory for a node, and nothing is claimed. */
+static int run_claim(struct arena *arena, struct block *first, size_t size)
 {
-    if (arena->blocks.used_bytes > arena->peak)
-        arena->peak = arena->blocks.used_bytes;
+    int count = 0;
+    for (struct block *block = first; size > 0; block = block->behind, count++) {
+        size_t end = (block->offset + size + ARENA_GRANULE - 1) / ARENA_GRANULE * ARENA_GRANULE;
+        bool is_cut = !block->has_pages && end < block->offset + block->size;
+        if (is_cut && !blocks_cut(&arena->blocks, block, end - block->offset)) {
+            for (; count > 0; count--, block = block->before)
+                blocks_free(&arena->blocks, block->before);
+            return 0;
+        }
+        blocks_claim(&arena->blocks, block);
+        size -= block->size < size ? block->size : size;
+    }
+    return count;
+}
+
+/* Makes one block in use of `count` claimed ones. NULL: they could not get their pages, and are free again. */
+static struct block *run_use(struct arena *arena, struct block *first, int count, size_t size)
+{
+    struct block *block = first;
+    int status = 0;
+    for (int i = 0; i < count && status == 0; i++, block = block->behind)
+        if (!block->has_pages)
+            status = pages_give(arena, block);
+    if (status) {
+        for (; count > 0; count--) {
+            block = blocks_free(&arena->blocks, first);
+            first = block->behind;
+        }
+        return NULL;
+    }
+    for (; count > 1; count--)
+        blocks_join(first);
+    if (first->size > size && (block = blocks_cut(&arena->blocks, first, size)))
+        blocks_free(&arena->blocks, block); /* without memory for its node it stays with the first */
+    blocks_use(&arena->blocks, first);
+    return first;
 }
 
 int arena_alloc(struct arena *arena, size_t size, void **memory)
@@ -129,20 +131,20 @@ int arena_alloc(struct arena *arena, size_t size, void **memory)
         return -ENOMEM;
     size = size ? (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
     pthread_mutex_lock(&arena->lock);
-    struct block *block = blocks_take(&arena->blocks, size);
+    struct block *block = blocks_room(&arena->blocks, size);
     while (!block && arena->claimed > 0) { /* what is missing may be what is being given back */
         pthread_cond_wait(&arena->returned, &arena->lock);
-        block = blocks_take(&arena->blocks, size);
+        block = blocks_room(&arena->blocks, size);
     }
-    int status = block ? range_back(arena, block->offset, size) : -ENOMEM;
-    if (status == 0) {
+    int count = block ? run_claim(arena, block, size) : 0;
+    block = count > 0 ? run_use(arena, block, count, size) : NULL;
+    if (block) {
         *memory = arena->range.base + block->offset;
-        peak_note(arena);
-    } else if (block) {
-        blocks_put(&arena->blocks, block, false);
+        if (arena->blocks.used_bytes > arena->peak)
+            arena->peak = arena->blocks.used_bytes;
     }
     pthread_mutex_unlock(&arena->lock);
-    return status;
+    return block ? 0 : -ENOMEM;
 }
 
 void arena_release(struct arena *arena, void *memory)
@@ -152,55 +154,22 @@ void arena_release(struct arena *arena, void *memory)
     pthread_mutex_lock(&arena->lock);
     struct block *block = blocks_find(&arena->blocks, (size_t)((char *)memory - arena->range.base));
     if (block)
-        blocks_put(&arena->blocks, block, false);
+        blocks_free(&arena->blocks, block);
     pthread_mutex_unlock(&arena->lock);
 }
 
 /* ------------------------------------------------------------------------------------------ giving back */
 
-/* Takes the pages of [from, to), which lie in a claimed block. With the lock held, which is let go meanwhile. */
-static bool range_punch(struct arena *arena, size_t from, size_t to)
+/* Takes pages off the end of a free block, some `bytes` bytes of them at most; pages_take() has the rest. */
+static bool block_punch(struct arena *arena, struct block **place, size_t bytes)
 {
-    if (from >= to)
-        return true;
-    granules_set(arena, from, to, false); /* before: from now on nobody may rest on them */
-    pthread_mutex_unlock(&arena->lock);
-    int status = reserve_punch(&arena->range, from, to);
-    pthread_mutex_lock(&arena->lock);
-    return status == 0;
-}
-
-/* From which granule on the block's own ones, up to `end`, have `bytes` bytes of pages; the first, when all have
- * fewer. */
-static size_t excess_find(const struct arena *arena, size_t first, size_t end, size_t bytes)
-{
-    size_t found = 0;
-    while (end > first && found < bytes)
-        if (granule_is_backed(arena, --end))
-            found += ARENA_GRANULE;
-    return end;
-}
-
-static void block_return(struct arena *arena, struct block *block, bool is_hollow)
-{
-    blocks_put(&arena->blocks, block, is_hollow);
-    arena->claimed--;
-    pthread_cond_broadcast(&arena->returned);
-}
-
-/* Takes whole granules off the end of the largest free block, until `bytes` bytes are gone. False: nothing is left. */
-static bool excess_give(struct arena *arena, size_t bytes)
-{
-    struct block *block = blocks_claim(&arena->blocks, ARENA_GRANULE);
-    if (!block)
+    size_t page = page_size(), end = (*place)->offset + (*place)->size;
+    size_t from = page_round_up((*place)->offset), to = end / page * page;
+    if (to <= from)
         return false;
-    arena->claimed++;
-    size_t first = (block->offset + ARENA_GRANULE - 1) / ARENA_GRANULE;
-    size_t end = (block->offset + block->size) / ARENA_GRANULE;
-    size_t from = excess_find(arena, first, end, bytes);
-    bool is_done = from >= end || range_punch(arena, from * ARENA_GRANULE, end * ARENA_GRANULE);
-    block_return(arena, block, from <= first);
-    return is_done;
+    if (bytes < to - from)
+        from = to - page_round_up(bytes);
+    return pages_take(arena, place, from, to);
 }
 
 /* What the second largest of the last calls needed. */
@@ -226,52 +195,20 @@ void arena_settle(struct arena *arena, bool is_call)
     if (arena->backed > arena->blocks.used_bytes + ARENA_KEEP) {
         size_t need = need_of_calls(arena), used = arena->blocks.used_bytes;
         size_t mark = (need > used ? need : used) + ARENA_KEEP;
-        while (arena->backed > mark && excess_give(arena, arena->backed - mark))
-            ;
+        struct block *block = blocks_largest(&arena->blocks);
+        while (block && arena->backed > mark && block_punch(arena, &block, arena->backed - mark))
+            block = blocks_largest(&arena->blocks);
     }
     pthread_mutex_unlock(&arena->lock);
 }
 
-/* The pages of [from, to) in granules that are partly in use. They count as without pages then, and are backed again,
- * as far as they are not, when one of their bytes is given out the next time. With the lock held throughout. */
-static void edge_punch(struct arena *arena, size_t from, size_t to)
-{
-    if (from >= to)
-        return;
-    arena->trims++;
-    granules_set(arena, from, to, false);
-    reserve_punch(&arena->range, from, to);
-}
-
-/* All pages of a claimed block. */
-static bool block_punch(struct arena *arena, size_t from, size_t to)
-{
-    size_t first = (from + ARENA_GRANULE - 1) / ARENA_GRANULE * ARENA_GRANULE,
-           last = to / ARENA_GRANULE * ARENA_GRANULE;
-    if (first >= last) {
-        edge_punch(arena, from, to);
-        return true;
-    }
-    edge_punch(arena, from, first);
-    edge_punch(arena, last, to);
-    return range_punch(arena, first, last);
-}
-
 void arena_trim(struct arena *arena)
 {
-    size_t page = page_size();
-    struct block *block;
     pthread_mutex_lock(&arena->lock);
     memset(arena->needs, 0, sizeof arena->needs);
-    blocks_warm(&arena->blocks);
-    while ((block = blocks_claim(&arena->blocks, page))) {
-        arena->claimed++;
-        size_t from = page_round_up(block->offset), to = (block->offset + block->size) / page * page;
-        bool is_done = block_punch(arena, from, to);
-        block_return(arena, block, true);
-        if (!is_done)
-            break;
+    for (struct block *block = arena->blocks.first; block; block = block->behind) {
+        if (block->state == BLOCK_FREE && block->has_pages)
+            block_punch(arena, &block, SIZE_MAX);
     }
-    edge_punch(arena, page_round_up(arena->blocks.end), arena->highest);
     pthread_mutex_unlock(&arena->lock);
 }

@@ -8,14 +8,12 @@
  * Freed pages are kept and reused: fresh ones cost more than most work. But when a call ends, what is more than
  * ARENA_KEEP bytes beyond the high-water mark goes back to the system: the mark is what is in use now, or, if that is
  * more, what the second largest of the last ARENA_CALLS calls needed. So a large call that stands alone gives its pages
- * back when it ends; from the second one on they stay. Pages are counted in granules: a bit says whether a granule has
- * all of its pages. A hole is backed again before any byte of it is given out.
+ * back when it ends; from the second one on they stay. Pages come a granule at a time; what a block has no use for is
+ * free, and has pages. A page lies in blocks that have pages, or in one that has none: so it is backed, or given back,
+ * for one caller at a time.
  *
  * Who writes what: the caller's process alone writes all of this, under a mutex of its own, which is free while the
- * kernel adds pages or takes them. A block is out of everybody's reach while that goes on: one that is being backed is
- * its caller's already, one whose pages go is claimed. Where two blocks share a granule both callers may back it: the
- * second time nothing happens. It is not taken back as long as one of them is in use. arena_trim alone takes pages of
- * such a granule, with the lock held, and counts that: who was about to back it backs it once more.
+ * kernel adds pages or takes them. The blocks in question are claimed meanwhile, out of everybody's reach.
  * No word of it is shared with a worker, so a worker's death at any point leaves the arena whole; what the dead one had
  * been given belongs to the job, whose caller releases it. A worker sees a block because a ticket names it: the
  * ticket's release is what publishes the block's contents. Pages that were added after the fork are there in every
@@ -40,13 +38,10 @@ struct arena {
     struct reserve range;
     size_t limit;            /* most bytes to back */
     pthread_mutex_t lock;    /* private to the process; guards what follows */
-    pthread_cond_t returned; /* some claimed block was put back */
-    int claimed;
-    uint64_t trims; /* counts trims of granules that are partly in use */
+    pthread_cond_t returned; /* some block without pages was put back */
+    int claimed;             /* blocks whose pages are being given back */
     struct blocks blocks;
-    uint64_t *granules;        /* a bit each: backed */
-    size_t backed;             /* bytes of granules that are */
-    size_t highest;            /* no page has ever been beyond */
+    size_t backed;             /* bytes of blocks that have pages */
     size_t peak;               /* most bytes in use since the last call ended */
     size_t needs[ARENA_CALLS]; /* of the last calls */
     unsigned calls;

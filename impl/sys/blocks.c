@@ -5,6 +5,7 @@
  */
 #include "blocks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* -------------------------------------------------------------------------------------------- treaps */
@@ -65,10 +66,14 @@ static struct block *tree_merge(struct blocks *blocks, struct block *low, struct
     return whole;
 }
 
-/* Into the treap of the block's state. */
+static struct block **tree_of(struct blocks *blocks, const struct block *block)
+{
+    return &blocks->trees[block->state == BLOCK_USED ? 0 : block->has_pages ? 1 : 2];
+}
+
 static void tree_insert(struct blocks *blocks, struct block *block)
 {
-    struct block **link = &blocks->trees[block->state];
+    struct block **link = tree_of(blocks, block);
     block->priority = random_next(blocks);
     while (*link && (*link)->priority > block->priority)
         link = is_before(blocks, *link, block->size, block->offset) ? &(*link)->right : &(*link)->left;
@@ -78,16 +83,16 @@ static void tree_insert(struct blocks *blocks, struct block *block)
 
 static void tree_remove(struct blocks *blocks, struct block *block)
 {
-    struct block **link = &blocks->trees[block->state];
+    struct block **link = tree_of(blocks, block);
     while (*link != block)
         link = is_before(blocks, *link, block->size, block->offset) ? &(*link)->right : &(*link)->left;
     *link = tree_merge(blocks, block->left, block->right);
 }
 
-/* The smallest of at least that size. */
-static struct block *tree_fit(struct blocks *blocks, enum block_state state, size_t size)
+/* The smallest free one of at least that size. */
+static struct block *tree_fit(struct blocks *blocks, bool has_pages, size_t size)
 {
-    struct block *found = NULL, *at = blocks->trees[state];
+    struct block *found = NULL, *at = blocks->trees[has_pages ? 1 : 2];
     while (at) {
         if (is_before(blocks, at, size, 0)) {
             at = at->right;
@@ -99,127 +104,39 @@ static struct block *tree_fit(struct blocks *blocks, enum block_state state, siz
     return found;
 }
 
-/* --------------------------------------------------------------------------------------------- nodes */
+/* ----------------------------------------------------------------------------------------------- life */
 
-static struct block *node_new(struct blocks *blocks)
+static struct block *node_new(size_t offset, size_t size, enum block_state state, bool has_pages)
 {
-    struct block *block = blocks->spare;
+    struct block *block = malloc(sizeof *block);
     if (block)
-        blocks->spare = block->left;
-    else
-        block = malloc(sizeof *block);
+        *block = (struct block){.offset = offset, .size = size, .state = state, .has_pages = has_pages};
     return block;
 }
 
-static void node_free(struct blocks *blocks, struct block *block)
+int blocks_init(struct blocks *blocks, size_t size)
 {
-    block->left = blocks->spare;
-    blocks->spare = block;
-}
-
-static void list_insert(struct blocks *blocks, struct block *block, struct block *before)
-{
-    block->before = before;
-    block->behind = before ? before->behind : NULL;
-    if (before)
-        before->behind = block;
-    if (block->behind)
-        block->behind->before = block;
-    else
-        blocks->last = block;
-}
-
-static void list_remove(struct blocks *blocks, struct block *block)
-{
-    if (block->before)
-        block->before->behind = block->behind;
-    if (block->behind)
-        block->behind->before = block->before;
-    else
-        blocks->last = block->before;
-}
-
-/* ------------------------------------------------------------------------------------- what is exported */
-
-void blocks_init(struct blocks *blocks, size_t most)
-{
-    *blocks = (struct blocks){.most = most, .seed = 2463534242u};
+    *blocks = (struct blocks){.first = node_new(0, size, BLOCK_FREE, false), .seed = 2463534242u};
+    if (!blocks->first)
+        return -ENOMEM;
+    tree_insert(blocks, blocks->first);
+    return 0;
 }
 
 void blocks_drop(struct blocks *blocks)
 {
     struct block *next;
-    for (struct block *block = blocks->last; block; block = next) {
-        next = block->before;
-        free(block);
-    }
-    for (struct block *block = blocks->spare; block; block = next) {
-        next = block->left;
+    for (struct block *block = blocks->first; block; block = next) {
+        next = block->behind;
         free(block);
     }
 }
 
-static bool is_free(const struct block *block)
-{
-    return block && (block->state == BLOCK_WARM || block->state == BLOCK_HOLLOW);
-}
-
-static struct block *block_use(struct blocks *blocks, struct block *block)
-{
-    block->state = BLOCK_USED;
-    blocks->used_bytes += block->size;
-    tree_insert(blocks, block);
-    return block;
-}
-
-/* The front of a free block; what is left stays behind it as a free block of the same kind. */
-static struct block *block_cut(struct blocks *blocks, struct block *block, size_t size)
-{
-    struct block *rest = block->size > size ? node_new(blocks) : NULL;
-    if (block->size > size && !rest)
-        return NULL;
-    tree_remove(blocks, block);
-    if (rest) {
-        *rest = (struct block){.offset = block->offset + size, .size = block->size - size, .state = block->state};
-        list_insert(blocks, rest, block);
-        tree_insert(blocks, rest);
-        block->size = size;
-    }
-    return block_use(blocks, block);
-}
-
-/* A new block behind the last, or the last one grown when it is free. */
-static struct block *block_append(struct blocks *blocks, size_t size)
-{
-    struct block *block = is_free(blocks->last) ? blocks->last : NULL;
-    size_t offset = block ? block->offset : blocks->end;
-    if (size > blocks->most - offset)
-        return NULL;
-    if (block) {
-        tree_remove(blocks, block);
-    } else {
-        block = node_new(blocks);
-        if (!block)
-            return NULL;
-        list_insert(blocks, block, blocks->last);
-    }
-    block->offset = offset;
-    block->size = size;
-    blocks->end = offset + size;
-    return block_use(blocks, block);
-}
-
-struct block *blocks_take(struct blocks *blocks, size_t size)
-{
-    struct block *block = tree_fit(blocks, BLOCK_WARM, size);
-    if (!block)
-        block = tree_fit(blocks, BLOCK_HOLLOW, size);
-    return block ? block_cut(blocks, block, size) : block_append(blocks, size);
-}
+/* --------------------------------------------------------------------------------------------- looking */
 
 struct block *blocks_find(struct blocks *blocks, size_t offset)
 {
-    struct block *at = blocks->trees[BLOCK_USED];
+    struct block *at = blocks->trees[0];
     while (at && at->offset != offset) {
         blocks->steps++;
         at = at->offset < offset ? at->right : at->left;
@@ -227,59 +144,116 @@ struct block *blocks_find(struct blocks *blocks, size_t offset)
     return at;
 }
 
-/* Joins a free neighbour to a block that is in no treap. */
-static void block_join(struct blocks *blocks, struct block *block, struct block *other)
+struct block *blocks_largest(struct blocks *blocks)
 {
-    tree_remove(blocks, other);
-    list_remove(blocks, other);
-    if (other->state == BLOCK_WARM)
-        block->state = BLOCK_WARM;
-    if (other->offset < block->offset)
-        block->offset = other->offset;
-    block->size += other->size;
-    node_free(blocks, other);
+    struct block *block = blocks->trees[1];
+    while (block && block->right) {
+        blocks->steps++;
+        block = block->right;
+    }
+    return block;
 }
 
-void blocks_put(struct blocks *blocks, struct block *block, bool is_hollow)
+static size_t free_bytes(const struct block *block)
+{
+    return block && block->state == BLOCK_FREE ? block->size : 0;
+}
+
+struct block *blocks_room(struct blocks *blocks, size_t size)
+{
+    struct block *block = tree_fit(blocks, true, size), *largest = blocks_largest(blocks);
+    if (block)
+        return block;
+    if (largest) {
+        size_t from_here = largest->size + free_bytes(largest->behind);
+        if (from_here >= size)
+            return largest;
+        if (free_bytes(largest->before) && free_bytes(largest->before) + from_here >= size)
+            return largest->before;
+    }
+    block = tree_fit(blocks, false, size);
+    if (block)
+        return block;
+    size_t together = 0;
+    for (struct block *at = blocks->first; at; at = at->behind) {
+        if (at->state != BLOCK_FREE) {
+            together = 0;
+            continue;
+        }
+        block = together ? block : at;
+        together += at->size;
+        if (together >= size)
+            return block;
+    }
+    return NULL;
+}
+
+/* -------------------------------------------------------------------------------------------- changing */
+
+struct block *blocks_cut(struct blocks *blocks, struct block *block, size_t size)
+{
+    struct block *rest = node_new(block->offset + size, block->size - size, block->state, block->has_pages);
+    if (!rest)
+        return NULL;
+    if (block->state == BLOCK_FREE)
+        tree_remove(blocks, block);
+    block->size = size;
+    rest->before = block;
+    rest->behind = block->behind;
+    block->behind = rest;
+    if (rest->behind)
+        rest->behind->before = rest;
+    if (block->state == BLOCK_FREE) {
+        tree_insert(blocks, block);
+        tree_insert(blocks, rest);
+    }
+    return rest;
+}
+
+void blocks_claim(struct blocks *blocks, struct block *block)
+{
+    tree_remove(blocks, block);
+    block->state = BLOCK_CLAIMED;
+}
+
+void blocks_join(struct block *block)
+{
+    struct block *other = block->behind;
+    block->size += other->size;
+    block->behind = other->behind;
+    if (block->behind)
+        block->behind->before = block;
+    free(other);
+}
+
+void blocks_use(struct blocks *blocks, struct block *block)
+{
+    block->state = BLOCK_USED;
+    blocks->used_bytes += block->size;
+    tree_insert(blocks, block);
+}
+
+static bool is_alike(const struct block *block, const struct block *other)
+{
+    return other && other->state == BLOCK_FREE && other->has_pages == block->has_pages;
+}
+
+struct block *blocks_free(struct blocks *blocks, struct block *block)
 {
     if (block->state == BLOCK_USED) {
         tree_remove(blocks, block);
         blocks->used_bytes -= block->size;
     }
-    block->state = is_hollow ? BLOCK_HOLLOW : BLOCK_WARM;
-    if (is_free(block->before))
-        block_join(blocks, block, block->before);
-    if (is_free(block->behind))
-        block_join(blocks, block, block->behind);
-    if (block->state == BLOCK_HOLLOW && !block->behind) { /* the end of all: as if it had never been there */
-        blocks->end = block->offset;
-        list_remove(blocks, block);
-        node_free(blocks, block);
-        return;
+    if (is_alike(block, block->behind)) {
+        tree_remove(blocks, block->behind);
+        blocks_join(block);
     }
-    tree_insert(blocks, block);
-}
-
-struct block *blocks_claim(struct blocks *blocks, size_t least)
-{
-    struct block *block = blocks->trees[BLOCK_WARM];
-    while (block && block->right) {
-        blocks->steps++;
-        block = block->right;
-    }
-    if (!block || block->size < least)
-        return NULL;
-    tree_remove(blocks, block);
-    block->state = BLOCK_CLAIMED;
-    return block;
-}
-
-void blocks_warm(struct blocks *blocks)
-{
-    struct block *block;
-    while ((block = blocks->trees[BLOCK_HOLLOW])) {
+    if (is_alike(block, block->before)) {
+        block = block->before;
         tree_remove(blocks, block);
-        block->state = BLOCK_WARM;
-        tree_insert(blocks, block);
+        blocks_join(block);
     }
+    block->state = BLOCK_FREE;
+    tree_insert(blocks, block);
+    return block;
 }

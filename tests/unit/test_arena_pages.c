@@ -22,6 +22,21 @@
 
 #define MIB ((size_t)1 << 20)
 
+static int refuse_each, requests, refusals; /* 0: none */
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t length);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t length);
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    if (mode || refuse_each == 0 || ++requests % refuse_each)
+        return __real_fallocate(fd, mode, offset, length);
+    refusals++;
+    __real_fallocate(fd, mode, offset, length / 2);
+    errno = ENOSPC;
+    return -1;
+}
+
 /* Bytes of pages that the arena's file has. */
 static size_t pages_of(const struct arena *arena)
 {
@@ -137,13 +152,20 @@ static void *takes_and_releases(void *argument)
     return NULL;
 }
 
-/* Every granule that counts as backed is. */
+/* Every block that counts as backed is. */
 static int holes_of(const struct arena *arena)
 {
     int holes = 0;
-    for (size_t granule = 0; granule * ARENA_GRANULE < arena->highest; granule++)
-        if (arena->granules[granule / 64] >> granule % 64 & 1)
-            holes += !is_backed(arena, arena->range.base + granule * ARENA_GRANULE, ARENA_GRANULE);
+    size_t backed = 0;
+    for (const struct block *block = arena->blocks.first; block; block = block->behind)
+        if (block->has_pages) {
+            holes += !is_backed(arena, arena->range.base + block->offset, block->size);
+            backed += block->size;
+        }
+    assert_int_equal(backed, arena->backed);
+    assert_true(pages_of(arena) <=
+                backed +
+                    (size_t)sysconf(_SC_PAGESIZE)); /* and nothing else: the range may end in the middle of a page */
     return holes;
 }
 
@@ -255,6 +277,46 @@ static void what_is_being_given_back_is_no_shortage(void **state)
     arena_close(&crowd.arena);
 }
 
+/* Whatever happened, with pages refused now and then: nothing is lost, and all of the limit can be had again. */
+static void nothing_is_lost(void **state)
+{
+    (void)state;
+    enum { SLOTS = 24 };
+    const size_t limit = 8 * MIB - 1000; /* ends in the middle of a page */
+    struct arena arena;
+    unsigned seed = 12;
+    assert_int_equal(arena_open(&arena, limit), 0);
+    for (int episode = 0; episode < 40; episode++) {
+        void *held[SLOTS] = {NULL}, *whole;
+        for (int round = 0; round < 300; round++) {
+            int slot = rand_r(&seed) % SLOTS;
+            refuse_each = episode % 2 ? 3 : 0;
+            if (held[slot]) {
+                arena_release(&arena, held[slot]);
+                held[slot] = NULL;
+            } else if (arena_alloc(&arena, 1 + (size_t)rand_r(&seed) % (2 * MIB), &held[slot])) {
+                held[slot] = NULL;
+            } else {
+                memset(held[slot], 1, 1);
+            }
+            if (round % 7 == 0)
+                arena_trim(&arena);
+            if (round % 5 == 0)
+                arena_settle(&arena, true);
+        }
+        refuse_each = 0;
+        assert_int_equal(holes_of(&arena), 0);
+        for (int slot = 0; slot < SLOTS; slot++)
+            arena_release(&arena, held[slot]);
+        assert_int_equal(arena.blocks.used_bytes, 0);
+        assert_int_equal(arena_alloc(&arena, limit / 64 * 64, &whole), 0);
+        assert_int_equal(holes_of(&arena), 0);
+        arena_release(&arena, whole);
+    }
+    assert_true(refusals > 100);
+    arena_close(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +325,7 @@ int main(void)
         cmocka_unit_test(no_hole_is_given_out_while_others_trim),
         cmocka_unit_test(a_granule_that_is_backed_during_a_trim_has_all_its_pages),
         cmocka_unit_test(what_is_being_given_back_is_no_shortage),
+        cmocka_unit_test(nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
