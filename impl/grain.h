@@ -272,7 +272,7 @@ struct grain_call_options {
  *   max_tasks_per_worker  x      u    u       x
  *   cpus                  x      u    u       u
  *   close_descriptors     -      u    -       -
- *   caller_waits          -      -    -       - */
+ *   caller_waits          -      -    u       - */
 
 /* What surprises on fork, where a worker is a copy of the process as it was when the pool was opened (a replacement is
  * the same copy again):

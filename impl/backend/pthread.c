@@ -199,7 +199,10 @@ static int team_make(struct backend_pool *pool, struct pthread_state *state)
     state->team->max_chunks = pool->max_tasks_per_worker;
     state->team->events = pool->events;
     team_place(state->team, pool->mask, pool->cpus, pool->cpu_count);
-    return team_front_init(&state->front, state->team);
+    int status = team_front_init(&state->front, state->team);
+    state->front.is_lending =
+        !pool->caller_waits && !pool->initializer && !pool->finalizer && !pool->max_tasks_per_worker;
+    return status;
 }
 
 static int pthread_open(struct backend_pool *pool)
@@ -244,7 +247,7 @@ static int pthread_submit(struct backend_pool *pool, struct job *job, void **tic
         team_submit_single(&state->front, place);
     } else {
         team_fit(&place->job);
-        team_submit(&state->front, place, job->count);
+        team_submit(&state->front, place, job->count, !job->is_queued && !job_current_pool());
     }
     *ticket = place;
     return 0;
@@ -262,6 +265,8 @@ static int pthread_wait(struct backend_pool *pool, struct job *job, void *ticket
     struct pthread_state *state = pool->state;
     struct team_job *place = ticket;
     bool is_single = job_is_single(job);
+    if (!is_single && place->lent)
+        team_join(state->team, place, pool);
     int status = is_single ? team_wait_single(&state->front, place) : team_wait(&state->front, place);
     job->outcome.failed = place->job.outcome.failed;
     if (job->outcome.failed)

@@ -9,11 +9,7 @@
 
 #include "sys/futex.h"
 #include "sys/inject.h"
-
-bool is_part_done(const struct team_job *job, uint32_t part)
-{
-    return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
-}
+#include "wake.h"
 
 /* All bits of a word of `done`. */
 static uint64_t full_word(uint32_t parts, uint32_t word)
@@ -38,7 +34,9 @@ static bool word_finish(struct team_job *job, uint32_t generation, uint32_t part
     return (uint32_t)next == all;
 }
 
-bool part_finish(const struct worker *worker, struct team_job *job, uint64_t ticket)
+/* Sets the bit of a part; true when it was the last one of the job. acq_rel: the last setter sees what all parts wrote.
+ * Once the bit is set the job may end and its descriptor change hands: whatever is needed of it is read before. */
+static bool part_finish(const struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t parts = job->parts;
     uint32_t part = ticket_part_index(ticket), word = part / 64;
@@ -66,7 +64,7 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
     }
 }
 
-void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
+static void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket)
 {
     uint32_t generation = ticket_generation(ticket);
     uint32_t mine = state_make(generation, STATE_FIRST_WORKER + (uint32_t)worker->id),
@@ -97,4 +95,18 @@ void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket)
     bool is_full = atomic_load_explicit(&job->done[word], memory_order_acquire) == full_word(parts, word);
     if (is_full && word_finish(job, ticket_generation(ticket), parts, word))
         job_complete(worker, job, ticket);
+}
+
+void part_report(struct worker *worker, struct team_job *job, uint64_t ticket)
+{
+    if (part_finish(worker, job, ticket)) {
+        INJECT(part_reported);
+        job_complete(worker, job, ticket);
+    }
+    worker->job = NULL;
+    /* Thieves that wait for this part need wait no longer. F9 pairs with F8: either the thief sees the part's bit, or
+     * we see that it sleeps. The read-modify-write before it is the one in part_finish, or a later one: where the job
+     * was completed here, F2. */
+    FENCE_AFTER_RMW(9);
+    thieves_wake(worker->team);
 }

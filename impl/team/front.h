@@ -24,6 +24,16 @@ static inline bool is_on_my_cpu(const struct team *team, int slot)
     return cpu >= 0 && cpu == atomic_load_explicit(&team->caller_cpu, memory_order_relaxed);
 }
 
+/* Borrows the slot of a worker that sleeps, better one whose CPU the caller is on: its number; -1: none sleeps. */
+int slot_lend(struct team *team);
+
+/* The part of the slot that the caller has borrowed: it goes into no ring. None: UINT32_MAX. */
+static inline uint32_t part_own(const struct team *team, const struct team_job *job)
+{
+    uint32_t count = (uint32_t)team->workers;
+    return job->lent ? (job->lent - 1u + count - job->slot) % count : UINT32_MAX;
+}
+
 /* Puts a ticket into a slot's ring, waiting for room where it is full; payload as in ring_push. */
 void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *payload);
 

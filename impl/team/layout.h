@@ -98,15 +98,18 @@ struct team_part {
 #define AWAITED_BY(bits) ((uint32_t)(bits) << 1) /* bits of enum event */
 
 struct team_job {
-    _Alignas(64) struct job job;                    /* caller, before the tickets are pushed */
-    uint32_t parts;                                 /* caller */
-    uint16_t slot;                                  /* caller, its own: where the first ticket went */
-    _Atomic uint32_t generation;                    /* caller: tickets of an older one are void */
-    _Atomic uint8_t *done_marks;                    /* a byte a chunk, done_mark = done; NULL for threads */
-    uint8_t done_mark;                              /* caller: another one for each job, so that nothing is cleared */
-    size_t marks_room;                              /* caller, its own: bytes at `done_marks` */
-    _Alignas(64) _Atomic uint64_t loaded;           /* caller: tasks below this have their items; grows */
-    struct claim_shared claims;                     /* workers */
+    _Alignas(64) struct job job;          /* caller, before the tickets are pushed */
+    uint32_t parts;                       /* caller */
+    uint16_t slot;                        /* caller, its own: where the first ticket went */
+    uint16_t lent;                        /* caller, its own: 1 + the slot that it has borrowed; 0: none */
+    bool has_joined;                      /* caller, its own: it has taken part */
+    bool is_chained;                      /* caller: who takes a ticket wakes the next sleeper while more are queued */
+    _Atomic uint32_t generation;          /* caller: tickets of an older one are void */
+    _Atomic uint8_t *done_marks;          /* a byte a chunk, done_mark = done; NULL for threads */
+    uint8_t done_mark;                    /* caller: another one for each job, so that nothing is cleared */
+    size_t marks_room;                    /* caller, its own: bytes at `done_marks` */
+    _Alignas(64) _Atomic uint64_t loaded; /* caller: tasks below this have their items; grows */
+    struct claim_shared claims;           /* workers */
     _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
     _Atomic uint64_t words_done;                    /* workers: generation << 32, and a bit a full word of done */
     _Atomic uint32_t deaths;                        /* replacements: how many workers died in this job */
@@ -119,9 +122,10 @@ struct team_job {
 
 /* What the caller may expect of a worker; see slot_wake() in team/wake.c. */
 enum slot_state {
-    SLOT_AWAKE, /* looks into its own ring before it does anything long */
-    SLOT_BUSY,  /* works on a map, or on a ticket from another ring: for how long, nobody knows */
-    SLOT_ASLEEP /* on `wake_word` */
+    SLOT_AWAKE,  /* looks into its own ring before it does anything long */
+    SLOT_BUSY,   /* works on a map, or on a ticket from another ring: for how long, nobody knows */
+    SLOT_ASLEEP, /* on `wake_word` */
+    SLOT_LENT    /* so is its worker, but a calling thread works in the slot: as busy as any (team/lend.c) */
 };
 
 struct team_slot {
@@ -132,7 +136,7 @@ struct team_slot {
      * patience. */
     _Atomic uint64_t progress;
     struct grain_context ctx;            /* ctx.index: the task it is in */
-    _Alignas(64) _Atomic uint32_t state; /* enum slot_state: worker; ASLEEP -> AWAKE: whoever wakes it */
+    _Alignas(64) _Atomic uint32_t state; /* enum slot_state: worker; who wakes it or borrows the slot: team/lend.c */
     _Atomic uint32_t wake_word;          /* futex: moved on by whoever wakes it */
     _Atomic int cpu;                     /* where it is bound, -1: nowhere; set before it starts, then by the worker */
     int spare_cpu;                       /* worker: no worker's CPU, to step aside to when the caller is on its own */
@@ -179,6 +183,8 @@ struct team_front {
     int favourite;            /* the slot that got the last single task */
     /* For team_account(), under the lock: a place per worker. Not on the stack of a caller, which may be small. */
     struct team_left *left;
+    bool
+        is_lending; /* calling threads may take part: threads, without anything that belongs to a worker's own thread */
     /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
     bool (*is_alive)(void *user);
     void *user;

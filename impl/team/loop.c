@@ -10,34 +10,6 @@
 #include "sys/machine.h"
 #include "wake.h"
 
-/* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
- * the swap in ring_take is a release. The cursor is cleared before: an old one must not pass for that
- * of the new ticket. */
-static uint64_t ring_ticket(struct worker *worker, struct ring *ring)
-{
-    struct team_slot *slot = worker->slot;
-    uint64_t position, ticket;
-    while ((ticket = ring_peek(ring, &position))) {
-        INJECT(ticket_seen);
-        bool is_mine = true;
-        if (ticket_is_single(ticket))
-            ring_payload(ring, position, worker->payload);
-        job_set_index(&slot->ctx, NO_TASK);
-        atomic_store_explicit(&slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
-        INJECT(ticket_announced);
-        if (worker->team->workers == 1)
-            ring_take_alone(ring, position);
-        else
-            is_mine = ring_take(ring, position);
-        INJECT(ticket_swapped);
-        atomic_store_explicit(&slot->ticket, is_mine ? ticket : 0, memory_order_release);
-        INJECT(ticket_recorded);
-        if (is_mine)
-            return ticket;
-    }
-    return 0;
-}
-
 /* What the caller may expect of this worker; relaxed: a hint, the fences around sleeping do not rest on it. */
 static void state_set(struct worker *worker, enum slot_state state)
 {
@@ -60,16 +32,6 @@ static void busy_become(struct worker *worker)
     slot_wake(team, worker->id, true);
 }
 
-/* Somebody had woken this worker for a ticket, and it found another one before: it passes the wake on. */
-static void wake_pass_on(struct worker *worker)
-{
-    if (!worker->was_woken)
-        return;
-    worker->was_woken = false;
-    if (team_is_anything_queued(worker->team))
-        slot_wake(worker->team, worker->id, true);
-}
-
 /* A ticket from any ring, its own first. */
 static uint64_t ticket_take(struct worker *worker)
 {
@@ -77,15 +39,35 @@ static uint64_t ticket_take(struct worker *worker)
     uint64_t ticket = 0;
     int i = 0;
     for (; i < team->workers && !ticket; i++)
-        ticket = ring_ticket(worker, &team->slots[(worker->id + i) % team->workers].ring);
+        ticket = ticket_from_ring(worker, &team->slots[(worker->id + i) % team->workers].ring, 0);
     if (ticket && (i > 1 || !ticket_is_single(ticket)))
         busy_become(worker);
+    /* Woken for one ticket, it may have found another one before: it passes the wake on. */
+    if (ticket && (worker->was_woken || (!ticket_is_single(ticket) && ticket_job(team, ticket)->is_chained)))
+        wake_next(worker);
     if (ticket)
-        wake_pass_on(worker);
+        worker->was_woken = false;
     return ticket;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- waiting */
+
+/* From ASLEEP to AWAKE: true; false: somebody else has done it. As long as a caller has the slot, the worker sleeps on:
+ * wake_word is read before the state, and moved on after it by who ends the worker's sleep. acquire: pairs with the
+ * borrower's release. */
+static bool slot_rise(struct worker *worker)
+{
+    struct team_slot *slot = worker->slot;
+    for (;;) {
+        uint32_t wake_word = atomic_load_explicit(&slot->wake_word, memory_order_acquire), seen = SLOT_ASLEEP;
+        if (atomic_compare_exchange_strong_explicit(&slot->state, &seen, SLOT_AWAKE, memory_order_acquire,
+                                                    memory_order_acquire))
+            return true;
+        if (seen != SLOT_LENT)
+            return false;
+        wait_sleep(&slot->wake_word, wake_word, UINT64_MAX, worker->team->is_shared);
+    }
+}
 
 static bool idle_is_over(void *worker)
 {
@@ -100,7 +82,7 @@ static bool idle_lie_down(void *who)
     struct worker *worker = who;
     spinner_end(worker);
     atomic_fetch_add_explicit(&worker->team->sleepers, 1, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->state, SLOT_ASLEEP, memory_order_release); /* pairs with slot_borrow */
     FENCE(3);
     if (worker_is_called(worker) || team_is_anything_queued(worker->team))
         return false;
@@ -112,7 +94,7 @@ static void idle_get_up(void *who)
 {
     struct worker *worker = who;
     worker->state = SLOT_AWAKE;
-    worker->was_woken = atomic_exchange_explicit(&worker->slot->state, SLOT_AWAKE, memory_order_relaxed) != SLOT_ASLEEP;
+    worker->was_woken = !slot_rise(worker);
     atomic_fetch_sub_explicit(&worker->team->sleepers, 1, memory_order_relaxed);
 }
 

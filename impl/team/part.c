@@ -62,19 +62,11 @@ static bool part_work(struct worker *worker, uint64_t ticket)
     part->handovers++;
     bool is_over =
         job->job.schedule == GRAIN_SCHEDULE_STEAL ? steal_run(worker, job, ticket) : claims_run(worker, job, ticket);
-    if (is_over && part_finish(worker, job, ticket)) {
-        INJECT(part_reported);
-        job_complete(worker, job, ticket);
-    }
-    worker->job = NULL;
-    if (!is_over)
-        return false;
-    /* Thieves that wait for this part need wait no longer. F9 pairs with F8: either the thief sees the part's bit, or
-     * we see that it sleeps. The read-modify-write before it is the one in part_finish, or a later one: where the job
-     * was completed here, F2. */
-    FENCE_AFTER_RMW(9);
-    thieves_wake(worker->team);
-    return true;
+    if (is_over)
+        part_report(worker, job, ticket);
+    else
+        worker->job = NULL;
+    return is_over;
 }
 
 bool ticket_work(struct worker *worker, uint64_t ticket)

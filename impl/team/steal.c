@@ -9,6 +9,8 @@
  */
 #include "worker.h"
 
+#include "wake.h"
+
 #include "sys/clock.h"
 #include "sys/inject.h"
 
@@ -118,6 +120,13 @@ static void thief_get_up(void *who)
 
 static const struct wait_kind thief = {.is_over = thief_is_over, .lie_down = thief_lie_down, .get_up = thief_get_up};
 
+/* What is queued comes first. A calling thread that takes part has but its own call: it stays while a worker has chunks
+ * of that in hand. */
+static bool is_needed_elsewhere(const struct worker *worker)
+{
+    return worker->is_caller ? is_rest_idle(worker, worker->job) : team_is_anything_queued(worker->team);
+}
+
 /* Waits for a range to take from. In a team of more workers than CPUs only one thief does: the CPUs are busy. */
 static bool thief_wait(struct worker *worker)
 {
@@ -125,7 +134,7 @@ static bool thief_wait(struct worker *worker)
     _Atomic uint32_t *is_starving = &part_at(worker, worker->part)->is_starving;
     bool has_cpu = team->workers <= team->usable_cpus, is_refilled;
     worker->pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
-    if (team_is_anything_queued(team))
+    if (is_needed_elsewhere(worker))
         return false;
     atomic_store_explicit(is_starving, 1, memory_order_relaxed);
     while (!(is_refilled = range_refill(worker)) && thief_ask(worker) && !worker_is_called(worker)) {

@@ -95,35 +95,83 @@ static uint32_t parts_held(const struct team *team, const struct team_job *job)
 static uint16_t slot_first(struct team_front *front, const struct team_job *job)
 {
     struct team *team = front->team;
-    int cpu = team_note_cpu(team), first = 0;
+    int cpu = atomic_load_explicit(&team->caller_cpu, memory_order_relaxed), first = 0;
     if (job->parts < (uint32_t)team->workers)
-        first = front->favourite + 1;
+        first = job->lent ? job->lent - 1 : front->favourite + 1;
     for (int i = 0; i < team->workers && parts_held(team, job); i++)
         if (atomic_load_explicit(&team->slots[i].cpu, memory_order_relaxed) == cpu)
             first = i + 1;
     return (uint16_t)(first % team->workers);
 }
 
-/* Pushes the tickets of [first, last), then wakes who is to take them: as many workers as there are CPUs. More would
- * only take turns, each with caches and page tables of its own; whoever works takes the others' tickets too. Should the
- * tasks turn out to block, team_wake_rest() follows. */
+uint64_t team_own_ticket(struct team *team, struct team_job *job)
+{
+    return ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), part_own(team, job));
+}
+
+/* Whether the slot's worker will look into its own ring before it does anything else. */
+static bool is_looking(const struct team_front *front, int slot, int tickets)
+{
+    return atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) == SLOT_AWAKE &&
+           slot_tickets(front, slot) <= tickets;
+}
+
+/* Whether there is a worker that spins, and is about to look into all rings. */
+static bool is_spinner_looking(const struct team_front *front)
+{
+    uint32_t spinner = atomic_load_explicit(&front->team->spinner, memory_order_relaxed);
+    return spinner && is_looking(front, (int)spinner - 1, 0);
+}
+
+/* As many workers as there are CPUs. More would only take turns, each with caches and page tables of its own; whoever
+ * works takes the others' tickets too. Should the tasks turn out to block, team_wake_rest() follows, or each wakes the
+ * next. */
+static void parts_wake(struct team_front *front, struct team_job *job, uint32_t first, uint32_t last)
+{
+    struct team *team = front->team;
+    for (uint32_t part = first; part < last && part < (uint32_t)team->usable_cpus; part++) {
+        int slot = (int)((job->slot + part) % (uint32_t)team->workers);
+        /* relaxed: either we see BUSY, or busy_become sees the ticket: F7, and F4 */
+        bool is_busy = is_engaged(atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed));
+        slot_wake(team, slot, is_busy || slot_tickets(front, slot) > 1);
+    }
+}
+
+/* Before the caller enters a task somebody must be awake to take the other tickets: else one is woken, and that one
+ * wakes the next. */
+static void part_wake(struct team_front *front, struct team_job *job, bool has_looking)
+{
+    uint32_t count = (uint32_t)front->team->workers;
+    if (has_looking || is_spinner_looking(front))
+        return;
+    slot_wake(front->team, (int)((job->slot + part_own(front->team, job) + 1) % count), true);
+}
+
+/* Pushes the tickets of [first, last), but for that of the caller's own part, and wakes who is to take them. */
 static void parts_push(struct team_front *front, struct team_job *job, uint32_t first, uint32_t last)
 {
     struct team *team = front->team;
-    uint32_t generation = team_job_generation(job), count = (uint32_t)team->workers;
-    for (uint32_t part = first; part < last; part++)
+    uint32_t generation = team_job_generation(job), count = (uint32_t)team->workers, own = part_own(team, job);
+    uint32_t pushed = 0, looking = 0;
+    for (uint32_t part = first; part < last; part++) {
+        if (part == own)
+            continue;
         ticket_push(front, (int)((job->slot + part) % count),
                     ticket_make(generation, (uint32_t)(job - team->jobs), part), NULL);
-    team_say_pushed(team);
-    /* F7 pairs with F3, F4 and F8: either they see what was pushed, or we see them. The read-modify-write before it is
-     * that of `pushed`. */
-    FENCE_AFTER_RMW(7);
-    for (uint32_t part = first; part < last && part < (uint32_t)team->usable_cpus; part++) {
-        int slot = (int)((job->slot + part) % count);
-        /* relaxed: either we see BUSY, or busy_become sees the ticket: F7, and F4 */
-        bool is_busy = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed) == SLOT_BUSY;
-        slot_wake(team, slot, is_busy || slot_tickets(front, slot) > 1);
+        pushed++;
     }
+    if (pushed == 0)
+        return;
+    /* F7 pairs with F3, F4, F8, F11 and F12: either they see what was pushed, or we see them. */
+    FENCE(7);
+    for (uint32_t part = first; part < last; part++)
+        looking += part != own && is_looking(front, (int)((job->slot + part) % count), 1);
+    if (looking < pushed)
+        team_say_pushed(team);
+    if (job->lent)
+        part_wake(front, job, looking > 0);
+    else
+        parts_wake(front, job, first, last);
     thieves_wake(team);
 }
 
@@ -139,11 +187,15 @@ bool team_wake_rest(struct team_front *front, struct team_job *job)
     return true;
 }
 
-void team_submit(struct team_front *front, struct team_job *job, size_t loaded)
+void team_submit(struct team_front *front, struct team_job *job, size_t loaded, bool may_join)
 {
     job_reset(front->team, job, loaded);
+    job->has_joined = false;
+    job->is_chained = !front->team->is_shared || job->job.is_queued;
     uint32_t held = parts_held(front->team, job);
     lock_take(&front->lock);
+    team_note_cpu(front->team);
+    job->lent = may_join && front->is_lending ? (uint16_t)(1 + slot_lend(front->team)) : 0;
     job_place(front, job, slot_first(front, job));
     parts_push(front, job, 0, job->parts - held);
     lock_drop(&front->lock);

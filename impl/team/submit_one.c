@@ -14,7 +14,7 @@
  * only one in use most of the time. */
 static inline bool is_free(const struct team_front *front, int slot, uint64_t mine)
 {
-    return atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed) != SLOT_BUSY &&
+    return !is_engaged(atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed)) &&
            ((atomic_load_explicit(&front->free_jobs, memory_order_relaxed) | mine) == UINT64_MAX ||
             slot_tickets(front, slot) == 0);
 }
@@ -105,7 +105,7 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     uint32_t state = atomic_load_explicit(&team->slots[slot].state, memory_order_relaxed);
     if (!is_occupied && state == SLOT_AWAKE)
         return;
-    if (!is_occupied && state == SLOT_BUSY) {
+    if (!is_occupied && is_engaged(state)) {
         is_occupied = true;
         team_say_pushed(team);
     }

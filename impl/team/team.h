@@ -38,10 +38,15 @@ void team_fit(struct job *job);
 /* Caller: hands job->job to the workers; then waits for it and merges the outcomes into it.
  * loaded: how many tasks have their items already; less than all only under `steal`, where the rest is announced with
  * team_loaded() and the last worker is called when all are there.
+ * may_join: this thread will call team_join() before it waits, where job->lent is not 0: it has borrowed a slot.
  * team_wait: 0, -ECANCELED, -ENOTRECOVERABLE. */
-void team_submit(struct team_front *front, struct team_job *job, size_t loaded);
+void team_submit(struct team_front *front, struct team_job *job, size_t loaded, bool may_join);
 void team_loaded(struct team_front *front, struct team_job *job, size_t loaded);
 int team_wait(struct team_front *front, struct team_job *job);
+
+/* Caller, when job->lent is not 0: takes part until there is nothing left to begin, and gives the slot back. pool: for
+ * job_enter(), whose worker it is meanwhile. */
+void team_join(struct team *team, struct team_job *job, const void *pool);
 
 /* Caller, when a wait came back with `code` and all workers are gone (processes): fails the tasks that have not
  * ended with that code, and merges the outcomes. `code`, or 0: all have ended. */

@@ -36,10 +36,10 @@ static bool caller_may_spin(void *who)
 {
     const struct caller *caller = who;
     const struct team *team = caller->front->team;
-    uint32_t count = (uint32_t)team->workers;
+    uint32_t count = (uint32_t)team->workers, own = part_own(team, caller->job);
     team_note_cpu(caller->front->team);
     for (uint32_t part = 0; part < caller->job->parts; part++)
-        if (is_on_my_cpu(team, (int)((caller->job->slot + part) % count)))
+        if (part != own && is_on_my_cpu(team, (int)((caller->job->slot + part) % count)))
             return false;
     return atomic_load_explicit(&team->phase, memory_order_relaxed) < TEAM_STOP;
 }
@@ -79,7 +79,7 @@ int team_await(struct team_front *front, struct team_job *job, int streams)
     struct team *team = front->team;
     struct caller caller = {front, job, state_make(team_job_generation(job), STATE_DONE)};
     struct wait_limits limits = caller_limits(team, job, streams);
-    bool has_woken = job->parts <= (uint32_t)team->usable_cpus;
+    bool has_woken = job->is_chained || job->parts <= (uint32_t)team->usable_cpus;
     while (!caller_is_over(&caller)) {
         int status = team_abort_reason(front);
         if (status)
@@ -112,7 +112,7 @@ void team_outcome(struct team_front *front, struct team_job *job)
 
 int team_wait(struct team_front *front, struct team_job *job)
 {
-    int status = team_await(front, job, (int)job->parts);
+    int status = team_await(front, job, job->has_joined ? (int)job->parts - 1 : (int)job->parts);
     if (status)
         return status;
     team_outcome(front, job);

@@ -83,6 +83,15 @@ void job_tell(struct team *team, struct team_job *job, uint32_t whom)
         events_tell(team->events, whom >> 1);
 }
 
+bool team_is_anything_queued(struct team *team)
+{
+    uint64_t position;
+    for (int i = 0; i < team->workers; i++)
+        if (ring_peek(&team->slots[i].ring, &position))
+            return true;
+    return false;
+}
+
 int team_note_cpu(struct team *team)
 {
     int cpu = sched_getcpu();

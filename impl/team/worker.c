@@ -10,7 +10,9 @@
 #include "worker.h"
 
 #include "sys/futex.h"
+#include "sys/inject.h"
 #include "sys/machine.h"
+#include "wake.h"
 
 bool worker_is_stopped(struct worker *worker, struct team_job *job)
 {
@@ -78,7 +80,8 @@ bool worker_may_spin(void *who)
     int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
     if (cpu < 0)
         cpu = sched_getcpu();
-    return atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) != cpu || step_aside(worker, cpu);
+    return worker->is_caller || atomic_load_explicit(&worker->team->caller_cpu, memory_order_relaxed) != cpu ||
+           step_aside(worker, cpu);
 }
 
 /* At most one idle worker spins; the others sleep. A dead spinner's replacement has the same id and may go on in its
@@ -113,11 +116,82 @@ struct wait_limits worker_limits(struct worker *worker, bool is_thief)
     return limits;
 }
 
-bool team_is_anything_queued(struct team *team)
+/* ---------------------------------------------------------------------------------------------------------- tickets */
+
+static bool is_same_job(uint64_t ticket, uint64_t other)
+{
+    return ticket >> 16 == other >> 16;
+}
+
+/* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
+ * the swap in ring_take is a release. The cursor is cleared before: an old one must not pass for that
+ * of the new ticket. */
+uint64_t ticket_from_ring(struct worker *worker, struct ring *ring, uint64_t of)
+{
+    struct team_slot *slot = worker->slot;
+    uint64_t position, ticket;
+    while ((ticket = ring_peek(ring, &position)) && (of == 0 || is_same_job(ticket, of))) {
+        INJECT(ticket_seen);
+        bool is_mine = true;
+        if (ticket_is_single(ticket))
+            ring_payload(ring, position, worker->payload);
+        job_set_index(&slot->ctx, NO_TASK);
+        atomic_store_explicit(&slot->ticket, ticket | TICKET_TENTATIVE, memory_order_release);
+        INJECT(ticket_announced);
+        if (worker->team->workers == 1)
+            ring_take_alone(ring, position);
+        else
+            is_mine = ring_take(ring, position);
+        INJECT(ticket_swapped);
+        atomic_store_explicit(&slot->ticket, is_mine ? ticket : 0, memory_order_release);
+        INJECT(ticket_recorded);
+        if (is_mine)
+            return ticket;
+    }
+    return 0;
+}
+
+/* The ring of part k, counted from the first. */
+static struct ring *ring_of_part(const struct worker *worker, uint64_t of, uint32_t part)
+{
+    uint32_t slot = ticket_job(worker->team, of)->slot + part;
+    return &worker->team->slots[slot % (uint32_t)worker->team->workers].ring;
+}
+
+uint64_t ticket_of_job(struct worker *worker, uint64_t of)
+{
+    uint64_t ticket = 0;
+    for (uint32_t part = 0; part < ticket_job(worker->team, of)->parts && !ticket; part++)
+        ticket = ticket_from_ring(worker, ring_of_part(worker, of, part), of);
+    return ticket;
+}
+
+/* Whether the ticket of a part is the next one of its ring. */
+static bool is_part_queued(const struct worker *worker, uint64_t ticket)
 {
     uint64_t position;
-    for (int i = 0; i < team->workers; i++)
-        if (ring_peek(&team->slots[i].ring, &position))
-            return true;
-    return false;
+    return ring_peek(ring_of_part(worker, ticket, ticket_part_index(ticket)), &position) == ticket;
+}
+
+bool is_rest_idle(const struct worker *worker, const struct team_job *job)
+{
+    uint32_t index = (uint32_t)(job - worker->team->jobs);
+    uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
+    for (uint32_t part = 0; part < job->parts; part++)
+        if (part != worker->part && !is_part_done(job, part) &&
+            !is_part_queued(worker, ticket_make(generation, index, part)))
+            return false;
+    return true;
+}
+
+/* A worker that spins has seen them, or sees them when it looks once more before it sleeps (F3): they were queued, and
+ * told of, before. Not of processes: it may have been killed. */
+void wake_next(struct worker *worker)
+{
+    struct team *team = worker->team;
+    if (atomic_load_explicit(&team->sleepers, memory_order_relaxed) == 0 || !team_is_anything_queued(team))
+        return;
+    uint32_t spinner = team->is_shared ? 0 : atomic_load_explicit(&team->spinner, memory_order_relaxed);
+    if (spinner == 0 || atomic_load_explicit(&team->slots[spinner - 1].state, memory_order_relaxed) != SLOT_AWAKE)
+        slot_wake(team, worker->id, true);
 }

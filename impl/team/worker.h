@@ -24,6 +24,7 @@ struct worker {
     bool was_woken;       /* since its last ticket */
     bool is_spinner;      /* it has put itself into team->spinner */
     uint32_t pushed;      /* team->pushed before it looked for a ticket */
+    bool is_caller;       /* a calling thread in a borrowed slot: takes tickets of its own call only */
     uint64_t chunks_left; /* until it leaves; UINT64_MAX: no limit */
     /* The part it works on; not of a single task. */
     struct team_job *job; /* NULL: none */
@@ -92,11 +93,19 @@ bool worker_may_spin(void *worker);
  * pushes after. */
 bool team_is_leaving(const struct team *team);
 
-/* Whether any ring has a ticket. */
-bool team_is_anything_queued(struct team *team);
-
 /* Whether there is a ticket that was not there when worker->pushed was read, or the team ends. */
 bool worker_is_called(const struct worker *worker);
+
+/* Takes a ticket from a ring, the oldest, where `of` is 0 or a ticket of the same job. 0: none. */
+uint64_t ticket_from_ring(struct worker *worker, struct ring *ring, uint64_t of);
+
+/* For a caller that takes part: a ticket of the same job that nobody has taken yet, or 0; whether all other parts are
+ * done, or in rings. */
+uint64_t ticket_of_job(struct worker *worker, uint64_t of);
+bool is_rest_idle(const struct worker *worker, const struct team_job *job);
+
+/* Before a task is entered: while tickets are queued and no spinner sees them, wakes a sleeper. */
+void wake_next(struct worker *worker);
 
 /* Makes the ticket's part the one it works on. */
 void worker_begin(struct worker *worker, uint64_t ticket);
@@ -107,13 +116,8 @@ static inline struct team_part *part_at(const struct worker *worker, uint32_t pa
     return team_part(worker->team, (uint32_t)(worker->job - worker->team->jobs), part);
 }
 
-/* Sets the bit of a part; true when it was the last one of the job. acq_rel: the last setter sees what
- * all parts wrote. Once the bit is set the job may end and its descriptor change hands: whatever is
- * needed of it is read before. */
-bool part_finish(const struct worker *worker, struct team_job *job, uint64_t ticket);
-
-/* After the last part's report: runs what dead workers left, says that the job has ended, wakes who waits. */
-void job_complete(struct worker *worker, struct team_job *job, uint64_t ticket);
+/* The part is over: reports it, and, as the last one, completes the job. */
+void part_report(struct worker *worker, struct team_job *job, uint64_t ticket);
 
 /* Takes part in the ticket's job until no claim is left, then reports. False: the worker is retired before
  * that, and the ticket stays in its slot. */
@@ -158,7 +162,10 @@ bool single_is_done(struct team *team, uint64_t ticket);
 void chunks_mark_done(struct team_job *job, uint32_t part, uint64_t begin, uint64_t end);
 
 /* Whether the part was reported. */
-bool is_part_done(const struct team_job *job, uint32_t part);
+static inline bool is_part_done(const struct team_job *job, uint32_t part)
+{
+    return atomic_load_explicit(&job->done[part / 64], memory_order_acquire) >> (part % 64) & 1;
+}
 
 /* For a replacement: does again what follows from the last part's report, if it is due. */
 void report_repeat(struct worker *worker, struct team_job *job, uint64_t ticket);

@@ -32,8 +32,8 @@ endforeach()
 # them. Not under sanitizers: they do not follow stacks that are put back as bytes.
 if(NOT GRAIN_SANITIZE)
   set(model_impl ${PROJECT_SOURCE_DIR}/impl)
-  set(model_team team/ring.c team/wake.c team/desc.c team/submit.c team/submit_one.c team/wait.c
-    team/worker.c team/piece.c team/complete.c team/steal.c team/single.c team/part.c team/recover.c team/loop.c
+  set(model_team team/ring.c team/wake.c team/desc.c team/lend.c team/submit.c team/submit_one.c team/wait.c
+    team/worker.c team/piece.c team/complete.c team/steal.c team/single.c team/part.c team/recover.c team/join.c team/loop.c
     sched/claim.c sched/steal.c job/fail.c job/guard.c job/run.c sys/child.c sys/lock.c job/limit.c)
   list(TRANSFORM model_team PREPEND ${model_impl}/ OUTPUT_VARIABLE model_sources)
   set(model_flags -O2 -U_FORTIFY_SOURCE) # a checked longjmp refuses to change stacks

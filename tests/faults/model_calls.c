@@ -26,7 +26,7 @@ static void call_once(void)
     if (model_is_single())
         team_submit_single(&world.front, world.job);
     else
-        team_submit(&world.front, world.job, world.job->job.count);
+        team_submit(&world.front, world.job, world.job->job.count, false);
     int status = model_is_single() ? team_wait_single(&world.front, world.job) : team_wait(&world.front, world.job);
     const char *fault = status ? "the call fails" : model_tasks_check();
     if (fault)
@@ -106,7 +106,7 @@ static void call_stopped(void)
                                   .chunk = STOP_TASKS,
                                   .schedule = GRAIN_SCHEDULE_STATIC,
                                   .codes = world.codes};
-    team_submit(&world.front, world.job, STOP_TASKS);
+    team_submit(&world.front, world.job, STOP_TASKS, false);
     model_task("asks");
     job_request_interrupt(&model_team->slots[0].ctx);
     team_set_phase(model_team, TEAM_STOP);

@@ -118,7 +118,7 @@ static void job_submit(void)
     if (model_is_single())
         team_submit_single(&world.front, world.job);
     else
-        team_submit(&world.front, world.job, world.job->job.count);
+        team_submit(&world.front, world.job, world.job->job.count, false);
     world.is_collected = false;
 }
 

@@ -139,7 +139,7 @@ static void call_push(struct fork_state *state, struct staging *staging)
         team_submit_single(&state->front, staging->desc);
         return;
     }
-    team_submit(&state->front, staging->desc, staging->loaded);
+    team_submit(&state->front, staging->desc, staging->loaded, false);
     while (staging->loaded < staging->job->count)
         team_loaded(&state->front, staging->desc, staging_load_more(staging));
 }
