@@ -202,6 +202,8 @@ static const struct kind kinds[] = {
     {"thread", IN_FLOOR, .run = run_thread, .open = open_thread, .tasks = tasks_thread, .check = check_thread},
     {"atomic", IN_FLOOR, .is_one_by_one = true, .run = run_atomic, .open = open_atomic, .enter = enter_peak,
      .leave = leave_peak, .check = check_atomic},
+    {"region", IN_FLOOR, .has_data = true, .run = run_region, .poison = work_poison_here, .open = open_region,
+     .enter = enter_region, .leave = leave_region},
     {"bandwidth", IN_FLOOR, .has_data = true, .warm_runs = 2, .run = run_bandwidth, .open = open_bandwidth,
      .enter = enter_bandwidth, .leave = leave_peak, .check = check_bandwidth},
 };

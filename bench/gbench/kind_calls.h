@@ -40,7 +40,7 @@ int poison_spawn(struct subject *subject);
 void enter_peak(struct subject *subject);
 void leave_peak(struct subject *subject);
 
-/* kind_floor.c: one word, threads, the items read. */
+/* kind_floor.c: one word, threads, the items read, a bare OpenMP loop. */
 int open_atomic(struct subject *subject);
 int run_atomic(struct subject *subject, struct gbench_state *state);
 bool check_atomic(struct subject *subject);
@@ -52,6 +52,10 @@ int open_bandwidth(struct subject *subject);
 void enter_bandwidth(struct subject *subject);
 int run_bandwidth(struct subject *subject, struct gbench_state *state);
 bool check_bandwidth(struct subject *subject);
+int open_region(struct subject *subject);
+void enter_region(struct subject *subject);
+void leave_region(struct subject *subject);
+int run_region(struct subject *subject, struct gbench_state *state);
 /* kind_wait.c: tasks that sleep; a future that is waited for. */
 size_t tasks_workers(const struct subject *subject);
 int open_pool(struct subject *subject);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Floors beside the round trips: adding to one word that all CPUs want (`atomic`), creating and joining threads
- * (`thread`), reading the items and nothing else (`bandwidth`). Each keeps count of what all its runs should have left
+ * (`thread`), reading the items and nothing else (`bandwidth`), a bare OpenMP loop (`region`). Each keeps count of what all its runs should have left
  * behind, so that a run that did less is found out. Next: peak.c, which starts the parts together.
  */
 #include <errno.h>
@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bound.h"
 #include "kind_calls.h"
 #include "peak.h"
+#include "peers/region.h"
 #include "read_words.h"
+#include "sys/machine.h"
 #include "work.h"
 
 /* What one part has to show for its runs; written by it alone. */
@@ -202,4 +205,44 @@ bool check_thread(struct subject *subject)
 {
     const struct births *births = subject->scratch;
     return is_right(subject, "threads that ran:", births->run, births->expected);
+}
+
+/* ------------------------------------------------------------------------------------------- region */
+
+/* In the subject's scratch. */
+struct team {
+    struct bound bound; /* the caller's mask */
+    int cpus[];
+};
+
+int open_region(struct subject *subject)
+{
+    int threads = subject->cell.workers;
+    if (threads > grain_cpu_count())
+        return -ENOTSUP;
+    struct team *team = work_scratch(subject, sizeof *team + (size_t)threads * sizeof *team->cpus);
+    return team ? machine_place(threads, team->cpus) : -ENOMEM;
+}
+
+/* The runtime's threads stay bound, the caller for the time of a repetition. */
+void enter_region(struct subject *subject)
+{
+    struct team *team = subject->scratch;
+    bound_enter(&team->bound, team->cpus[0]);
+    region_bind(subject->cell.workers, team->cpus); /* without OpenMP the run says so */
+}
+
+void leave_region(struct subject *subject)
+{
+    bound_leave(&((struct team *)subject->scratch)->bound);
+}
+
+int run_region(struct subject *subject, struct gbench_state *state)
+{
+    struct work work = work_kernel(subject);
+    struct region region = {work.task,        work.params,          subject->items,
+                            subject->results, subject->item_size,   subject->kernel->result_size,
+                            subject->tasks,   subject->cell.workers};
+    nap(subject, state);
+    return region_run(&region);
 }

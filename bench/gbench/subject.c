@@ -71,10 +71,10 @@ static const char *kind_problem(struct subject *subject)
     if (!subject->kind)
         return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
                "apply_async_get, apply_callback, imap, imap_unordered, spawn, open, idle, sleep, waiting, loop, "
-               "callback, peak, cacheline, mailbox, futex, pipe, fork, thread, atomic, bandwidth)";
+               "callback, peak, cacheline, mailbox, futex, pipe, fork, thread, atomic, bandwidth, region)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
         return "loop and callback go with the backend serial; peak, cacheline, mailbox, futex, pipe, fork, thread, "
-               "atomic and bandwidth with floor; spawn with fork";
+               "atomic, bandwidth and region with floor; spawn with fork";
     if (!grain_backend_summary(backend_name(subject)))
         return "there is no such backend (see grain list)";
     if (cell->gap_ns && cell->start == CELL_START_COLD)

@@ -4,7 +4,7 @@ grain_stage(own SOURCES peers/own.c peers/null.c peers/fork_pipe.c peers/fork_pi
 
 # The peers: other libraries behind the same interface, each found here or named with what is lost. Sanitizers know none
 # of their runtimes, and refuse to start behind a preloaded one: there are no peers then.
-set(peer_sources peers/peers.c)
+set(peer_sources peers/peers.c peers/region.c)
 set(peer_libs)
 set(peer_definitions)
 set(GRAIN_LIBOMP_PATH "")
@@ -16,7 +16,7 @@ else()
   # gomp and libomp: one source. gcc links libgomp, whose place LLVM's runtime can take; clang links LLVM's.
   if(OpenMP_C_FOUND)
     list(APPEND peer_sources peers/gomp.c)
-    set_source_files_properties(peers/gomp.c PROPERTIES COMPILE_OPTIONS "${OpenMP_C_FLAGS}")
+    set_source_files_properties(peers/gomp.c peers/region.c PROPERTIES COMPILE_OPTIONS "${OpenMP_C_FLAGS}")
     list(APPEND peer_libs OpenMP::OpenMP_C)
     list(APPEND peer_definitions GRAIN_PEER_OPENMP)
     if(CMAKE_C_COMPILER_ID STREQUAL "GNU")

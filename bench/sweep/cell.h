@@ -15,7 +15,7 @@
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
  * `idle` (an open pool, half a second of sleep: its CPU time counts), `sleep` (a task of 20 ms for each worker; warm:
  * after 2000 calls of empty tasks by the same function), `waiting` (a future that is waited for: wake-ups count), and
- * the floor's `peak` (P copies of the kernel),
+ * the floor's `peak` (P copies of the kernel), `region` (a bare `parallel for` of OpenMP's, bound),
  * `bandwidth` (the items read, each CPU its share), `atomic` (one word that all CPUs add to at the same time, each as
  * often as the call has tasks), `cacheline`, `mailbox`, `futex`, `pipe` (raw round trips between two processes:
  * `mailbox` carries the data of a call of apply over `howmany`, 20 bytes there and 4 back), `fork` (fork, exit, wait)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Stands in for grain-bench in the tests of `grain sweep`: prints what Google Benchmark would print for the names in the
-# filter, and misbehaves on request. FAKE_LOG: a line a run; FAKE_ORDERS: what draws the order of its turns. FAKE_NO_CALIBRATION, FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
+# filter, and misbehaves on request. FAKE_LOG: a line a run; FAKE_ORDERS: what draws the order of its
+# turns. FAKE_NO_CALIBRATION, FAKE_FAIL, FAKE_WRONG, FAKE_HANG, FAKE_CRASH, FAKE_GARBAGE:
 # an extended regular expression; the cells it matches do so. FAKE_PAUSE: seconds that each run takes.
 repetitions=1 kind=calibration rival=
 for argument in "$@"; do

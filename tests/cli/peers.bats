@@ -134,6 +134,15 @@ assert low <= run["handovers"] <= high, run["handovers"]
   grep -q 'shared library' two/samples.jsonl
 }
 
+@test "a bare loop of OpenMP's is measured beside them, and checked" {
+  ask 'sys.exit(not any(b["name"] == "libomp" for b in peers))' || skip "no OpenMP peers in this build"
+  [ "$(nproc)" -ge 2 ] || skip "one usable CPU"
+  local cell=howmany/floor/region/-/chunk:0/workers:2/rows:999/data:shared/start:warm
+  run --separate-stderr "$BENCH" --grain_cell=$cell --grain_iterations=20,1,1,1 --benchmark_filter=region
+  [ "$status" -eq 0 ]
+  [[ $output == *"$cell"*" 20 "* ]]
+}
+
 @test "a sweep's report has the part on peers" {
   [ -n "$(ask 'print(*[b["name"] for b in peers if b["runs_tasks"]])')" ] || skip "no peers in this build"
   cd "$BATS_TEST_TMPDIR"

@@ -38,7 +38,7 @@ PY
 
 @test "cells of a group take turns, there and back, in an order from the seed; a group is never torn apart" {
   fake_build
-  run --separate-stderr "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,gomp-static,tbb-auto --seed 7 --json 7.json
+  run --separate-stderr "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,region,tbb-auto --seed 7 --json 7.json
   [ "$status" -eq 0 ]
   [[ $stderr == *"small-calls: tbb-auto is left out: "*"there is no such backend"* ]]
   grep ' sample$' order | tee order.7 | python3 -c '
@@ -55,24 +55,24 @@ for at in range(0, len(lines), 6):
 assert len(orders) > 2, orders
 '
   rm order
-  "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,gomp-static --seed 7 >again 2>/dev/null
+  "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,region --seed 7 >again 2>/dev/null
   cmp <(grep ' sample$' order) order.7
   [ "$output" = "$(cat again)" ] # what is measured is all that is said
   rm order
-  "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,gomp-static --seed 8 >/dev/null 2>&1
+  "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,region --seed 8 >/dev/null 2>&1
   run ! cmp -s <(grep ' sample$' order) order.7
 }
 
 @test "the table: medians, ratios with their interval and its level, break-even; runs add up, other machines are refused" {
   fake_build
-  "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,gomp-static --json one.json >shown 2>/dev/null
+  "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,region --json one.json >shown 2>/dev/null
   run --separate-stderr "$SMALL" --from one.json
   [ "$status" -eq 0 ]
   [ "$output" = "$(cat shown)" ]
   [[ $output == *"6 rounds, 96.9 % intervals, seed 1"* ]]
-  [[ $output == *"| fork        | 111 | 1101 |"* ]] # the second of three samples
+  [[ $output == *"| fork     | 111 | 1101 |"* ]] # the second of three samples
   [[ $output == *"| fork     | 10.09 (10.09 to 10.09) | 1.10 (1.10 to 1.10) |"* ]]
-  [[ $output == *"| fork        | not up to 1000 |"* ]]
+  [[ $output == *"| fork   | not up to 1000 |"* ]]
   python3 - <<'PY'
 import json
 said = json.load(open("one.json"))
@@ -89,7 +89,7 @@ json.dump(said, open("four.json", "w"))
 PY
   run --separate-stderr "$SMALL" --from two.json two.json
   [[ $output == *"12 rounds, 96.1 % intervals, seed 1, 1"* ]]
-  [[ $output == *"| fork        |           1000 |"* ]]
+  [[ $output == *"| fork   |           1000 |"* ]]
   run --separate-stderr "$SMALL" --from two.json three.json
   [ "$status" -eq 3 ]
   is_one_clear_line
