@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The caller's side of the supervisor: forked from a short-lived helper thread that blocks signals,
- * so that no handler of the host runs in the child and the caller's own thread keeps nothing of it. What
- * the supervisor then does: supervisor.c.
+ * The caller's side of the supervisor. A short-lived thread that blocks signals forks it: no handler of the host runs in
+ * the child, and the caller's own thread keeps nothing of it.
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,25 +21,27 @@
 #include "sys/futex.h"
 #include "sys/signals.h"
 
-#define LOOK_NS 200000 /* until workers that were killed are gone */
+#define LOOK_NS  200000 /* until workers that were killed are gone */
+#define START_NS 100000000u
 
 struct start {
     struct supervisor *supervisor;
-    struct supervisor_birth birth;
+    struct supervisor_state state; /* the child's copy is its own */
     int status;
 };
+
+/* ------------------------------------------------------------------------------------------- the open */
 
 static void *start_main(void *argument)
 {
     struct start *start = argument;
-    struct supervisor *supervisor = start->supervisor;
     pid_t pid = child_fork();
     if (pid == 0) {
-        close(supervisor->command_fd);
-        supervisor_main(&start->birth);
+        close(start->supervisor->command_fd);
+        supervisor_main(&start->state);
     }
     start->status = pid < 0 ? -errno : 0;
-    supervisor->pid = pid;
+    start->supervisor->pid = pid;
     return NULL;
 }
 
@@ -54,39 +55,64 @@ static int start_in_thread(struct start *start)
     return start->status;
 }
 
-/* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -ENOMEM. */
-static int birth_make(struct supervisor_birth *birth)
-{
-    const struct backend_pool *pool = birth->shared->pool;
-    birth->workers = calloc((size_t)birth->shared->team->workers, sizeof *birth->workers);
-    birth->kept = calloc(supervisor_kept_most(birth->shared), sizeof *birth->kept);
-    if (!birth->workers || !birth->kept)
-        return -ENOMEM;
-    if (pool->kept_count)
-        memcpy(birth->kept, pool->kept, pool->kept_count * sizeof *birth->kept);
-    return 0;
-}
-
-static void birth_drop(struct supervisor_birth *birth)
-{
-    free(birth->workers);
-    free(birth->kept);
-}
-
 /* The caller's end and the supervisor's. */
 static int ends_open(int ends[2])
 {
+    ends[0] = ends[1] = -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
         return -errno;
-    int status = fd_above_stdio(&ends[0]);
-    if (status) {
-        close(ends[1]);
-        return status;
-    }
-    status = fd_above_stdio(&ends[1]);
-    if (status)
-        close(ends[0]);
+    int first = fd_above_stdio(&ends[0]), second = fd_above_stdio(&ends[1]);
+    return first ? first : second;
+}
+
+static void fd_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -errno. */
+static int state_make(struct supervisor_state *state, struct supervisor_shared *shared, int ends[2])
+{
+    const struct backend_pool *pool = shared->pool;
+    size_t count = pool->kept_count;
+    *state = (struct supervisor_state){.shared = shared, .pool = pool, .count = shared->team->workers};
+    state->caller = getpid();
+    state->child_fd = -1;
+    int status = ends_open(ends);
+    state->command_fd = ends[1];
+    state->caller_fd = fd_of_process(state->caller);
+    state->workers = calloc((size_t)state->count, sizeof *state->workers);
+    state->kept = calloc(count + 2, sizeof *state->kept);
+    if (!state->workers || !state->kept)
+        return -ENOMEM;
+    if (count)
+        memcpy(state->kept, pool->kept, count * sizeof *state->kept);
+    state->kept[count] = state->command_fd;
+    state->kept[count + 1] = state->caller_fd;
+    state->kept_count = count + 2;
     return status;
+}
+
+static void state_drop(struct supervisor_state *state)
+{
+    fd_close(state->command_fd);
+    fd_close(state->caller_fd);
+    free(state->workers);
+    free(state->kept);
+}
+
+/* What the supervisor, or the last worker to become ready, has said: 0 or -errno. */
+static int start_await(struct supervisor *supervisor)
+{
+    _Atomic uint32_t *start = &supervisor->shared->start;
+    uint32_t word; /* acquire: pairs with start_tell */
+    while ((word = atomic_load_explicit(start, memory_order_acquire)) == SUPERVISOR_STARTING &&
+           supervisor_is_alive(supervisor))
+        wait_sleep(start, SUPERVISOR_STARTING, START_NS, true);
+    if (word == SUPERVISOR_STARTING) /* it may have said it and died since */
+        word = atomic_load_explicit(start, memory_order_acquire);
+    return word == SUPERVISOR_STARTING ? -EAGAIN : -(int)(word - SUPERVISOR_STARTED);
 }
 
 int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *shared)
@@ -96,42 +122,26 @@ int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *sh
     fflush(stdout);
     fflush(stderr);
     int ends[2];
-    struct start start = {.supervisor = supervisor, .birth = {.shared = shared, .caller = getpid()}};
-    struct supervisor_birth *birth = &start.birth;
-    int status = birth_make(birth);
-    if (status == 0)
-        status = ends_open(ends);
-    if (status) {
-        birth_drop(birth);
-        return status;
-    }
+    struct start start = {.supervisor = supervisor};
+    int status = state_make(&start.state, shared, ends);
     *supervisor = (struct supervisor){.shared = shared, .command_fd = ends[0]};
-    pthread_mutex_init(&supervisor->lock, NULL);
-    birth->command_fd = ends[1];
-    birth->caller_fd = fd_of_process(birth->caller);
-    status = start_in_thread(&start);
-    birth_drop(birth);
-    close(ends[1]);
-    if (birth->caller_fd >= 0)
-        close(birth->caller_fd);
+    if (status == 0)
+        status = start_in_thread(&start);
+    state_drop(&start.state);
     if (status) {
-        close(supervisor->command_fd);
-        pthread_mutex_destroy(&supervisor->lock);
+        fd_close(ends[0]);
         return status;
     }
-    uint32_t word; /* acquire: pairs with start_tell */
-    while ((word = atomic_load_explicit(&shared->start, memory_order_acquire)) == SUPERVISOR_STARTING &&
-           supervisor_is_alive(supervisor))
-        wait_sleep(&shared->start, SUPERVISOR_STARTING, 100000000u, true);
-    if (word == SUPERVISOR_STARTING) /* it may have said it and died since */
-        word = atomic_load_explicit(&shared->start, memory_order_acquire);
-    status = word == SUPERVISOR_STARTING ? -EAGAIN : -(int)(word - SUPERVISOR_STARTED);
+    pthread_mutex_init(&supervisor->lock, NULL);
+    status = start_await(supervisor);
     if (status) {
         supervisor_await(supervisor);
         supervisor_drop(supervisor);
     }
     return status;
 }
+
+/* -------------------------------------------------------------------------------------- while it runs */
 
 void supervisor_notify(const struct supervisor *supervisor)
 {
@@ -146,17 +156,26 @@ void supervisor_continue(const struct supervisor *supervisor)
         kill(supervisor->pid, SIGCONT);
 }
 
+/* waitid() with WNOWAIT leaves the status to whoever reaps. ECHILD: the host has reaped it, or ignores SIGCHLD; either
+ * way it is gone. */
+bool supervisor_is_alive(const struct supervisor *supervisor)
+{
+    siginfo_t info = {0};
+    int status = waitid(P_PID, (id_t)supervisor->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    return status == 0 && info.si_pid == 0;
+}
+
 /* The shortest limit stays until no call with a limit runs: a look too many costs little. */
 void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
 {
-    _Atomic uint64_t *least = &supervisor->shared->limit_ns;
+    struct supervisor_shared *shared = supervisor->shared;
     pthread_mutex_lock(&supervisor->lock);
     bool is_first = supervisor->limited++ == 0;
     if (is_first) /* what is stopped before this is nobody's time */
-        atomic_store_explicit(&supervisor->shared->limited_since_ns, clock_ns(), memory_order_relaxed);
-    bool is_news = is_first || limit_ns < atomic_load_explicit(least, memory_order_relaxed);
+        atomic_store_explicit(&shared->limited_since_ns, clock_ns(), memory_order_relaxed);
+    bool is_news = is_first || limit_ns < atomic_load_explicit(&shared->limit_ns, memory_order_relaxed);
     if (is_news)
-        atomic_store_explicit(least, limit_ns, memory_order_release); /* pairs with supervisor_watch */
+        atomic_store_explicit(&shared->limit_ns, limit_ns, memory_order_release); /* pairs with supervisor_watch */
     pthread_mutex_unlock(&supervisor->lock);
     if (is_news)
         supervisor_notify(supervisor);
@@ -170,14 +189,7 @@ void supervisor_unlimit(struct supervisor *supervisor)
     pthread_mutex_unlock(&supervisor->lock);
 }
 
-/* waitid() with WNOWAIT leaves the status to whoever reaps. ECHILD: the host has reaped it, or ignores
- * SIGCHLD; either way it is gone. */
-bool supervisor_is_alive(const struct supervisor *supervisor)
-{
-    siginfo_t info = {0};
-    int status = waitid(P_PID, (id_t)supervisor->pid, &info, WEXITED | WNOHANG | WNOWAIT);
-    return status == 0 && info.si_pid == 0;
-}
+/* -------------------------------------------------------------------------------------------- the end */
 
 void supervisor_await(const struct supervisor *supervisor)
 {
@@ -190,11 +202,9 @@ static void process_await(pid_t pid, uint64_t until_ns)
 {
     int fd = fd_of_process(pid);
     struct pollfd end = {.fd = fd, .events = POLLIN};
-    uint64_t now;
-    while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && (now = clock_ns()) < until_ns)
+    while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && clock_ns() < until_ns)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
-    if (fd >= 0)
-        close(fd);
+    fd_close(fd);
 }
 
 /* The supervisor ends after its workers; when it was killed the kernel kills them. */
