@@ -9,10 +9,10 @@
  *   LENT -> ASLEEP   the borrower (release)
  *   ASLEEP -> AWAKE  whoever wakes the worker, or the worker. One that wakes and finds LENT sleeps on
  *
- * No ticket is forgotten. One for this slot: F11 stands between LENT and a look into the slot's ring; its partners F1
+ * No ticket is forgotten. One for this slot: F13 stands between LENT and a look into the slot's ring; its partners F1
  * and F7 stand between a push and a look at the state: either the producer sees LENT, and has another worker take it as
  * if this one were busy, or the borrower sees the ticket and does the same. One that nobody was there for meanwhile:
- * F12 stands between ASLEEP and a look into all rings, and at the phase (partners F1, F7, F10).
+ * F14 stands between ASLEEP and a look into all rings, and at the phase (partners F1, F7, F10).
  */
 #include "front.h"
 
@@ -26,7 +26,7 @@ static bool slot_borrow(struct team *team, int slot)
     if (atomic_load_explicit(state, memory_order_relaxed) != SLOT_ASLEEP ||
         !atomic_compare_exchange_strong_explicit(state, &asleep, SLOT_LENT, memory_order_acquire, memory_order_relaxed))
         return false;
-    FENCE_AFTER_RMW(11);
+    FENCE_AFTER_RMW(13);
     if (ring_has_next(&team->slots[slot].ring)) {
         team_say_pushed(team); /* for those that spin */
         slot_wake(team, slot, true);
@@ -49,7 +49,7 @@ int slot_lend(struct team *team)
 void slot_give_back(struct team *team, int slot)
 {
     atomic_store_explicit(&team->slots[slot].state, SLOT_ASLEEP, memory_order_release);
-    FENCE(12);
+    FENCE(14);
     if (team_is_anything_queued(team) || atomic_load_explicit(&team->phase, memory_order_acquire) != TEAM_RUN)
         slot_wake(team, slot, false);
 }

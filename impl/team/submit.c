@@ -162,7 +162,7 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
     }
     if (pushed == 0)
         return;
-    /* F7 pairs with F3, F4, F8, F11 and F12: either they see what was pushed, or we see them. */
+    /* F7 pairs with F3, F4, F8, F13 and F14: either they see what was pushed, or we see them. */
     FENCE(7);
     for (uint32_t part = first; part < last; part++)
         looking += part != own && is_looking(front, (int)((job->slot + part) % count), 1);
