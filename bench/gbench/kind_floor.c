@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Floors beside the round trips: adding to one word that all CPUs want (`atomic`), creating and joining threads
- * (`thread`), reading the items and nothing else (`bandwidth`), a bare OpenMP loop (`region`). Each keeps count of what all its runs should have left
- * behind, so that a run that did less is found out. Next: peak.c, which starts the parts together.
+ * (`thread`), reading the items and nothing else (`bandwidth`), a bare OpenMP loop (`region`). Each keeps count of what
+ * all its runs should have left behind, so that a run that did less is found out. Next: peak.c, which starts the parts
+ * together.
  */
 #include <errno.h>
 #include <inttypes.h>

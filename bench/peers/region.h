@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A bare OpenMP loop over the rows, as a program writes it that knows no pool: what small calls are held against. In the
- * runtime that the compiler links.
+ * A bare OpenMP loop over the rows, as a program writes it that knows no pool: what small calls are held against. In
+ * the runtime that the compiler links.
  */
 #ifndef GRAIN_BENCH_REGION_H
 #define GRAIN_BENCH_REGION_H

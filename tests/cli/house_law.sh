@@ -39,7 +39,7 @@ impl/api/*         @ impl/grain.h|impl/(sys|sched|job|team|pool|async)/*|impl/ba
 impl/kernels/*     @ impl/grain.h
 bench/peers/*     @ impl/(grain|backend/backend|job/job|sched/claim|sys/(arena|child|fd|machine)).h
 bench/data/*      @ -
-bench/gbench/*    @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*|bench/sweep/(cell|program|text).h|bench/peers/peers.h
+bench/gbench/*    @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*|bench/sweep/(cell|program|text).h|bench/peers/(peers|region).h
 bench/sweep/*     @ impl/(grain|kernels/kernel|sys/machine).h|bench/data/*
 bench/analysis/*  @ impl/(grain|kernels/kernel|sys/machine).h|bench/sweep/*
 bench/report/*    @ impl/(grain|kernels/kernel|sys/machine).h|bench/(sweep|analysis)/*

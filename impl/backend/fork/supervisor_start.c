@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The caller's side of the supervisor. A short-lived thread that blocks signals forks it: no handler of the host runs in
- * the child, and the caller's own thread keeps nothing of it.
+ * The caller's side of the supervisor. A short-lived thread that blocks signals forks it: no handler of the host runs
+ * in the child, and the caller's own thread keeps nothing of it.
  */
 #include <errno.h>
 #include <poll.h>
