@@ -7,7 +7,6 @@
 #include <stddef.h>
 
 #include "backend.h"
-#include "job/columns.h"
 #include "sched/pilot.h"
 #include "sched/steal.h"
 #include "sys/machine.h"
@@ -46,7 +45,6 @@ _Static_assert(BACKEND_WORKERS_MAX <= UINT16_MAX, "places[] has 16 bits for a sl
 _Static_assert(JOB_COUNT_MAX *(1 + (uint64_t)BACKEND_WORKERS_MAX) < UINT64_MAX / 2, "claims do not wrap");
 _Static_assert(JOB_COUNT_MAX <= PILOT_TASKS_MAX, "a pilot counts all tasks");
 _Static_assert(STEAL_CHUNKS_MAX <= UINT32_MAX, "a range is two halves of a word");
-_Static_assert(GRAIN_COLUMNS_MAX < COLUMNS_NONE, "one value is no column's");
 
 /* Cache lines: what different threads write lies on different ones, and arrays keep that up. */
 _Static_assert(offsetof(struct job, chunk_task) == LINE, "what it takes to run a task fills the first line of a job");

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "job/columns.h"
-
 void staging_init(struct staging *staging, struct arena *arena, struct team_job *desc, const struct job *job)
 {
     staging->arena = arena;
@@ -157,24 +155,58 @@ static int codes_place(struct staging *staging)
     return status;
 }
 
-static bool is_inside(const void *arena, const void *data, size_t size)
+static size_t larger(size_t a, size_t b)
 {
-    return arena_contains(arena, data, size);
+    return a > b ? a : b;
 }
 
-/* One copy of columns, or of those that lie among each other. */
-static int span_load(struct staging *staging, const struct columns_span *span, uintptr_t *copy)
+/* Bytes from the first byte of a column's first value to the last one of its last; 0: it need not be copied. */
+static size_t column_bytes(const struct staging *staging, const struct grain_column *column)
 {
-    const void *from = (const void *)span->from;
-    size_t alignment = span->phase ? span->alignment : alignment_of(from, span->alignment, span->size);
-    alignment = alignment > span->alignment ? alignment : span->alignment;
+    size_t size = column->size ? (staging->job->count - 1) * column->stride + column->size : 0;
+    return size && arena_contains(staging->arena, column->data, size) ? 0 : size;
+}
+
+/* Which columns are to be copied, in the order of their addresses; returns how many. */
+static size_t columns_order(const struct staging *staging, unsigned char order[GRAIN_COLUMNS_MAX])
+{
+    const struct grain_column *columns = staging->job->columns;
+    size_t count = 0;
+    for (size_t c = 0; c < staging->job->column_count; c++) {
+        if (column_bytes(staging, &columns[c]) == 0)
+            continue;
+        size_t at = count++;
+        for (; at > 0 && (uintptr_t)columns[order[at - 1]].data > (uintptr_t)columns[c].data; at--)
+            order[at] = order[at - 1];
+        order[at] = (unsigned char)c;
+    }
+    return count;
+}
+
+/* One copy of the first column in `order`, and of those behind it that begin before it has ended, as the members of an
+ * array of structs do: they lie in the copy as they lie in the caller's memory, each as aligned as there, up to 64 at
+ * least. Returns how many that were, or -ENOMEM. */
+static int span_load(struct staging *staging, const unsigned char *order, size_t left, struct grain_column *inside)
+{
+    const struct grain_column *columns = staging->job->columns;
+    uintptr_t from = (uintptr_t)columns[order[0]].data;
+    size_t size = 0, alignment = 0, count = 0;
+    for (; count < left && (count == 0 || (uintptr_t)columns[order[count]].data - from < size); count++) {
+        const struct grain_column *column = &columns[order[count]];
+        size = larger(size, (uintptr_t)column->data - from + column_bytes(staging, column));
+        alignment = larger(alignment, job_alignment(column->data, column->size));
+    }
+    alignment = larger(alignment, count > 1 ? JOB_ALIGN_FIRM : size > TEAM_INLINE ? job_power(from) : 0);
+    size_t phase = count > 1 ? from & (alignment - 1) : 0;
     void *memory;
-    int status = take(staging, span->size + span->phase, alignment, &memory);
+    int status = take(staging, phase + size, alignment, &memory);
     if (status)
         return status;
-    *copy = (uintptr_t)memory + span->phase;
-    memcpy((void *)*copy, from, span->size);
-    return 0;
+    uintptr_t copy = (uintptr_t)memory + phase;
+    memcpy((void *)copy, (const void *)from, size);
+    for (size_t i = 0; i < count; i++)
+        inside[order[i]].data = (const void *)(copy + ((uintptr_t)columns[order[i]].data - from));
+    return (int)count;
 }
 
 /* The columns that do not lie in the arena, and the table of them. */
@@ -182,21 +214,17 @@ static int columns_load(struct staging *staging)
 {
     const struct job *job = staging->job;
     struct grain_column inside[GRAIN_COLUMNS_MAX];
-    struct columns_plan plan;
-    uintptr_t copies[GRAIN_COLUMNS_MAX];
-    columns_plan(&plan, job, 0, job->count, is_inside, staging->arena);
-    for (size_t s = 0; s < plan.count; s++) {
-        int status = span_load(staging, &plan.spans[s], &copies[s]);
-        if (status)
-            return status;
-    }
-    for (size_t c = 0; c < job->column_count; c++) {
-        inside[c] = job->columns[c];
-        if (plan.span_of[c] != COLUMNS_NONE)
-            inside[c].data = (const void *)columns_place(&plan, job, c, copies[plan.span_of[c]]);
+    unsigned char order[GRAIN_COLUMNS_MAX];
+    size_t bytes = job->column_count * sizeof inside[0], count = columns_order(staging, order);
+    memcpy(inside, job->columns, bytes);
+    for (size_t done = 0; done < count;) {
+        int taken = span_load(staging, order + done, count - done, inside);
+        if (taken < 0)
+            return taken;
+        done += (size_t)taken;
     }
     const void *table;
-    int status = copy_in(staging, inside, sizeof inside[0], job->column_count * sizeof inside[0], &table);
+    int status = copy_in(staging, inside, sizeof inside[0], bytes, &table);
     if (status == 0)
         staging->desc->job.columns = table;
     return status;
