@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "options.h"
-#include "pool/pool.h"
+#include "async/async.h"
 #include "sched/chunk.h"
 
 static size_t chunk_of(const struct backend_pool *pool, const struct job *job, int64_t asked)

@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "async/async.h"
 #include "options.h"
-#include "pool/pool.h"
 
 #define CHUNK_DEFAULT 64 /* items a worker has before it, twice, when the caller names no chunk */
 #define WINDOW_MAX    65536u
-#define LOOK_NS       1000000u
 
 struct slot {
     struct grain_future *future; /* NULL: free */
@@ -21,10 +20,10 @@ struct slot {
 
 struct grain_iter {
     struct grain_pool *pool;
-    grain_task_fn task;
     grain_next_fn next;
     void *source;
-    size_t item_size, result_size;
+    size_t result_size;
+    struct apply apply; /* of each item, but for where its result goes */
     struct grain_call_options options;
     bool is_ordered;
     int source_status; /* what the source said last: 1 goes on, 0 the end, negative an error to be told once */
@@ -44,26 +43,29 @@ static void *result_at(struct grain_iter *iter, size_t slot)
     return iter->results ? iter->results + slot * iter->result_size : NULL;
 }
 
-/* Fills free slots as long as the source gives. An item that cannot be queued ends the input with that error. */
+/* Fills free slots as long as the source gives, when half of the window is free: so calls go in batches. An item that
+ * cannot be queued ends the input with that error. */
 static void fill(struct grain_iter *iter)
 {
-    for (size_t k = 0; k < iter->window && iter->source_status == 1; k++) {
+    if (iter->source_status != 1 || iter->under_way > iter->window / 2)
+        return;
+    struct apply apply = iter->apply;
+    while (iter->under_way < iter->window && iter->source_status == 1) {
         size_t slot = iter->is_ordered ? iter->given % iter->window : iter->free_slot;
-        if (iter->under_way == iter->window)
-            return;
         iter->source_status = iter->next(iter->source, iter->item);
         if (iter->source_status != 1)
-            return;
-        int status = grain_apply_async(iter->pool, iter->task, iter->item, iter->item_size, result_at(iter, slot),
-                                       iter->result_size, &iter->options, &iter->slots[slot].future);
+            break;
+        apply.result = result_at(iter, slot);
+        int status = async_apply(iter->pool, &apply, &iter->options, &iter->slots[slot].future);
         if (status) {
             iter->source_status = status;
-            return;
+            break;
         }
         iter->free_slot = iter->slots[slot].index;
         iter->slots[slot].index = iter->given++;
         iter->under_way++;
     }
+    async_flush(iter->pool->async);
 }
 
 static size_t window_of(const struct grain_pool *pool, const struct grain_call_options *options)
@@ -129,10 +131,8 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
         return -ENOMEM;
     }
     *iter = (struct grain_iter){.pool = pool,
-                                .task = task,
                                 .next = next,
                                 .source = source,
-                                .item_size = item_size,
                                 .result_size = result_size,
                                 .options = *options,
                                 .is_ordered = is_ordered,
@@ -140,7 +140,14 @@ static int iter_open(struct grain_pool *pool, grain_task_fn task, grain_next_fn 
                                 .window = window,
                                 .item = item,
                                 .results = results};
-    iter->options.chunk = 0;
+    iter->apply = (struct apply){.task = task,
+                                 .arg = item,
+                                 .arg_size = item_size,
+                                 .result_size = result_size,
+                                 .params_size = params,
+                                 .task_timeout_ns = options->task_timeout_ns,
+                                 .retries = options->retries,
+                                 .is_gathered = true};
     for (size_t slot = 0; slot < window; slot++)
         iter->slots[slot].index = slot + 1;
     if (params)
@@ -165,47 +172,22 @@ int grain_imap_unordered_sized(struct grain_pool *pool, grain_task_fn task, grai
     return iter_open(pool, task, next, source, item_size, result_size, options, size, false, iter);
 }
 
-/* The slot of a result that is there; -1: none. */
-static long ready_slot(struct grain_iter *iter)
+/* Looks for a result that is there: `looked` is its slot then. */
+static bool iter_look(void *user, unsigned watch)
 {
+    struct grain_iter *iter = user;
     if (iter->is_ordered) {
-        size_t slot = iter->taken % iter->window;
-        return grain_future_ready(iter->slots[slot].future) ? (long)slot : -1;
+        iter->looked = iter->taken % iter->window;
+        return future_look(iter->slots[iter->looked].future, watch);
     }
-    for (size_t k = 0; k < iter->window; k++) {
-        size_t slot = (iter->looked + 1 + k) % iter->window;
-        if (iter->slots[slot].future && grain_future_ready(iter->slots[slot].future)) {
+    for (size_t k = 0, slot = iter->looked; k < iter->window; k++) {
+        slot = slot + 1 < iter->window ? slot + 1 : 0;
+        if (iter->slots[slot].future && future_look(iter->slots[slot].future, watch)) {
             iter->looked = slot;
-            return (long)slot;
+            return true;
         }
     }
-    return -1;
-}
-
-static size_t oldest_slot(const struct grain_iter *iter)
-{
-    size_t oldest = iter->taken % iter->window;
-    for (size_t k = 0; !iter->is_ordered && k < iter->window; k++)
-        if (iter->slots[k].future && (!iter->slots[oldest].future || iter->slots[k].index < iter->slots[oldest].index))
-            oldest = k;
-    return oldest;
-}
-
-/* Waits for some result: its slot, -ETIMEDOUT, or why waiting is no use; looking at the oldest for a millisecond at a
- * time. */
-static long slot_await(struct grain_iter *iter, uint64_t timeout_ns)
-{
-    for (;;) {
-        long slot = ready_slot(iter);
-        if (slot >= 0 || timeout_ns == 0)
-            return slot >= 0 ? slot : -ETIMEDOUT;
-        uint64_t step = iter->is_ordered || timeout_ns < LOOK_NS ? timeout_ns : LOOK_NS;
-        int status = grain_future_wait(iter->slots[oldest_slot(iter)].future, step);
-        if (status && status != -ETIMEDOUT) /* a forked child, a callback */
-            return status;
-        if (status && timeout_ns != GRAIN_FOREVER)
-            timeout_ns -= step;
-    }
+    return false;
 }
 
 int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64_t timeout_ns)
@@ -218,20 +200,20 @@ int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64
     if (refusal)
         return refusal;
     iter->has_error = false;
-    if (iter->under_way == 0)
-        fill(iter);
+    fill(iter);
     if (iter->under_way == 0) { /* an error is told once, then it is the end */
         int status = iter->source_status;
         iter->source_status = 0;
         return status < 0 ? status : 0;
     }
-    long slot = slot_await(iter, timeout_ns);
-    if (slot < 0)
-        return (int)slot;
+    if (!iter_look(iter, 0) &&
+        (timeout_ns == 0 || async_await(iter->pool->async, iter_look, iter, timeout_ns) == -ETIMEDOUT))
+        return -ETIMEDOUT;
+    size_t slot = iter->looked;
     struct grain_future *future = iter->slots[slot].future;
-    int status = grain_future_get(future, 0);
+    int status = future->status;
     if (status == 0 && iter->result_size)
-        memcpy(result, result_at(iter, (size_t)slot), iter->result_size);
+        memcpy(result, result_at(iter, slot), iter->result_size);
     if (index)
         *index = iter->slots[slot].index;
     if (status == GRAIN_TASK_FAILED && grain_future_error(future)) {
@@ -242,7 +224,7 @@ int grain_iter_next(struct grain_iter *iter, void *result, size_t *index, uint64
     grain_future_free(future);
     iter->slots[slot].future = NULL;
     iter->slots[slot].index = iter->free_slot;
-    iter->free_slot = (size_t)slot;
+    iter->free_slot = slot;
     iter->under_way--;
     iter->taken++;
     fill(iter);

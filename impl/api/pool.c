@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "async/async.h"
 #include "options.h"
-#include "pool/pool.h"
 #include "sys/signals.h"
 
 /* --------------------------------------------------------------------------------- life of a pool */
@@ -76,7 +76,6 @@ static void pool_drop(struct grain_pool **out)
     free(pool->core.state);
     if (pool->async)
         async_release(pool->async);
-    pthread_cond_destroy(&pool->idle);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -90,17 +89,18 @@ int grain_pool_open_sized(struct grain_pool **out, const struct grain_pool_optio
     if (!pool)
         return -ENOMEM;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->idle, NULL);
     ids_set(&pool->core);
     int status = options_take_pool(&pool->core, options, size);
     if (status == 0)
         status = async_open(&pool->async, pool);
     if (status)
         return status;
-    pool->async->pool_id = pool->core.id;
+    pool->owner = owner_self();
+    pool->spares_trim = batch_spares_trim;
     status = workers_start(&pool->core);
     if (status)
         return status;
+    async_begin(pool->async);
     *out = pool;
     pool = NULL;
     return 0;
@@ -144,8 +144,32 @@ static void join_finish(struct grain_pool **out)
     pthread_mutex_lock(&pool->lock);
     pool->core.backend->close(&pool->core);
     pool->joined = true;
-    pthread_cond_broadcast(&pool->idle);
+    events_tell(pool->core.events, EVENT_BIT(EVENT_FUTURES));
     pthread_mutex_unlock(&pool->lock);
+}
+
+static bool is_joined(void *user, unsigned watch)
+{
+    struct grain_pool *pool = user;
+    (void)watch; /* told in any case */
+    pthread_mutex_lock(&pool->lock);
+    bool is_joined = pool->joined;
+    pthread_mutex_unlock(&pool->lock);
+    return is_joined;
+}
+
+/* True: the calling thread is to join the pool; false: somebody else has. */
+static bool join_begin(struct grain_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool is_first = !pool->is_joining;
+    pool->is_joining = true;
+    if (is_first)
+        pool->is_idle = atomic_fetch_or_explicit(&pool->calls, POOL_JOINING, memory_order_seq_cst) == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (!is_first)
+        async_await(pool->async, is_joined, pool, GRAIN_FOREVER);
+    return is_first;
 }
 
 int grain_pool_join(struct grain_pool *pool)
@@ -154,20 +178,14 @@ int grain_pool_join(struct grain_pool *pool)
         return refuse(-EINVAL, "pool: NULL");
     if (!pool_is_owner(pool))
         return -EPERM;
-    if (pool_is_inside(pool->core.id) || delivery_is_inside(pool->async))
+    if (pool_is_inside(pool->core.id) || callbacks_is_inside(pool->async))
         return -EDEADLK;
     if (atomic_load_explicit(&pool->phase, memory_order_seq_cst) == POOL_OPEN)
         return refuse(-EINVAL, "pool: neither closed nor terminated");
-    pthread_mutex_lock(&pool->lock);
-    while (atomic_load_explicit(&pool->calls, memory_order_seq_cst) > 0 || (pool->is_joining && !pool->joined))
-        pthread_cond_wait(&pool->idle, &pool->lock);
-    bool is_first = !pool->is_joining;
-    pool->is_joining = true;
-    pthread_mutex_unlock(&pool->lock);
-    if (!is_first)
+    if (!join_begin(pool))
         return 0;
-    /* Without the lock: a dispatcher that has left its last call may be waiting for it, a finalizer may ask for the
-     * stats, and while one takes long somebody may terminate. */
+    async_drain(pool);
+    /* Without the lock: a finalizer may ask for the stats, and while one takes long somebody may terminate. */
     async_stop(pool);
     struct grain_pool *joining __attribute__((cleanup(join_finish))) = pool;
     if (joining->core.backend->quit)
@@ -194,7 +212,7 @@ void grain_pool_free(struct grain_pool *pool)
 {
     if (!pool || !pool_is_owner(pool) || pool_is_inside(pool->core.id))
         return;
-    if (delivery_is_inside(pool->async)) {
+    if (callbacks_is_inside(pool->async)) {
         free_afterwards(pool);
         return;
     }

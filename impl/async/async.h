@@ -1,43 +1,47 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls that nobody waits for on the spot. Calls of apply are collected in a batch, which becomes one job (JOB_CALLS)
- * when it is full, when somebody waits for one of them, or some time after the last batch began: a stream of calls
- * makes large batches, in which a call costs a few stores; a call that comes alone is a batch of one at once. Every
- * other asynchronous call is a batch of its own. Dispatchers are threads that take batches and run them as any caller
- * would; there are as many as it takes for a long batch to block nothing.
+ * Calls that nobody waits for on the spot. A call of apply is written into the open batch, which becomes one job
+ * (JOB_CALLS) when it is sealed: because it is full, because somebody waits, or some time after the last one began.
+ * So a stream of calls makes large batches, in which a call costs a few stores. A call that comes when nothing is
+ * under way goes at once, as a job of one task. Every other asynchronous call (a map) is a batch of its own.
  *
- *   apply_async -> open batch -> queue -> dispatcher: backend->run -> settle every future -> callbacks: callbacks.c
+ *   apply_async: queue.c -> open batch -> sealed, submitted by its caller: flight.c -> the backend's workers
+ *   get, ready, iter_next: await.c -> a call has ended: its future is completed: complete.c
+ *   callbacks.c: a thread that completes what has a callback, and calls it
+ *   service.c: a thread that seals the open batch when its time has come, submits what found no room, and collects
+ *     what nobody waits for
+ *
+ * Whoever looks at a future completes it where its call has ended: its result is copied to where the caller wants it.
+ * He holds it meanwhile (FUTURE_HELD, by compare-and-swap): then the pool's memory of its batch stays where it is. A
+ * job that has ended is collected, once, by whoever finds it so (BATCH_COLLECTING): by a waiter, by the next call, or,
+ * where somebody has to be told, by one of the two threads. Nobody looks again and again: sys/event.h.
  *
  * A batch has two kinds of memory: its own (futures), and the pool's (calls, arguments, results), which workers see.
- * Both live until the last future is freed; when the pool goes before that, everything is settled first. A future is
- * settled (its result copied to where the caller wants it) by whoever asks for it when its call has ended: so a long
- * task in the same batch keeps nobody waiting, and the dispatchers do nothing a call. What nobody can ask for, because
- * it has a callback or no handle, the dispatcher settles when the batch has ended.
- *
- * Who settles holds the future (FUTURE_HELD, by compare-and-swap): then the pool's memory of its batch stays where it
- * is. Everything that outlives the pool hangs on struct async, which goes with the last batch.
+ * Both live until the last future is freed; when the pool goes before that, everything is completed first. What
+ * outlives the pool hangs on struct async, which goes with the last batch.
  */
 #ifndef GRAIN_ASYNC_H
 #define GRAIN_ASYNC_H
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
-#include "backend/backend.h"
+#include "pool/pool.h"
+#include "sys/event.h"
 #include "sys/owner.h"
 
-#define ASYNC_DISPATCHERS_MAX 64
-#define BATCH_CALLS_MIN       16
-#define BATCH_CALLS_MAX       2048
-#define BATCH_TERMS           4 /* of which calls may alternate and take no room for that */
-#define BATCH_SMALL_MAX       8
-/* How long calls are gathered since the last batch began, while it runs and when it has ended. */
+#define BATCH_CALLS_MIN 16
+#define BATCH_CALLS_MAX 2048
+#define BATCH_SMALL_MAX 8
+#define BATCH_TERMS     4 /* of which calls may alternate and take no room for that */
+/* How long calls are gathered since the last batch began, while jobs are under way and when none is. */
 #define BATCH_GATHER_NS      500000u
 #define BATCH_GATHER_FREE_NS 200000u
 #define BATCH_SPARES_MAX     ((size_t)32 << 20) /* bytes kept for the next calls: fresh pages cost more than a call */
 #define BATCH_SPARE_BYTES    ((size_t)16 << 10) /* smaller ones are not kept */
 #define BATCH_PAYLOAD_MAX    ((size_t)1 << 20)  /* of more than one call */
+#define LONE_BYTES           512                /* argument, result and params of a call that goes alone */
+#define FLYING_MOST          48                 /* jobs with the backend at once */
 
 /* HELD: somebody looks whether the call has ended; back to PENDING if not. Each of the others is final but for
  * DELIVERING -> IN_CALLBACK -> READY. */
@@ -49,76 +53,95 @@ struct future_extra {
     grain_error_fn error_callback;
     void *user;
     struct grain_report *report;
-    struct grain_error error;
-    struct grain_future *next; /* in the queue of the delivery thread */
+    struct grain_future *next; /* to be delivered */
 };
 
 /* 200000 of them are to fit beside their 200000 calls in 128 bytes each. */
 struct grain_future {
     struct batch *batch;
-    void *result;               /* the caller's */
-    struct future_extra *extra; /* NULL: no callbacks, no report, no failure */
-    uint32_t result_size;
+    void *result;              /* the caller's */
+    struct grain_error *error; /* GRAIN_TASK_FAILED, and there was memory for it */
+    uint32_t result_size;      /* 0: of a map, whose results are written in place */
     int status;                /* valid when ready */
     _Atomic uint32_t state;    /* enum future_state */
     _Atomic bool is_discarded; /* its result is wanted no more */
-    bool has_callbacks;        /* the delivery thread settles it, or its dispatcher */
+    _Atomic bool is_awaited;   /* somebody sleeps until its callback has returned */
+    bool has_extra, has_callbacks;
 };
 
-enum batch_phase { BATCH_OPEN, BATCH_SEALED, BATCH_RUNNING, BATCH_ENDED };
+/* LOOKED_AT: somebody asks the backend whether the job has ended; COLLECTING: somebody waits for its end, or has found
+ * it. Both are left by who entered them. */
+enum batch_phase {
+    BATCH_OPEN,
+    BATCH_QUEUED,
+    BATCH_SUBMITTING,
+    BATCH_FLYING,
+    BATCH_LOOKED_AT,
+    BATCH_COLLECTING,
+    BATCH_ENDED
+};
+
+enum batch_kind {
+    BATCH_CALLS, /* calls of apply */
+    BATCH_LONE,  /* one call of apply, as a single task; its data lie behind the future */
+    BATCH_MAP    /* anything else: one future; results are written where the caller wants them */
+};
 
 struct batch {
     struct async *async;
     struct batch *next;        /* in the queue */
-    struct batch *next_listed; /* in the list of those that run, or have ended */
+    struct batch *next_listed; /* in the list of those that fly, have ended, or are kept */
     struct batch **link;       /* what points at it there; NULL: it is in none */
+    enum batch_kind kind;
+    bool has_callbacks;      /* the callback thread looks after it */
+    bool must_complete;      /* has futures that nobody may ask for: completed when the job has ended */
+    bool is_lost;            /* workers were stopped in it: its memory goes with the pool */
+    _Atomic bool has_errors; /* BATCH_CALLS: some future has one, which is freed with the batch */
+    int status;        /* what the job came to, and what that means for a call that nobody ran; both before `phase` */
+    int status_unrun;  /* says that it ended */
+    _Atomic int phase; /* enum batch_phase; release, pairs with who looks */
+    /* One until it has ended, one for each future that the caller got, one for each callback to come; two for each of
+     * `room` until it is sealed. */
+    _Atomic size_t references;
+    size_t count, room;
+    size_t handles, callbacks; /* so many futures the caller got, so many have a callback */
+    size_t completed_below;    /* the callback thread's: futures before this are completed */
+    void *ticket;
     struct job job;
-    struct job_call *calls;      /* JOB_CALLS, in the pool's memory, with errors, arguments and results behind */
+    struct job_call *calls;      /* BATCH_CALLS, in the pool's memory, with errors, arguments and results behind */
     char *payload, *payload_end; /* room for arguments, results, params */
     size_t bytes;                /* of the pool's memory */
     struct job_terms *terms[BATCH_TERMS]; /* the last ones that were copied */
     unsigned terms_count;
-    size_t count, room;
-    size_t handles; /* futures that the caller got */
-    bool is_calls;
-    bool is_wanted;       /* somebody waits for it */
-    bool has_callbacks;   /* of has_dues: the delivery thread looks into it while it runs */
-    bool has_dues;        /* futures that the dispatcher has to settle */
-    bool is_lost;         /* workers were stopped in it: its memory goes with the pool */
-    int status;           /* what running it came to, and what that means for a call that nobody ran; both before */
-    int status_unrun;     /* `phase` says that it ended */
-    size_t settled_below; /* the delivery thread's: futures before this are settled */
-    _Atomic int phase;    /* enum batch_phase; grows under async.lock; release, pairs with future_look */
-    _Atomic size_t
-        references; /* one until it ended, and one a future that may be freed: the rest of `room` is taken off
-                                  when no more can come */
+    struct future_extra *extras; /* one for each future; NULL: none has one */
     struct grain_future futures[];
 };
 
 /* A pool's queue. The pool and every batch hold a reference: futures may outlive the pool. */
 struct async {
     pthread_mutex_t lock;
-    pthread_cond_t work;     /* for dispatchers */
-    pthread_cond_t settled;  /* for waiters: some batch has ended, some callback was called */
-    struct grain_pool *pool; /* NULL when it is gone: then every future is settled */
+    struct events *events;   /* a page of its own, which workers see */
+    struct grain_pool *pool; /* NULL when it is gone: then every future is complete */
     uint64_t pool_id;        /* of backend_pool; stays */
-    uint64_t owner;          /* whose pool it is: sys/owner.h */
+    uint64_t owner;          /* sys/owner.h */
     _Atomic size_t references;
-    struct batch *first, *last; /* queued; the last may be open */
-    struct batch *running, *ended, *spare;
+    struct batch *first, *last;    /* sealed, and at the end the open one */
+    struct batch *flying, *ended;  /* with the backend, or on the way there; ended, and not released */
+    struct batch *spare, *lone;    /* kept: for calls, for one call */
+    int flying_count, flying_most; /* the second: as many as it takes for a long job to delay no other */
     size_t spare_bytes;
     size_t next_room;
     const void *begun_with[3]; /* argument, result and params of the call that the last batch began with */
     unsigned small_batches;    /* in a row */
-    pthread_t dispatchers[ASYNC_DISPATCHERS_MAX];
-    int dispatcher_count, idle;
-    int running_calls;      /* batches of queued calls that run */
-    uint64_t last_start_ns; /* when the last of them began */
-    bool is_watched;        /* an idle dispatcher waits until it is time to start the open batch */
-    bool is_stopping;
-    pthread_t delivery;
-    bool has_delivery;
-    pthread_cond_t deliveries;
+    _Atomic bool was_waited;   /* somebody has waited since a call was submitted; relaxed, as the next: a hint */
+    _Atomic bool has_open;     /* there is an open batch */
+    bool may_spin;             /* waiters: a CPU is left over for them */
+    enum grain_wait wait;
+    uint64_t last_start_ns; /* when calls were submitted last, as far as somebody looked */
+    uint64_t service_ns;    /* when the service thread looks next; 0: it is awake */
+    bool is_crowded;        /* the backend had no room though it should have */
+    bool is_stopping, has_service, has_callbacks;
+    pthread_t service, callbacks;
     struct grain_future *deliver_first, *deliver_last;
 };
 
@@ -130,52 +153,16 @@ struct apply {
     size_t arg_size, result_size, params_size;
     uint64_t task_timeout_ns;
     int retries;
+    bool is_gathered; /* more come at once, and then async_flush() */
 };
 
-struct grain_pool;
+/* Functions marked L want async.lock held. */
 
-/* 0, -ENOMEM, or what mmap says. async_release gives up the pool's reference, or a batch's. */
-int async_open(struct async **async, struct grain_pool *pool);
+/* ------------------------------------------------------------------------- batch.c: memory of batches */
+
 void async_release(struct async *async);
 
-/* Whether this process is the one that opened the pool. */
-static inline bool async_is_owner(const struct async *async)
-{
-    return owner_is_self(async->owner);
-}
-
-/* queue.c: queues a call of apply, or a prepared job of another kind; for the latter the pool was entered. 0, -ENOMEM,
- * -EAGAIN; of apply also why the pool takes no more. */
-int async_apply(struct grain_pool *pool, const struct apply *apply, const struct grain_call_options *options,
-                struct grain_future **future);
-int async_job(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
-              struct grain_future **future);
-
-/* After terminate: what is queued ends with -ECANCELED. */
-void async_cancel(struct grain_pool *pool);
-
-/* Before the backend is closed, with no call left: ends the threads, settles everything. */
-void async_stop(struct grain_pool *pool);
-
-/* Settles a future whose call or batch has ended, unless that was done; returns when it is. True: it has a callback to
- * be delivered, and is not ready before that. */
-bool future_settle(struct grain_future *future);
-
-/* The same if its call has ended, and nobody else is about it. */
-bool future_settle_early(struct grain_future *future);
-
-/* Waits for a condition until a time of clock_ns(), with async.lock held. */
-void async_wait_until(pthread_cond_t *cond, struct async *async, uint64_t until_ns);
-
-/* Sees that some dispatcher takes what is queued: wakes one, or starts one more where all are busy, up to one more than
- * workers. With async.lock held. 0, or -EAGAIN when there is none at all. */
-int async_wake(struct grain_pool *pool);
-
-/* Has a batch that is open started at once. */
-void async_hurry(struct batch *batch);
-
-/* Puts a batch at the head of `running` or `ended`, and takes it out of whatever list it is in. With async.lock
- * held. */
+/* Puts a batch at the head of a list, and takes it out of whatever list it is in. L */
 void batch_list(struct batch **head, struct batch *batch);
 void batch_unlist(struct batch *batch);
 
@@ -184,32 +171,167 @@ struct batch *batch_new(struct async *async, size_t room, size_t tail);
 void *batch_tail(struct batch *batch);
 
 /* Memory for a batch of calls that have so many bytes of arguments, results and params each, and once `slack`; NULL:
- * out of memory. With async.lock held, which is let go where pages have to be made: what was known before may not be so
- * any more. batch_start: makes it an empty batch, whose references are set; batch_keep: it is not needed. */
-struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack);
-void batch_start(struct grain_pool *pool, struct batch *batch);
+ * out of memory. L, which is let go where pages have to be made. batch_start: makes it an empty batch, whose references
+ * are set; batch_keep: it is not needed. L */
+struct batch *batch_get(struct async *async, size_t call_size, size_t slack);
+void batch_start(struct batch *batch);
 void batch_keep(struct batch *batch);
+
+/* For a call that goes alone. L */
+struct batch *batch_lone(struct async *async);
 
 /* Frees one that nobody has seen, or knows any more. */
 void batch_drop(struct batch *batch);
 
-/* Gives up one reference of a batch. */
-void batch_release(struct batch *batch);
+/* Gives up one reference, or several. */
+void batch_release(struct batch *batch, size_t references);
 
-/* Gives its calls back to the pool. With async.lock held. */
+/* The extra of a future. */
+static inline struct future_extra *future_extra(const struct grain_future *future)
+{
+    return &future->batch->extras[future - future->batch->futures];
+}
+
+/* Gives its calls back to the pool. L */
 void batch_memory_put(struct batch *batch);
 
-/* Frees what was kept. With async.lock held; without it, one by one. */
+/* Frees what was kept: all, L; one by one, without. */
 void batch_spares_drop(struct async *async);
 void batch_spares_trim(struct async *async);
 
-/* Hands a settled future with callbacks to the delivery thread. With async.lock held. */
-void delivery_push(struct async *async, struct grain_future *future);
-int delivery_start(struct async *async);
-void delivery_stop(struct async *async);
+/* ------------------------------------------------------------------------- complete.c: the end of a call */
+
+/* Takes a future: true; false: it is complete. future_unhold: its call has not ended. */
+bool future_hold(struct grain_future *future);
+void future_unhold(struct grain_future *future);
+
+/* Of one that is held: whether its call has ended; completes it. True: it has a callback, and is to be delivered. */
+bool future_has_ended(const struct grain_future *future);
+bool future_complete(struct grain_future *future);
+
+/* Hands one to the callback thread, which gives up the reference that future_take() has made for it. L */
+void future_deliver(struct grain_future *future);
+
+/* 0: it has ended with -ECANCELED; -EBUSY: it runs, or has ended. */
+int future_take_back(struct grain_future *future);
+
+/* Completes all futures of a batch that has ended. */
+void batch_complete(struct batch *batch);
+
+static inline struct job_call *future_call(const struct grain_future *future)
+{
+    return &future->batch->calls[future - future->batch->futures];
+}
+
+static inline bool future_is_ready(const struct grain_future *future)
+{
+    return atomic_load_explicit(&future->state, memory_order_acquire) == FUTURE_READY;
+}
+
+/* ------------------------------------------------------------------------- flight.c: submitting, collecting */
+
+/* Whether jobs run elsewhere while their callers do something else; else the service thread runs them. */
+static inline bool async_can_fly(const struct async *async)
+{
+    return async->pool->core.backend->is_done != NULL;
+}
+
+/* The open batch, or NULL. L */
+static inline struct batch *async_open_batch(const struct async *async)
+{
+    bool is_open = async->first && atomic_load_explicit(&async->last->phase, memory_order_relaxed) == BATCH_OPEN;
+    return is_open ? async->last : NULL;
+}
+
+/* A sealed batch that waits for room: there is one. L */
+static inline bool async_is_full(const struct async *async)
+{
+    return async->first && atomic_load_explicit(&async->first->phase, memory_order_relaxed) != BATCH_OPEN;
+}
+
+/* Sees that the service thread looks at `until_ns` at the latest. L */
+static inline void service_call(struct async *async, uint64_t until_ns)
+{
+    if (async->service_ns > until_ns)
+        events_tell(async->events, EVENT_BIT(EVENT_SERVICE));
+}
+
+/* Puts a batch at the end of the queue. L */
+void async_push(struct async *async, struct batch *batch);
+
+/* Nothing more comes into this one; into the open one, if there is one. L */
+void batch_seal(struct batch *batch);
+void async_seal(struct async *async);
+
+/* Submits what is sealed as far as there is room. L, let go meanwhile. */
+void async_advance(struct async *async);
+
+/* Collects those of the jobs under way that have ended. L, let go meanwhile. */
+void async_reap(struct async *async);
+
+/* Whether its job has ended and nobody collects it yet. watch: if not, these are told when it has. */
+bool batch_is_done(struct batch *batch, unsigned watch);
+
+/* The same, and collects it; true also when that was done. */
+bool batch_reap(struct batch *batch, unsigned watch);
+
+/* Waits for its end and collects it. False: somebody else does, or it is not under way. */
+bool batch_await(struct batch *batch);
+
+/* Takes the first batch of the queue, and runs it in this thread, or ends it with a status other than 0. False: there
+ * is none that is sealed. L, let go meanwhile. */
+bool async_end_first(struct async *async, int status);
+
+/* ------------------------------------------------------------------------- callbacks.c */
+
+/* Sees that there is the thread for callbacks. L. 0 or -EAGAIN. callbacks_stop: it ends when all are called. */
+int callbacks_start(struct async *async);
+void callbacks_stop(struct async *async);
 
 /* Whether the calling thread is in a callback of this pool; of this future. */
-bool delivery_is_inside(const struct async *async);
-bool delivery_is_of(const struct grain_future *future);
+bool callbacks_is_inside(const struct async *async);
+bool callbacks_is_of(const struct grain_future *future);
+
+/* ------------------------------------------------------------------------- service.c */
+
+/* Before the backend is opened: 0, -ENOMEM, or what mmap says; and after it. */
+int async_open(struct async **async, struct grain_pool *pool);
+void async_begin(struct async *async);
+
+/* Sees that there is the service thread. L. 0 or -EAGAIN. */
+int service_start(struct async *async);
+
+/* After terminate: what no worker has begun ends with -ECANCELED. */
+void async_cancel(struct grain_pool *pool);
+
+/* Before the backend is closed, with no call left: ends the threads, completes everything. */
+void async_stop(struct grain_pool *pool);
+
+/* ------------------------------------------------------------------------- queue.c: how calls come in */
+
+/* Queues a call of apply, or a prepared job of another kind; for the latter the pool was entered. 0, -ENOMEM, -EAGAIN;
+ * of apply also why the pool takes no more. */
+int async_apply(struct grain_pool *pool, const struct apply *apply, const struct grain_call_options *options,
+                struct grain_future **future);
+int async_job(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
+              struct grain_future **future);
+
+/* Has what is open submitted. */
+void async_flush(struct async *async);
+
+/* ------------------------------------------------------------------------- await.c */
+
+/* Whether the future is ready; completes it, and collects its job, where they have ended. watch: if not, these are told
+ * when they have. */
+bool future_look(struct grain_future *future, unsigned watch);
+
+/* Waits until look(user, 0) is true, at most timeout_ns. look(user, bits) also says that these bits are to be told. */
+int async_await(struct async *async, bool (*look)(void *user, unsigned watch), void *user, uint64_t timeout_ns);
+
+/* Waits until it is ready: 0 or -ETIMEDOUT. */
+int future_await(struct grain_future *future, uint64_t timeout_ns);
+
+/* Of a pool that is closed: until no call is left, its callers' or ours. */
+void async_drain(struct grain_pool *pool);
 
 #endif

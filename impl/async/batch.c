@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "pool/pool.h"
+#include "async.h"
 #include "sys/page.h"
 
 #define ALIGN      64
@@ -26,6 +27,16 @@ static size_t futures_bytes(size_t room)
 static size_t errors_of(size_t room)
 {
     return room < ERRORS_MAX ? room : ERRORS_MAX;
+}
+
+void async_release(struct async *async)
+{
+    if (atomic_fetch_sub_explicit(&async->references, 1, memory_order_acq_rel) != 1)
+        return;
+    free(async->lone);
+    munmap(async->events, page_size());
+    pthread_mutex_destroy(&async->lock);
+    free(async);
 }
 
 void batch_list(struct batch **head, struct batch *batch)
@@ -57,9 +68,16 @@ void batch_memory_put(struct batch *batch)
 
 void batch_drop(struct batch *batch)
 {
+    struct async *async = batch->async;
     batch_memory_put(batch);
-    async_release(batch->async);
+    free(batch->extras);
     free(batch);
+    async_release(async);
+}
+
+static size_t bytes_kept(const struct batch *batch)
+{
+    return batch->bytes + futures_bytes(batch->room);
 }
 
 /* Of memory that is limited the calls themselves are to have the most. */
@@ -69,48 +87,60 @@ static size_t spare_bytes_most(const struct async *async)
     return limit && limit < BATCH_SPARES_MAX ? limit : BATCH_SPARES_MAX;
 }
 
-static bool is_worth_keeping(const struct batch *batch)
-{
-    const struct async *async = batch->async;
-    return batch->calls && batch->bytes >= BATCH_SPARE_BYTES && !batch->is_lost &&
-           async->spare_bytes < spare_bytes_most(async);
-}
-
-/* Keeps a batch for later calls, or gives its calls back to the pool, and is false. With async.lock held. */
+/* Keeps a batch for later calls, or gives its calls back to the pool, and is false. */
 static bool spare_put(struct batch *batch)
 {
     struct async *async = batch->async;
-    bool is_kept = is_worth_keeping(batch);
-    if (is_kept) {
-        batch_list(&async->spare, batch);
-        async->spare_bytes += batch->bytes + futures_bytes(batch->room);
-    } else {
+    if (!batch->calls || batch->bytes < BATCH_SPARE_BYTES || batch->is_lost ||
+        async->spare_bytes >= spare_bytes_most(async)) {
         batch_memory_put(batch);
+        return false;
     }
-    return is_kept;
-}
-
-void batch_release(struct batch *batch)
-{
-    struct async *async = batch->async;
-    if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
-        return;
-    pthread_mutex_lock(&async->lock);
-    batch_unlist(batch);
-    /* Only now: whatever stands in the list may be settled by ended_settle(), and be given an extra. */
-    for (size_t i = 0; i < batch->count; i++)
-        free(batch->futures[i].extra);
-    if (async->pool && batch->is_calls && async->pool->core.backend->alloc)
-        backend_bytes_give(&async->pool->core, batch->bytes);
-    bool is_kept = spare_put(batch);
-    pthread_mutex_unlock(&async->lock);
-    if (!is_kept)
-        batch_drop(batch);
+    batch_list(&async->spare, batch);
+    async->spare_bytes += bytes_kept(batch);
+    return true;
 }
 
 void batch_keep(struct batch *batch)
 {
     if (!spare_put(batch))
+        batch_drop(batch);
+}
+
+static void errors_free(struct batch *batch)
+{
+    for (size_t i = 0; atomic_load_explicit(&batch->has_errors, memory_order_relaxed) && i < batch->count; i++)
+        free(batch->futures[i].error);
+}
+
+/* One is kept, with its reference of the async. */
+static bool lone_put(struct batch *batch)
+{
+    struct async *async = batch->async;
+    bool is_kept = async->pool && !async->lone;
+    if (is_kept) {
+        async->lone = batch;
+        atomic_fetch_sub_explicit(&async->references, 1, memory_order_relaxed); /* the pool has one, too */
+    }
+    return is_kept;
+}
+
+void batch_release(struct batch *batch, size_t references)
+{
+    struct async *async = batch->async;
+    if (atomic_fetch_sub_explicit(&batch->references, references, memory_order_acq_rel) != references)
+        return;
+    pthread_mutex_lock(&async->lock);
+    batch_unlist(batch);
+    /* Only now: what stands in a list may be completed when the pool ends, and be given an error. */
+    if (batch->kind == BATCH_CALLS) {
+        errors_free(batch);
+        if (async->pool && async->pool->core.backend->alloc)
+            backend_bytes_give(&async->pool->core, batch->bytes);
+    }
+    bool is_kept = batch->kind == BATCH_LONE ? lone_put(batch) : spare_put(batch);
+    pthread_mutex_unlock(&async->lock);
+    if (!is_kept)
         batch_drop(batch);
 }
 
@@ -130,7 +160,7 @@ static struct batch *spare_take(struct async *async)
     struct batch *batch = async->spare;
     if (batch) {
         batch_unlist(batch);
-        async->spare_bytes -= batch->bytes + futures_bytes(batch->room);
+        async->spare_bytes -= bytes_kept(batch);
     }
     pthread_mutex_unlock(&async->lock);
     return batch;
@@ -155,7 +185,23 @@ struct batch *batch_new(struct async *async, size_t room, size_t tail)
     memset(batch, 0, sizeof *batch);
     batch->async = async;
     batch->room = room;
+    atomic_store_explicit(&batch->references, 1 + 2 * room, memory_order_relaxed);
     atomic_fetch_add_explicit(&async->references, 1, memory_order_relaxed);
+    return batch;
+}
+
+struct batch *batch_lone(struct async *async)
+{
+    struct batch *batch = async->lone;
+    async->lone = NULL;
+    if (batch)
+        atomic_fetch_add_explicit(&async->references, 1, memory_order_relaxed);
+    else if (!(batch = batch_new(async, 1, LONE_BYTES)))
+        return NULL;
+    batch->kind = BATCH_LONE;
+    batch->count = 1;
+    batch->payload = batch_tail(batch);
+    batch->payload_end = batch->payload + LONE_BYTES;
     return batch;
 }
 
@@ -172,29 +218,29 @@ static struct batch *batch_reuse(struct async *async, size_t room, size_t payloa
     for (struct batch *batch = async->spare; batch; batch = batch->next_listed)
         if (batch->room >= room && batch->room <= 8 * room && batch->bytes >= calls_bytes(batch->room) + payload) {
             batch_unlist(batch);
-            async->spare_bytes -= batch->bytes + futures_bytes(batch->room);
+            async->spare_bytes -= bytes_kept(batch);
             return batch;
         }
     return NULL;
 }
 
-/* bytes: of the pool's memory. Without async.lock: others go on while pages are made. */
-static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, size_t bytes)
+/* bytes: of the pool's memory. Without the lock: others go on while pages are made. */
+static struct batch *batch_with_memory(struct async *async, size_t room, size_t bytes)
 {
-    struct batch *batch = batch_new(pool->async, room, 0);
+    struct grain_pool *pool = async->pool;
+    struct batch *batch = batch_new(async, room, 0);
     void *memory;
     if (!batch)
         return NULL;
     int status = pool_memory_get(pool, bytes, &memory);
     if (status) {
-        batch_spares_trim(pool->async);
+        batch_spares_trim(async);
         status = pool_memory_get(pool, bytes, &memory);
     }
     if (status) {
         batch_drop(batch);
         return NULL;
     }
-    /* Fresh pages that come one by one cost several calls each. */
     if (futures_bytes(room) >= BATCH_SPARE_BYTES)
         page_populate(batch->futures, futures_bytes(room));
     if (bytes >= BATCH_SPARE_BYTES)
@@ -204,36 +250,37 @@ static struct batch *batch_with_memory(struct grain_pool *pool, size_t room, siz
     return batch;
 }
 
-struct batch *batch_get(struct grain_pool *pool, size_t call_size, size_t slack)
+struct batch *batch_get(struct async *async, size_t call_size, size_t slack)
 {
-    struct async *async = pool->async;
     size_t room = async->next_room, fitting = BATCH_PAYLOAD_MAX / (call_size ? call_size : 1);
     room = room < fitting ? room : fitting > 0 ? fitting : 1;
     struct batch *batch = batch_reuse(async, room, room * call_size + slack);
     if (batch)
         return batch;
     pthread_mutex_unlock(&async->lock);
-    while (!(batch = batch_with_memory(pool, room, calls_bytes(room) + room * call_size + slack)) && room > 1)
+    while (!(batch = batch_with_memory(async, room, calls_bytes(room) + room * call_size + slack)) && room > 1)
         room /= 2; /* what is left may lie in pieces */
     pthread_mutex_lock(&async->lock);
     return batch;
 }
 
-void batch_start(struct grain_pool *pool, struct batch *batch)
+void batch_start(struct batch *batch)
 {
+    struct backend_pool *core = &batch->async->pool->core;
     size_t room = batch->room;
     char *memory = (char *)batch->calls;
-    struct batch fresh = {
-        .async = batch->async, .room = room, .bytes = batch->bytes, .calls = batch->calls, .is_calls = true};
+    struct batch fresh = {.async = batch->async, .room = room, .bytes = batch->bytes, .calls = batch->calls};
+    fresh.extras = batch->extras;
     fresh.job.form = JOB_CALLS;
     fresh.job.items = memory;
     fresh.job.item_size = sizeof *batch->calls;
     fresh.job.errors = (struct job_errors *)(memory + round_up(room * sizeof *batch->calls));
+    fresh.job.events = core->events;
     *fresh.job.errors = (struct job_errors){.room = (uint32_t)errors_of(room)};
     fresh.payload = memory + calls_bytes(room);
     fresh.payload_end = memory + batch->bytes;
     *batch = fresh;
-    atomic_store_explicit(&batch->references, 1 + room, memory_order_relaxed);
-    if (pool->core.backend->alloc)
-        backend_bytes_take(&pool->core, batch->bytes);
+    atomic_store_explicit(&batch->references, 1 + 2 * room, memory_order_relaxed);
+    if (core->backend->alloc)
+        backend_bytes_take(core, batch->bytes);
 }

@@ -1,149 +1,218 @@
 /* SPDX-License-Identifier: MIT
  *
- * The delivery thread of a pool: calls callbacks, one at a time. Futures come to it when their batch is settled; of
- * batches with callbacks that still run it looks for calls that have ended, a millisecond apart.
+ * The callback thread of a pool: calls callbacks, one at a time. It completes what has one as soon as the call has
+ * ended, and takes all that is there at once; when there is nothing it lets the workers go on for a moment, and then
+ * sleeps. So a burst of calls wakes it once.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <time.h>
+#include <sched.h>
 
-#include "pool/pool.h"
-#include "sys/clock.h"
+#include "async.h"
+#include "sys/futex.h"
+#include "sys/inject.h"
 #include "sys/signals.h"
 
-#define LOOK_NS 1000000
+#define YIELDS 16 /* before it sleeps */
 
-static _Thread_local const struct async *delivering_pool;
-static _Thread_local const struct grain_future *delivering;
+static _Thread_local const struct async *inside;
+static _Thread_local const struct grain_future *current;
 
-bool delivery_is_inside(const struct async *async)
+bool callbacks_is_inside(const struct async *async)
 {
-    return delivering_pool == async;
+    return inside == async;
 }
 
-bool delivery_is_of(const struct grain_future *future)
+bool callbacks_is_of(const struct grain_future *future)
 {
-    return delivering == future;
+    return current == future;
 }
 
-void delivery_push(struct async *async, struct grain_future *future)
-{
-    future->extra->next = NULL;
-    if (async->deliver_first)
-        async->deliver_last->extra->next = future;
-    else
-        async->deliver_first = future;
-    async->deliver_last = future;
-    /* Its batch may be settled and its handle freed before the callback runs. */
-    atomic_fetch_add_explicit(&future->batch->references, 1, memory_order_relaxed);
-    pthread_cond_signal(&async->deliveries);
-}
-
-static struct grain_future *delivery_pop(struct async *async)
-{
-    struct grain_future *future = async->deliver_first;
-    if (future)
-        async->deliver_first = future->extra->next;
-    return future;
-}
+/* ------------------------------------------------------------------------------------------- looking */
 
 /* With the lock held batches stay in the list, and their calls where they are. */
-static bool running_look(struct async *async)
+static void calls_look(struct batch *batch)
 {
-    bool has_callbacks = false;
-    for (struct batch *batch = async->running; batch; batch = batch->next_listed) {
-        if (!batch->has_callbacks || !batch->is_calls)
+    while (batch->completed_below < batch->count && atomic_load_explicit(&batch->futures[batch->completed_below].state,
+                                                                         memory_order_acquire) >= FUTURE_DELIVERING)
+        batch->completed_below++;
+    for (size_t i = batch->completed_below; i < batch->count; i++) {
+        struct grain_future *future = &batch->futures[i];
+        if (!future->has_callbacks || job_call_state(&batch->calls[i]) <= CALL_RUNNING || !future_hold(future))
             continue;
-        has_callbacks = true;
-        while (batch->settled_below < batch->count && atomic_load_explicit(&batch->futures[batch->settled_below].state,
-                                                                           memory_order_acquire) >= FUTURE_DELIVERING)
-            batch->settled_below++;
-        for (size_t i = batch->settled_below; i < batch->count; i++) {
-            if (future_settle_early(&batch->futures[i]))
-                delivery_push(async, &batch->futures[i]);
-        }
+        if (future_complete(future))
+            future_deliver(future);
     }
-    return has_callbacks;
 }
 
-static void callback_call(void *argument)
+/* Whether there is anything to do. may_come: there are calls under way. L */
+static bool flying_look(struct async *async, unsigned watch, bool *may_come)
 {
-    const struct grain_future *future = argument;
-    const struct future_extra *extra = future->extra;
+    bool is_done = false;
+    *may_come = false;
+    for (struct batch *batch = async->flying; batch; batch = batch->next_listed) {
+        if (!batch->has_callbacks)
+            continue;
+        *may_come = true;
+        is_done = batch_is_done(batch, watch) || is_done;
+        if (batch->kind == BATCH_CALLS)
+            calls_look(batch);
+    }
+    return is_done || async->deliver_first;
+}
+
+/* ------------------------------------------------------------------------------------------- calling */
+
+static void callback_call(const struct grain_future *future)
+{
+    const struct future_extra *extra = future_extra(future);
     const struct batch *batch = future->batch;
     if (future->status == 0) {
-        extra->callback(extra->user, future->result, batch->is_calls ? 1 : batch->job.count);
+        extra->callback(extra->user, future->result, batch->kind == BATCH_CALLS ? 1 : batch->job.count);
         return;
     }
-    struct grain_error error = extra->error;
-    if (future->status != GRAIN_TASK_FAILED)
-        error = (struct grain_error){.code = future->status};
+    struct grain_error error = {.code = future->status};
+    if (future->error)
+        error = *future->error;
     extra->error_callback(extra->user, &error);
 }
 
-static void deliver(struct async *async, struct grain_future *future)
+/* What is to be delivered, and how many references of one batch are to be given up. */
+struct delivery {
+    struct grain_future *next;
+    struct batch *batch;
+    size_t references;
+};
+
+/* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted. */
+static void future_begin(struct delivery *delivery)
 {
-    delivering = future;
-    /* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not
-     * wanted */
+    struct grain_future *future = delivery->next;
+    delivery->next = future_extra(future)->next;
+    current = future;
     atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
-    if (!atomic_load_explicit(&future->is_discarded, memory_order_seq_cst))
-        job_guard_going_on(callback_call, future); /* one that ends its thread has returned */
-    delivering = NULL;
-    pthread_mutex_lock(&async->lock);
-    atomic_store_explicit(&future->state, FUTURE_READY, memory_order_release);
-    pthread_cond_broadcast(&async->settled);
-    pthread_mutex_unlock(&async->lock);
-    batch_release(future->batch);
 }
 
-static void delivery_sleep(struct async *async, bool may_come)
+/* The swap is F14. */
+static void future_end(struct delivery *delivery)
 {
-    if (may_come)
-        async_wait_until(&async->deliveries, async, clock_ns() + LOOK_NS);
-    else
-        pthread_cond_wait(&async->deliveries, &async->lock);
+    struct grain_future *future = (struct grain_future *)(uintptr_t)current;
+    struct batch *batch = future->batch;
+    current = NULL;
+    if (delivery->batch != batch && delivery->references) {
+        batch_release(delivery->batch, delivery->references);
+        delivery->references = 0;
+    }
+    delivery->batch = batch;
+    delivery->references++;
+    atomic_exchange_explicit(&future->state, FUTURE_READY, memory_order_seq_cst);
+    FENCE_AFTER_RMW(14);
+    if (atomic_load_explicit(&future->is_awaited, memory_order_relaxed))
+        events_tell(batch->async->events, EVENT_BIT(EVENT_FUTURES));
 }
 
-static void *delivery_main(void *argument)
+static void deliver(void *argument)
+{
+    struct delivery *delivery = argument;
+    if (current) /* its callback ended the thread, and has returned by that */
+        future_end(delivery);
+    while (delivery->next) {
+        future_begin(delivery);
+        if (!atomic_load_explicit(&current->is_discarded, memory_order_seq_cst))
+            callback_call(current);
+        future_end(delivery);
+    }
+}
+
+static void deliver_all(struct async *async)
+{
+    struct delivery delivery = {.next = async->deliver_first};
+    async->deliver_first = NULL;
+    pthread_mutex_unlock(&async->lock);
+    while (delivery.next || current)
+        job_guard_going_on(deliver, &delivery);
+    if (delivery.references)
+        batch_release(delivery.batch, delivery.references);
+    pthread_mutex_lock(&async->lock);
+}
+
+/* ------------------------------------------------------------------------------------------- the thread */
+
+static bool is_called(void *who)
+{
+    struct async *async = who;
+    bool may_come;
+    pthread_mutex_lock(&async->lock);
+    bool is_there = flying_look(async, EVENT_BIT(EVENT_CALLBACKS), &may_come) || async->is_stopping;
+    pthread_mutex_unlock(&async->lock);
+    return is_there;
+}
+
+static bool lie_down(void *who)
+{
+    struct async *async = who;
+    event_begin(async->events, EVENT_CALLBACKS);
+    FENCE(13);
+    return !is_called(async);
+}
+
+static void get_up(void *who)
+{
+    struct async *async = who;
+    event_end(async->events, EVENT_CALLBACKS);
+}
+
+static void callbacks_sleep(struct async *async)
+{
+    static const struct wait_kind kind = {.is_over = is_called, .lie_down = lie_down, .get_up = get_up};
+    struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_CALLBACKS].word,
+                                 .sleep_ns = UINT64_MAX,
+                                 .is_shared = async->events->is_shared};
+    pthread_mutex_unlock(&async->lock);
+    wait_once(&kind, &limits, async);
+    pthread_mutex_lock(&async->lock);
+}
+
+static void *callbacks_main(void *argument)
 {
     struct async *async = argument;
-    delivering_pool = async;
+    bool may_come;
+    inside = async;
     job_thread_keep();
     pthread_mutex_lock(&async->lock);
-    for (;;) {
-        bool may_come = running_look(async);
-        struct grain_future *future = delivery_pop(async);
-        if (future) {
-            pthread_mutex_unlock(&async->lock);
-            deliver(async, future);
-            pthread_mutex_lock(&async->lock);
+    for (unsigned turn = 0;;) {
+        bool is_there = flying_look(async, 0, &may_come);
+        if (async->deliver_first) {
+            deliver_all(async);
+            turn = 0;
+        } else if (is_there) {
+            async_reap(async);
         } else if (async->is_stopping && !may_come) {
             break;
+        } else if (may_come && turn++ < YIELDS) {
+            pthread_mutex_unlock(&async->lock);
+            sched_yield();
+            pthread_mutex_lock(&async->lock);
         } else {
-            delivery_sleep(async, may_come);
+            callbacks_sleep(async);
+            turn = 0;
         }
     }
     pthread_mutex_unlock(&async->lock);
     return NULL;
 }
 
-int delivery_start(struct async *async)
+int callbacks_start(struct async *async)
 {
-    if (async->has_delivery)
+    if (async->has_callbacks)
         return 0;
-    int status = signals_thread(&async->delivery, &async->pool->core.signals, delivery_main, async);
-    async->has_delivery = status == 0;
+    int status = signals_thread(&async->callbacks, &async->pool->core.signals, callbacks_main, async);
+    async->has_callbacks = status == 0;
     return status;
 }
 
-void delivery_stop(struct async *async)
+void callbacks_stop(struct async *async)
 {
-    if (!async->has_delivery)
-        return;
-    pthread_mutex_lock(&async->lock);
-    pthread_cond_signal(&async->deliveries);
-    pthread_mutex_unlock(&async->lock);
-    pthread_join(async->delivery, NULL);
-    async->has_delivery = false;
+    if (async->has_callbacks)
+        pthread_join(async->callbacks, NULL);
+    async->has_callbacks = false;
 }

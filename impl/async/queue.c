@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * How calls that nobody waits for get into the queue: a call of apply into the open batch, everything else as a batch
- * of its own. The memory they are written into: batch.c. Who runs them: async.c.
+ * How calls that nobody waits for come in: a call of apply alone, or into the open batch, everything else as a batch of
+ * its own. The memory they are written into: batch.c. What becomes of it: flight.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/pool.h"
+#include "async.h"
+#include "sys/clock.h"
 
 #define SIZE_MOST ((size_t)1 << 46) /* sums of a few do not overflow; no machine has it */
 
@@ -30,12 +31,6 @@ static size_t room_of(struct async *async, const struct apply *apply, const void
     return room;
 }
 
-static void queue_push(struct async *async, struct batch *batch)
-{
-    *(async->first ? &async->last->next : &async->first) = batch;
-    async->last = batch;
-}
-
 /* Room for a copy of `data`, or for what is copied there. */
 static void *payload_take(struct batch *batch, const void *data, size_t size)
 {
@@ -46,33 +41,39 @@ static void *payload_take(struct batch *batch, const void *data, size_t size)
     return (void *)at;
 }
 
-/* --------------------------------------------------------------------------------------- submitting */
+/* True also where there is nothing to copy. */
+static bool payload_copy(struct batch *batch, const void *data, size_t size, const void **copy)
+{
+    void *memory = size ? payload_take(batch, data, size) : NULL;
+    *copy = memory ? memcpy(memory, data, size) : NULL;
+    return memory || size == 0;
+}
+
+/* --------------------------------------------------------------------------------------- futures */
 
 static int extra_make(struct grain_future *future, const struct grain_call_options *options)
 {
     struct batch *batch = future->batch;
-    future->extra = calloc(1, sizeof *future->extra);
-    if (!future->extra)
+    if (!batch->extras && !(batch->extras = malloc(batch->room * sizeof *batch->extras)))
         return -ENOMEM;
-    future->extra->callback = options->callback;
-    future->extra->error_callback = options->error_callback;
-    future->extra->user = options->user;
-    future->extra->report = options->report;
+    *future_extra(future) = (struct future_extra){.callback = options->callback,
+                                                  .error_callback = options->error_callback,
+                                                  .user = options->user,
+                                                  .report = options->report};
+    future->has_extra = true;
     if (!options->callback && !options->error_callback)
         return 0;
-    int status = delivery_start(batch->async);
-    if (status) {
-        free(future->extra);
-        future->extra = NULL;
+    int status = callbacks_start(batch->async);
+    if (status)
         return status;
-    }
     future->has_callbacks = true;
+    batch->callbacks++;
     batch->has_callbacks = true;
-    batch->has_dues = true;
+    batch->must_complete = true;
     return 0;
 }
 
-/* Takes the batch's next future. With async.lock held. */
+/* Takes the batch's next future. L */
 static int future_take(struct batch *batch, void *result, size_t result_size, const struct grain_call_options *options,
                        struct grain_future **out)
 {
@@ -88,10 +89,12 @@ static int future_take(struct batch *batch, void *result, size_t result_size, co
         batch->handles++;
         *out = future;
     } else {
-        batch->has_dues = true;
+        batch->must_complete = true;
     }
     return 0;
 }
+
+/* --------------------------------------------------------------------------------------- calls of apply */
 
 static bool is_aligned_as(const void *copy, const void *data, size_t size)
 {
@@ -115,12 +118,10 @@ static const struct job_terms *terms_place(struct batch *batch, const struct app
         if (is_same(batch->terms[(batch->terms_count - i) % BATCH_TERMS], apply, params))
             return batch->terms[(batch->terms_count - i) % BATCH_TERMS];
     struct job_terms *terms = payload_take(batch, NULL, sizeof *terms);
-    void *copy = terms && apply->params_size ? payload_take(batch, params, apply->params_size) : NULL;
-    if (!terms || (apply->params_size && !copy))
+    const void *copy;
+    if (!terms || !payload_copy(batch, params, apply->params_size, &copy))
         return NULL;
-    *terms = (struct job_terms){
-        .params_size = apply->params_size, .task_timeout_ns = apply->task_timeout_ns, .retries = apply->retries};
-    terms->params = copy ? memcpy(copy, params, apply->params_size) : NULL;
+    *terms = (struct job_terms){copy, apply->params_size, apply->task_timeout_ns, apply->retries};
     batch->terms[batch->terms_count++ % BATCH_TERMS] = terms;
     uint64_t *least = &batch->job.task_timeout_ns;
     if (apply->task_timeout_ns && (*least == 0 || apply->task_timeout_ns < *least))
@@ -129,109 +130,201 @@ static const struct job_terms *terms_place(struct batch *batch, const struct app
 }
 
 /* Writes the call behind the last one of the batch; false when there is no room. */
-static bool call_append(struct batch *batch, const struct apply *apply, const void *params_data)
+static bool call_append(struct batch *batch, const struct apply *apply, const struct grain_call_options *options)
 {
-    void *arg = NULL, *result = NULL;
+    const void *arg;
+    void *result = NULL;
     const struct job_terms *terms;
-    if (batch->count == batch->room || !(terms = terms_place(batch, apply, params_data)) ||
-        (apply->arg_size && !(arg = payload_take(batch, apply->arg, apply->arg_size))) ||
+    if (batch->count == batch->room || !(terms = terms_place(batch, apply, options->params)) ||
+        !payload_copy(batch, apply->arg, apply->arg_size, &arg) ||
         (apply->result_size && !(result = payload_take(batch, apply->result, apply->result_size))))
         return false;
-    if (arg)
-        memcpy(arg, apply->arg, apply->arg_size);
+    bool has_callback = options->callback || options->error_callback;
     batch->calls[batch->count] = (struct job_call){.task = apply->task, .arg = arg, .result = result, .terms = terms};
+    batch->calls[batch->count].watch = has_callback ? EVENT_BIT(EVENT_CALLBACKS) : 0;
     return true;
 }
 
-static bool is_open(const struct batch *batch)
+/* Writes the call into the open batch; NULL: it has no place there, or there is none. */
+static struct batch *open_append(struct async *async, const struct apply *apply,
+                                 const struct grain_call_options *options)
 {
-    return batch && batch->is_calls && atomic_load_explicit(&batch->phase, memory_order_relaxed) == BATCH_OPEN;
+    struct batch *open = async_open_batch(async);
+    return open && call_append(open, apply, options) ? open : NULL;
 }
 
-/* Writes the call into the open batch at the end of the queue; NULL: it has no place there, or there is none. */
-static struct batch *last_append(struct async *async, const struct apply *apply, const void *params)
+static void full_seal(struct async *async)
 {
-    struct batch *last = async->first ? async->last : NULL;
-    return is_open(last) && call_append(last, apply, params) ? last : NULL;
-}
-
-/* Nothing more comes into the last batch, if it was open. */
-static void last_seal(struct grain_pool *pool)
-{
-    struct async *async = pool->async;
-    struct batch *last = async->first ? async->last : NULL;
-    if (!is_open(last))
-        return;
-    atomic_store_explicit(&last->phase, BATCH_SEALED, memory_order_relaxed);
-    if (last->count >= async->next_room / 2 && async->next_room < BATCH_CALLS_MAX) /* full, as far as can be told */
+    if (async->next_room < BATCH_CALLS_MAX)
         async->next_room *= 2;
-    async_wake(pool);
+    async_seal(async);
+    async_advance(async);
 }
 
 /* A batch that begins with this call, at the end of the queue. It counts as one of the pool's calls until it has ended:
  * while it is open the pool cannot go, nor while the lock is let go for its memory. Somebody else may have begun one
- * meanwhile that takes this call too. With async.lock held. */
-static int batch_begin(struct grain_pool *pool, const struct apply *apply, const void *params, struct batch **out)
+ * meanwhile that takes this call too. L */
+static int batch_begin(struct async *async, const struct apply *apply, const struct grain_call_options *options,
+                       struct batch **out)
 {
-    int status = pool_enter(pool);
+    int status = pool_enter(async->pool);
     if (status)
         return status;
-    size_t slack, call_size = room_of(pool->async, apply, params, &slack);
-    struct batch *batch = batch_get(pool, call_size, slack);
-    *out = last_append(pool->async, apply, params);
+    size_t slack, call_size = room_of(async, apply, options->params, &slack);
+    struct batch *batch = batch_get(async, call_size, slack);
+    *out = batch ? open_append(async, apply, options) : NULL;
     if (*out || !batch) {
         if (batch)
             batch_keep(batch);
-        pool_leave(pool);
+        pool_leave(async->pool);
         return *out ? 0 : -ENOMEM;
     }
-    last_seal(pool);
-    batch_start(pool, batch);
-    if (!call_append(batch, apply, params)) { /* never: batch_get() was told what the first one needs */
+    async_seal(async);
+    batch_start(batch);
+    if (!call_append(batch, apply, options)) { /* never: batch_get() was told what the first one needs */
         batch_drop(batch);
-        pool_leave(pool);
+        pool_leave(async->pool);
         return -ENOMEM;
     }
-    queue_push(pool->async, batch);
+    async_push(async, batch);
+    atomic_store_explicit(&async->has_open, true, memory_order_relaxed);
     *out = batch;
     return 0;
 }
 
-/* The batch that this call was written into. With async.lock held. */
-static int batch_append(struct grain_pool *pool, const struct apply *apply, const void *params, struct batch **out)
+/* The batch that this call was written into. L */
+static int batch_append(struct async *async, const struct apply *apply, const struct grain_call_options *options,
+                        struct batch **out)
 {
-    *out = last_append(pool->async, apply, params);
+    *out = open_append(async, apply, options);
     if (*out)
         return 0;
-    last_seal(pool);
-    return batch_begin(pool, apply, params, out);
+    if (async_open_batch(async))
+        full_seal(async);
+    return batch_begin(async, apply, options, out);
+}
+
+/* Whether a call goes at once: nothing is gathered, and what went before was waited for, or began long ago. L */
+static bool goes_at_once(struct async *async)
+{
+    if (async->first)
+        return false;
+    if (async->flying_count == 0 && atomic_load_explicit(&async->was_waited, memory_order_relaxed))
+        return true;
+    uint64_t now = clock_ns();
+    if (now < async->last_start_ns + (async->flying_count ? BATCH_GATHER_NS : BATCH_GATHER_FREE_NS))
+        return false;
+    async->last_start_ns = now;
+    return async->flying_count < async->flying_most;
+}
+
+/* A call with nothing to say but task, data and result goes as a job of one task. */
+static bool is_plain(const struct apply *apply, const struct grain_call_options *options, bool has_handle)
+{
+    return has_handle && !options->callback && !options->error_callback && !options->report && !apply->retries &&
+           !apply->task_timeout_ns;
+}
+
+/* False: it is not small enough, or there is no memory: it takes the other way. L */
+static bool lone_submit(struct async *async, const struct apply *apply, const struct grain_call_options *options,
+                        struct grain_future **future)
+{
+    if (apply->arg_size + apply->result_size + apply->params_size > LONE_BYTES / 2 || pool_enter(async->pool))
+        return false;
+    struct batch *batch = batch_lone(async);
+    const void *arg, *params;
+    void *result = NULL;
+    if (!batch || !payload_copy(batch, apply->arg, apply->arg_size, &arg) ||
+        !payload_copy(batch, options->params, apply->params_size, &params) ||
+        (apply->result_size && !(result = payload_take(batch, apply->result, apply->result_size)))) {
+        if (batch)
+            batch_drop(batch);
+        pool_leave(async->pool);
+        return false;
+    }
+    struct job *job = &batch->job;
+    job_clear(job);
+    job->task = apply->task;
+    job->items = arg;
+    job->results = result;
+    job->params = params;
+    job->params_size = apply->params_size;
+    job->item_size = apply->arg_size;
+    job->result_size = apply->result_size;
+    job->count = job->chunk = 1;
+    job->schedule = async->pool->core.default_schedule;
+    batch->futures[0] =
+        (struct grain_future){.batch = batch, .result = apply->result, .result_size = (uint32_t)apply->result_size};
+    *future = &batch->futures[0];
+    atomic_store_explicit(&batch->references, 2, memory_order_relaxed);
+    atomic_store_explicit(&batch->phase, BATCH_QUEUED, memory_order_relaxed);
+    async_push(async, batch);
+    async_advance(async);
+    return true;
+}
+
+/* L */
+static int apply_queue(struct async *async, const struct apply *apply, const struct grain_call_options *options,
+                       struct grain_future **future)
+{
+    bool can_fly = async_can_fly(async), has_callback = options->callback || options->error_callback;
+    if (can_fly && async->flying && !async->first)
+        async_reap(async);
+    bool is_lone = !apply->is_gathered && goes_at_once(async);
+    if (is_lone && can_fly && async->flying_count == 0 && is_plain(apply, options, future != NULL) &&
+        lone_submit(async, apply, options, future)) {
+        atomic_store_explicit(&async->was_waited, false, memory_order_relaxed);
+        return 0;
+    }
+    bool needs_service = !can_fly || !is_lone || apply->task_timeout_ns || (!future && !has_callback);
+    int status = needs_service ? service_start(async) : 0;
+    struct batch *batch;
+    if (status == 0)
+        status = batch_append(async, apply, options, &batch);
+    if (status)
+        return status;
+    status = future_take(batch, apply->result, apply->result_size, options, future);
+    if (is_lone || batch->count == batch->room) {
+        atomic_store_explicit(&async->was_waited, false, memory_order_relaxed);
+        is_lone ? async_seal(async) : full_seal(async);
+        async_advance(async);
+    } else if (batch->count <= 1) { /* empty, it has to go all the same */
+        if (apply->is_gathered)
+            async->last_start_ns = clock_ns();
+        service_call(async, async->last_start_ns + BATCH_GATHER_FREE_NS);
+    }
+    return status;
 }
 
 int async_apply(struct grain_pool *pool, const struct apply *apply, const struct grain_call_options *options,
                 struct grain_future **future)
 {
     struct async *async = pool->async;
-    struct batch *batch;
-    int status;
     if (apply->result_size > UINT32_MAX)
         return refuse(-EOVERFLOW, "the result: %zu bytes; of a queued call at most 4 GiB - 1", apply->result_size);
     if (apply->arg_size > SIZE_MOST || apply->params_size > SIZE_MOST)
         return -ENOMEM;
     pthread_mutex_lock(&async->lock);
-    status = pool_phase(pool); /* one that is being joined starts no thread any more */
-    if (status == 0 && async->dispatcher_count == 0)
-        status = async_wake(pool);
+    int status = pool_phase(pool); /* one that is being joined starts no thread any more */
     if (status == 0)
-        status = batch_append(pool, apply, options->params, &batch);
-    if (status == 0) {
-        status = future_take(batch, apply->result, apply->result_size, options, future);
-        if (batch->count <=
-            1) /* later ones go with it: whoever was woken takes all. Empty, it has to go all the same */
-            async_wake(pool);
-    }
+        status = apply_queue(async, apply, options, future);
     pthread_mutex_unlock(&async->lock);
     return status;
 }
+
+void async_flush(struct async *async)
+{
+    if (!atomic_load_explicit(&async->has_open, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&async->lock);
+    if (async_open_batch(async)) {
+        async_seal(async);
+        async_advance(async);
+    }
+    pthread_mutex_unlock(&async->lock);
+}
+
+/* --------------------------------------------------------------------------------------- everything else */
 
 /* What params take of a batch's tail, so that they and what lies behind them can be aligned. */
 static size_t params_room(const struct job *job)
@@ -263,37 +356,37 @@ static void future_ready_at_once(struct batch *batch, struct grain_report *repor
     *future = (struct grain_future){.batch = batch};
     atomic_store_explicit(&future->state, FUTURE_READY, memory_order_relaxed);
     atomic_store_explicit(&batch->phase, BATCH_ENDED, memory_order_relaxed);
-    batch_release(batch);
+    batch_release(batch, out ? 2 : 3);
     if (out)
         *out = future;
-    else
-        batch_release(batch);
 }
 
 int async_job(struct grain_pool *pool, const struct job *job, const struct grain_call_options *options,
               struct grain_future **future)
 {
     struct async *async = pool->async;
-    size_t tail = params_room(job) + job->column_count * sizeof *job->columns;
-    struct batch *batch = batch_new(async, 1, tail);
+    struct batch *batch = batch_new(async, 1, params_room(job) + job->column_count * sizeof *job->columns);
     if (!batch)
         return -ENOMEM;
-    atomic_store_explicit(&batch->references, 2, memory_order_relaxed);
+    batch->kind = BATCH_MAP;
     job_copy(batch, job);
     if (job->count == 0) {
         future_ready_at_once(batch, options->report, future);
         pool_leave(pool);
         return 0;
     }
+    bool needs_service = !async_can_fly(async) || job->task_timeout_ns || !future;
     pthread_mutex_lock(&async->lock);
-    int status = async->dispatcher_count == 0 ? async_wake(pool) : 0;
+    if (async->flying_count >= async->flying_most)
+        async_reap(async);
+    int status = needs_service || async->first || async->flying_count >= async->flying_most ? service_start(async) : 0;
     if (status == 0)
         status = future_take(batch, job->results, 0, options, future);
     if (status == 0) {
-        batch->has_dues = true;
-        atomic_store_explicit(&batch->phase, BATCH_SEALED, memory_order_relaxed);
-        queue_push(async, batch);
-        async_wake(pool);
+        async_seal(async);
+        batch_seal(batch);
+        async_push(async, batch);
+        async_advance(async);
     }
     pthread_mutex_unlock(&async->lock);
     if (status)

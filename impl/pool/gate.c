@@ -6,14 +6,23 @@
 
 #include "pool.h"
 
+/* Whoever joins may free the pool as soon as it sees that it is idle, and does not look without the lock. */
 void pool_leave(struct grain_pool *pool)
 {
-    uint64_t before = atomic_fetch_sub_explicit(&pool->calls, 1, memory_order_seq_cst);
-    if (before == 1 && atomic_load_explicit(&pool->phase, memory_order_seq_cst) != POOL_OPEN) {
-        pthread_mutex_lock(&pool->lock);
-        pthread_cond_broadcast(&pool->idle);
-        pthread_mutex_unlock(&pool->lock);
-    }
+    if (atomic_fetch_sub_explicit(&pool->calls, 1, memory_order_seq_cst) != (POOL_JOINING | 1))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->is_idle = true;
+    events_tell(pool->core.events, EVENT_BIT(EVENT_FUTURES)); /* who has looked before, with the lock, sleeps by now */
+    pthread_mutex_unlock(&pool->lock);
+}
+
+bool pool_is_idle(struct grain_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool is_idle = pool->is_idle;
+    pthread_mutex_unlock(&pool->lock);
+    return is_idle;
 }
 
 int pool_phase(const struct grain_pool *pool)
@@ -91,7 +100,7 @@ int pool_run(struct grain_pool *pool, struct job *job)
 {
     int status = job_try(pool, job);
     if (status == -ENOMEM && !job->is_accounted && pool->core.backend->alloc) {
-        batch_spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
+        pool->spares_trim(pool->async); /* nothing has run yet: what queued calls have left may be enough */
         status = job_try(pool, job);
     }
     if (status)

@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "async/async.h"
 #include "backend/backend.h"
+#include "sys/owner.h"
 
 enum pool_phase { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
 
@@ -23,31 +23,40 @@ struct pool_block {
 };
 _Static_assert(sizeof(struct pool_block) == 64, "what lies behind it is as aligned as it is");
 
-/* Life of a pool. `phase` only grows. A call first counts itself in `calls`, then reads `phase`;
- * close and terminate first store `phase`, join then reads `calls`: both sequentially consistent, so
- * that either the call sees the new phase or join sees the call. */
+struct async;
+
+/* Set in `calls` by join: the last call that leaves says so. */
+#define POOL_JOINING (UINT64_C(1) << 63)
+
+/* Life of a pool. `phase` only grows. A call first counts itself in `calls`, then reads `phase`; close and terminate
+ * first store `phase`, join then looks at `calls`: all sequentially consistent, so that either the call sees the new
+ * phase or join sees the call. */
 struct grain_pool {
     struct backend_pool core;
+    uint64_t owner; /* sys/owner.h */
     _Atomic int phase;
     _Atomic uint64_t calls;
     _Atomic uint64_t handovers, steals;
-    pthread_mutex_t lock; /* guards joined, with idle; and blocks */
-    pthread_cond_t idle;
-    bool joined, is_joining;
+    pthread_mutex_t lock; /* guards the next line, and blocks */
+    bool is_joining, is_idle, joined;
     struct async *async;
-    struct pool_block *blocks; /* goes with the pool; unused where the backend has memory of its own */
+    void (*spares_trim)(struct async *async); /* gives back what queued calls have left */
+    struct pool_block *blocks;                /* goes with the pool; unused where the backend has memory of its own */
 };
 
 /* Whether this process is the one that opened the pool. */
 static inline bool pool_is_owner(const struct grain_pool *pool)
 {
-    return async_is_owner(pool->async);
+    return owner_is_self(pool->owner);
 }
 
 /* Counts a call in, or says why it is refused: -EINVAL, -EPERM, -EDEADLK, -ESHUTDOWN, -ECANCELED. Every
  * call that was let in ends with pool_leave. */
 int pool_enter(struct grain_pool *pool);
 void pool_leave(struct grain_pool *pool);
+
+/* Whether the last call has left a pool that is being joined. Who waits for that is told: EVENT_FUTURES. */
+bool pool_is_idle(struct grain_pool *pool);
 
 /* The same without counting: -EINVAL, -EPERM, -EDEADLK; and what the pool's phase says: 0, -ESHUTDOWN, -ECANCELED. */
 int pool_look(const struct grain_pool *pool);

@@ -15,17 +15,20 @@
  * word; its partner stores what this one loads and loads what this one stores. So at least one of the two sees the
  * other. The table: where it stands, what is stored before, what is loaded after, its partners.
  *
- * F1  team_submit_single  a ticket in the ring  | the slot's state     F3, F4, F13, F14 F2  finished_say
- * finished              | is_awaited           the kernel's in FUTEX_WAIT: caller_lie_down F3  idle_lie_down       the
- * slot's ASLEEP     | the rings            F1, F7 F4  busy_become         the slot's BUSY       | its own ring
- * F1, F7 F5  piece_interrupted   a range given back    | thieves              F8 F6  piece_interrupted   interrupt
- * cleared     | the phase            F10 F7  parts_push          tickets in the rings  | the slots' states    F3, F4,
- * F13, F14; and thieves: F8 F8  thief_lie_down      thieves               | ranges, done, rings  F5, F7, F9 F9
- * part_work           the part's bit        | thieves              F8 F10 team_set_phase      the phase             |
- * stores interrupt     F6, F14; and sleepers: F11 F11 a sleeper (event.h) who is to tell it     | what it waits for
- * F2, F10, F12 F12 call_tell           the call's state      | who waits, sleepers  F11 F13 slot_borrow         the
- * slot's LENT       | its ring             F1, F7 F14 slot_give_back      the slot's ASLEEP     | all rings, the phase
- * F1, F7, F10
+ *   F1  team_submit_single  a ticket in the ring  | the slot's state     F3, F4, F13, F14
+ *   F2  finished_say        finished              | is_awaited           the kernel's in FUTEX_WAIT: caller_lie_down
+ *   F3  idle_lie_down       the slot's ASLEEP     | the rings            F1, F7
+ *   F4  busy_become         the slot's BUSY       | its own ring         F1, F7
+ *   F5  piece_interrupted   a range given back    | thieves              F8
+ *   F6  piece_interrupted   interrupt cleared     | the phase            F10
+ *   F7  parts_push          tickets in the rings  | the slots' states    F3, F4, F13, F14; and thieves: F8
+ *   F8  thief_lie_down      thieves               | ranges, done, rings  F5, F7, F9
+ *   F9  part_work           the part's bit        | thieves              F8
+ *   F10 team_set_phase      the phase             | stores interrupt     F6, F14; and sleepers: F11
+ *   F11 a sleeper (event.h) who is to tell it     | what it waits for    F2, F10, F12
+ *   F12 job_call_tell       the call's state      | who waits, sleepers  F11
+ *   F13 slot_borrow         the slot's LENT       | its ring             F1, F7
+ *   F14 slot_give_back      the slot's ASLEEP     | all rings, the phase F1, F7, F10
  *
  * F1, F8 to F10, F12 between two calls, and F13 stand behind an atomic read-modify-write, which on x86 is a full
  * barrier already: there they only keep the compiler from moving things (FENCE_AFTER_RMW). Where none is needed
