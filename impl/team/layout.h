@@ -187,6 +187,7 @@ struct team_front {
         is_lending; /* calling threads may take part: threads, without anything that belongs to a worker's own thread */
     /* Whether the workers can still come back: asked now and then by a caller that sleeps. NULL: yes. */
     bool (*is_alive)(void *user);
+    _Atomic bool is_guarded; /* nobody need ask any more: a phase will be told */
     void *user;
 };
 

@@ -89,6 +89,7 @@ void single_recover(struct worker *worker, uint64_t ticket)
     }
     struct grain_error error;
     worker_end_describe(&error, slot);
-    job_fail(&job->job, outcome, &error);
+    if (slot->ctx.fail_floor == 0) /* else its own failure stands */
+        job_fail(&job->job, outcome, &error);
     single_finish(worker, job, ticket);
 }

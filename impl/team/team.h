@@ -65,6 +65,9 @@ int team_wait_single(struct team_front *front, struct team_job *job);
 bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch);
 void team_unwatch(struct team_job *job);
 
+/* Whether some caller sleeps, or is about to, that has seen no phase but TEAM_RUN. */
+bool team_has_sleepers(struct team_front *front);
+
 /* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
 void team_set_phase(struct team *team, enum team_phase phase);
 

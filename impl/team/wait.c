@@ -46,12 +46,15 @@ static bool caller_may_spin(void *who)
 
 /* No fence of ours: FUTEX_WAIT is one. The kernel counts a sleeper with a full barrier before it looks at `finished`
  * (source: Linux, kernel/futex, "implies smp_mb(); (A)"), so it pairs with F2: either the worker sees this, or the
- * kernel sees that it is done. A phase that is missed (F10) is seen at the next tick; threads finish every job. */
+ * kernel sees that it is done. A phase that is missed (F10) is seen at the next tick, or told again by who guards
+ * them; threads finish every job. */
 static bool caller_lie_down(void *who)
 {
     const struct caller *caller = who;
     atomic_store_explicit(&caller->job->is_awaited, AWAITED, memory_order_relaxed);
     atomic_store_explicit(&caller->front->team->caller_cpu, -1, memory_order_relaxed); /* in nobody's way any more */
+    /* Either we see the phase, or who stores it sees that we are about to sleep: team_has_sleepers. */
+    atomic_thread_fence(memory_order_seq_cst);
     return !caller_is_over(who) && team_abort_reason(caller->front) == 0;
 }
 
@@ -84,7 +87,8 @@ int team_await(struct team_front *front, struct team_job *job, int streams)
         int status = team_abort_reason(front);
         if (status)
             return status;
-        limits.sleep_ns = !has_woken ? WAKE_REST_NS : team->is_shared ? ALIVE_TICK_NS : UINT64_MAX;
+        bool ticks = team->is_shared && !atomic_load_explicit(&front->is_guarded, memory_order_acquire);
+        limits.sleep_ns = !has_woken ? WAKE_REST_NS : ticks ? ALIVE_TICK_NS : UINT64_MAX;
         enum wait_end end = wait_once(&kind, &limits, &caller);
         if (end == WAIT_TIME_UP && !has_woken)
             has_woken = team_wake_rest(front, job);
@@ -146,6 +150,15 @@ bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch
     return atomic_load_explicit(&job->finished, memory_order_acquire) ==
                state_make(team_job_generation(job), STATE_DONE) ||
            team_abort_reason(front);
+}
+
+bool team_has_sleepers(struct team_front *front)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (size_t i = 0; i < TEAM_JOBS; i++)
+        if (atomic_load_explicit(&front->team->jobs[i].is_awaited, memory_order_relaxed) & AWAITED)
+            return true;
+    return false;
 }
 
 void team_unwatch(struct team_job *job)

@@ -5,29 +5,80 @@
  * a kill leaves), supervisor.h (who watches whom), sys/arena.h (the memory).
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "backend/builtin.h"
 #include "staging.h"
 #include "supervisor.h"
 #include "sys/arena.h"
+#include "sys/fd.h"
 #include "sys/machine.h"
+#include "sys/signals.h"
 #include "team/team.h"
+
+#define GUARD_NAP_NS 10000000
 
 struct fork_state {
     struct team_front front;
     struct supervisor supervisor;
     struct arena arena;
     struct supervisor_shared *shared;
+    pthread_t guard;
+    int guard_fd;                       /* readable when the supervisor has ended */
     struct staging stagings[TEAM_JOBS]; /* of the calls that have a descriptor */
 };
 
 /* ------------------------------------------------------------------------------------ open and close */
 
+/* A thread that sees the end of the supervisor, for those who sleep without looking. It starts when somebody has slept
+ * for a while, or for one of many jobs, and ends with the supervisor. Whoever has missed the phase is awaited, or asleep
+ * by the time that it is told again. */
+static void *guard_main(void *argument)
+{
+    struct fork_state *state = argument;
+    struct team *team = state->shared->team;
+    struct pollfd end = {.fd = state->guard_fd, .events = POLLIN};
+    while (poll(&end, 1, -1) < 0)
+        ;
+    do {
+        bool is_lost = atomic_load_explicit(&team->phase, memory_order_acquire) < TEAM_QUIT;
+        team_set_phase(team, is_lost ? TEAM_BROKEN : TEAM_QUIT);
+    } while (team_has_sleepers(&state->front) && nanosleep(&(struct timespec){.tv_nsec = GUARD_NAP_NS}, NULL) == 0);
+    return NULL;
+}
+
+/* False: it is not to be had, and sleepers look themselves. */
+static bool guard_start(struct fork_state *state)
+{
+    if (atomic_load_explicit(&state->front.is_guarded, memory_order_acquire))
+        return true;
+    pthread_mutex_lock(&state->supervisor.lock);
+    bool is_guarded = atomic_load_explicit(&state->front.is_guarded, memory_order_relaxed);
+    if (!is_guarded && (state->guard_fd = fd_of_process(state->supervisor.pid)) >= 0) {
+        is_guarded = signals_thread(&state->guard, NULL, guard_main, state) == 0;
+        atomic_store_explicit(&state->front.is_guarded, is_guarded, memory_order_release);
+        if (!is_guarded)
+            close(state->guard_fd);
+    }
+    pthread_mutex_unlock(&state->supervisor.lock);
+    return is_guarded;
+}
+
+static void guard_join(struct fork_state *state)
+{
+    if (!atomic_load_explicit(&state->front.is_guarded, memory_order_relaxed))
+        return;
+    pthread_join(state->guard, NULL);
+    close(state->guard_fd);
+}
+
 static bool is_alive(void *user)
 {
-    const struct fork_state *state = user;
-    return supervisor_is_alive(&state->supervisor);
+    struct fork_state *state = user;
+    return supervisor_is_alive(&state->supervisor) && (guard_start(state), true);
 }
 
 static int shared_make(struct backend_pool *pool, struct fork_state *state)
@@ -97,6 +148,7 @@ static void fork_quit(struct backend_pool *pool)
     team_set_phase(state->shared->team, TEAM_QUIT);
     supervisor_notify(&state->supervisor);
     supervisor_await(&state->supervisor);
+    guard_join(state);
     supervisor_await_workers(&state->supervisor); /* of one that was killed */
 }
 
@@ -178,6 +230,8 @@ static bool fork_is_done(struct backend_pool *pool, struct job *job, void *ticke
     struct fork_state *state = pool->state;
     const struct staging *staging = ticket;
     (void)job;
+    if (watch)
+        guard_start(state);
     return team_is_done(&state->front, staging->desc, watch);
 }
 
