@@ -20,7 +20,7 @@ static void call_look(struct grain_future *future, unsigned watch)
         return;
     if (watch) {
         job_call_watch(future_call(future), watch);
-        FENCE(13);
+        FENCE(11);
     }
     if (future_has_ended(future))
         future_complete(future);
@@ -33,7 +33,7 @@ bool future_look(struct grain_future *future, unsigned watch)
     if (future_is_ready(future))
         return true;
     struct batch *batch = future->batch;
-    if (future->has_callbacks) { /* the callback thread's; the swap is F13 */
+    if (future->has_callbacks) { /* the callback thread's; the swap is F11 */
         if (watch)
             atomic_exchange_explicit(&future->is_awaited, true, memory_order_seq_cst);
         return future_is_ready(future);

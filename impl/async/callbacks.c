@@ -92,7 +92,7 @@ static void future_begin(struct delivery *delivery)
     atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
 }
 
-/* The swap is F14. */
+/* The swap is F12. */
 static void future_end(struct delivery *delivery)
 {
     struct grain_future *future = (struct grain_future *)(uintptr_t)current;
@@ -105,7 +105,7 @@ static void future_end(struct delivery *delivery)
     delivery->batch = batch;
     delivery->references++;
     atomic_exchange_explicit(&future->state, FUTURE_READY, memory_order_seq_cst);
-    FENCE_AFTER_RMW(14);
+    FENCE_AFTER_RMW(12);
     if (atomic_load_explicit(&future->is_awaited, memory_order_relaxed))
         events_tell(batch->async->events, EVENT_BIT(EVENT_FUTURES));
 }
@@ -151,7 +151,7 @@ static bool lie_down(void *who)
 {
     struct async *async = who;
     event_begin(async->events, EVENT_CALLBACKS);
-    FENCE(13);
+    FENCE(11);
     return !is_called(async);
 }
 

@@ -181,6 +181,6 @@ int future_take_back(struct grain_future *future)
     }
     pthread_mutex_unlock(&async->lock);
     if (status == 0)
-        events_tell(async->events, EVENT_BIT(EVENT_FUTURES) | EVENT_BIT(EVENT_CALLBACKS)); /* the lock was F14 */
+        events_tell(async->events, EVENT_BIT(EVENT_FUTURES) | EVENT_BIT(EVENT_CALLBACKS)); /* the lock was F12 */
     return status;
 }

@@ -76,7 +76,7 @@ static void batch_end(struct batch *batch, int status)
         service_call(async, 0); /* what waits for room */
     async->flying_count--;
     pthread_mutex_unlock(&async->lock);
-    FENCE(14);
+    FENCE(12);
     events_tell(async->events, EVENT_BIT(EVENT_FUTURES) | (batch->has_callbacks ? EVENT_BIT(EVENT_CALLBACKS) : 0));
     batch_release(batch, 1);
     pool_leave(pool);
@@ -207,7 +207,7 @@ static void batch_fly(struct batch *batch)
     phase_set(batch, BATCH_FLYING);
     if (!whom)
         return;
-    FENCE(14);
+    FENCE(12);
     events_tell(batch->async->events, whom);
 }
 

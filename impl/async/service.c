@@ -58,7 +58,7 @@ static bool lie_down(void *who)
     struct sleeper *sleeper = who;
     struct async *async = sleeper->async;
     event_begin(async->events, EVENT_SERVICE);
-    FENCE(13);
+    FENCE(11);
     pthread_mutex_lock(&async->lock);
     bool sleeps = due_ns(async) >= sleeper->until_ns && !(async_can_fly(async) && has_ended(async));
     async->service_ns = sleeps ? sleeper->until_ns : 0;
@@ -180,7 +180,7 @@ void async_cancel(struct grain_pool *pool)
     while (async_end_first(async, -ECANCELED))
         ;
     pthread_mutex_unlock(&async->lock);
-    events_tell(async->events, EVENT_ALL); /* the swaps were F14 */
+    events_tell(async->events, EVENT_ALL); /* the swaps were F12 */
 }
 
 /* Whoever asks from now on finds an answer, without pool or memory. */
@@ -206,7 +206,7 @@ void async_stop(struct grain_pool *pool)
     pthread_mutex_lock(&async->lock);
     async->is_stopping = true;
     pthread_mutex_unlock(&async->lock);
-    FENCE(14);
+    FENCE(12);
     events_tell(async->events, EVENT_ALL);
     if (async->has_service)
         pthread_join(async->service, NULL);

@@ -82,7 +82,7 @@ void job_fail(const struct job *job, struct job_outcome *outcome, const struct g
     failure_note(job, outcome, error, outcome->counting == error->index + 1);
     if (job->form == JOB_CALLS && job_call_state(call_at(job, error->index)) == CALL_RUNNING) {
         job_call_end(call_at(job, error->index), CALL_FAILED);
-        FENCE(14);
+        FENCE(12);
         job_call_tell(job, call_at(job, error->index));
     }
 }

@@ -279,7 +279,7 @@ int job_fail_task(struct grain_context *ctx, size_t index, int code, const char 
 /* A running chunk fails as a whole. */
 void job_fail_chunk(struct grain_context *ctx, size_t begin, size_t end, int code, const char *text);
 
-/* After F14: who waits for a call that has ended is told. A worker that is killed before that leaves it to its
+/* After F12: who waits for a call that has ended is told. A worker that is killed before that leaves it to its
  * replacement, which tells everybody. */
 static inline void job_call_tell(const struct job *job, const struct job_call *call)
 {
@@ -288,7 +288,7 @@ static inline void job_call_tell(const struct job *job, const struct job_call *c
         events_tell(job->events, watch);
 }
 
-/* The sleeper's, between event_begin() and F13: whoever ends the call is to tell those of `bits` too. */
+/* The sleeper's, between event_begin() and F11: whoever ends the call is to tell those of `bits` too. */
 static inline void job_call_watch(struct job_call *call, unsigned bits)
 {
     __atomic_fetch_or(&call->watch, (uint16_t)bits, __ATOMIC_RELAXED);

@@ -109,7 +109,7 @@ __attribute__((noinline)) static size_t task_noted(struct grain_context *ctx, si
     return end;
 }
 
-/* That a call has ended is told when the next one is claimed: the swap there is the fence (F14), so that a call costs
+/* That a call has ended is told when the next one is claimed: the swap there is the fence (F12), so that a call costs
  * none. The next one may take long, but it has not begun yet. The last one takes a fence of its own. */
 static size_t run_calls(const struct job *job, size_t begin, size_t end, struct grain_context *ctx)
 {
@@ -118,7 +118,7 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
         struct job_call *call = &calls[i];
         job_set_index(ctx, i);
         bool is_mine = job_call_claim(call, CALL_RUNNING);
-        FENCE_AFTER_RMW(14);
+        FENCE_AFTER_RMW(12);
         if (i > begin)
             job_call_tell(job, call - 1);
         if (is_mine) {
@@ -140,7 +140,7 @@ static size_t run_calls(const struct job *job, size_t begin, size_t end, struct 
         if (__builtin_expect(job_is_interrupted(ctx) != 0, 0))
             end = task_noted(ctx, i, end, 0);
     }
-    FENCE(14);
+    FENCE(12);
     if (end > begin)
         job_call_tell(job, &calls[end - 1]);
     return end;

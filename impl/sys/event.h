@@ -4,11 +4,11 @@
  * but only where somebody sleeps. So nobody has to look again and again. A pool has three (enum event), in memory that
  * its workers share. No _Atomic types, so that C++ can include this; atomics use GCC builtins.
  *
- *   sleeper  reads the word; event_begin: counts itself; says what it waits for; F13; looks: is it there?
+ *   sleeper  reads the word; event_begin: counts itself; says what it waits for; F11; looks: is it there?
  *            no: sleeps while the word is as it was (wait_once, sys/futex.h). In any case event_end
- *   teller   makes it true; F14; looks whether it is waited for, and whether anybody sleeps: moves the word on, wakes
+ *   teller   makes it true; F12; looks whether it is waited for, and whether anybody sleeps: moves the word on, wakes
  *
- * F13 and F14 pair: either the sleeper finds it true, or the teller finds a sleeper. Told once too often is no harm:
+ * F11 and F12 pair: either the sleeper finds it true, or the teller finds a sleeper. Told once too often is no harm:
  * sleepers look again.
  */
 #ifndef GRAIN_EVENT_H
@@ -45,7 +45,7 @@ static inline void event_end(struct events *events, enum event event)
     __atomic_fetch_sub(&events->of[event].sleepers, 1, __ATOMIC_RELAXED);
 }
 
-/* The teller's, after F14: moves on those words of `bits` that somebody sleeps on. Async-signal-safe. NULL: nobody can
+/* The teller's, after F12: moves on those words of `bits` that somebody sleeps on. Async-signal-safe. NULL: nobody can
  * sleep. */
 void events_tell(struct events *events, unsigned bits);
 

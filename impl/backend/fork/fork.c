@@ -34,8 +34,8 @@ struct fork_state {
 /* ------------------------------------------------------------------------------------ open and close */
 
 /* A thread that sees the end of the supervisor, for those who sleep without looking. It starts when somebody has slept
- * for a while, or for one of many jobs, and ends with the supervisor. Whoever has missed the phase is awaited, or asleep
- * by the time that it is told again. */
+ * for a while, or sleeps for one of many jobs, and ends with the supervisor. Whoever has missed the phase is told again
+ * when he is asleep. */
 static void *guard_main(void *argument)
 {
     struct fork_state *state = argument;
