@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Workers that are processes: a team in an arena that caller, supervisor and workers share. Arguments
- * that do not lie in the arena are copied in, results are copied out. Next: team/layout.h (how work flows, what
- * a kill leaves), supervisor.h (who watches whom), sys/arena.h (the memory).
+ * Workers that are processes: a team in an arena that caller, supervisor and workers share. Next: staging.h (what is
+ * copied), supervisor.h (who watches whom), team/layout.h (how work flows, what a kill leaves), sys/arena.h (the
+ * memory).
  */
 #include <errno.h>
 #include <poll.h>
@@ -112,26 +112,26 @@ static int fork_open(struct backend_pool *pool)
     if (status)
         return status;
     status = shared_make(pool, state);
-    if (status == 0) {
+    if (status == 0)
         status = team_front_init(&state->front, state->shared->team);
-        state->front.is_alive = is_alive;
-        state->front.user = state;
-    }
-    if (status == 0) {
-        status = team_account_prepare(&state->front);
-        if (status == 0)
-            status = supervisor_start(&state->supervisor, state->shared);
-        if (status)
-            team_front_drop(&state->front);
-    }
-    if (status) {
-        arena_close(&state->arena);
-        return status;
-    }
+    if (status)
+        goto no_front;
+    state->front.is_alive = is_alive;
+    state->front.user = state;
+    status = team_account_prepare(&state->front);
+    if (status == 0)
+        status = supervisor_start(&state->supervisor, state->shared);
+    if (status)
+        goto no_supervisor;
     pool->worker_pids = state->shared->pids;
     pool->replaced = &state->shared->replaced;
     pool->singles = (const volatile uint64_t *)&state->front.singles;
     return 0;
+no_supervisor:
+    team_front_drop(&state->front);
+no_front:
+    arena_close(&state->arena);
+    return status;
 }
 
 static void fork_cancel(struct backend_pool *pool)
@@ -139,7 +139,6 @@ static void fork_cancel(struct backend_pool *pool)
     struct fork_state *state = pool->state;
     team_set_phase(state->shared->team, TEAM_STOP);
     supervisor_notify(&state->supervisor);
-    supervisor_continue(&state->supervisor);
 }
 
 static void fork_quit(struct backend_pool *pool)
@@ -173,13 +172,10 @@ static bool is_to_account(const struct job *job, int status)
 
 /* Its memory is the next job's. Not of a call that was given up: workers may still be in it, or its tickets in rings;
  * that goes with the pool. */
-static void call_drop(struct backend_pool *pool, struct staging *staging)
+static void call_drop(struct fork_state *state, struct staging *staging)
 {
-    struct fork_state *state = pool->state;
-    if (staging->bytes || !job_is_single(staging->job)) { /* else it has nothing but its descriptor */
-        staging_uncount(staging, pool);
+    if (staging->bytes || !job_is_single(staging->job)) /* else it has nothing but its descriptor */
         staging_drop(staging);
-    }
     if (staging->job->is_queued)
         team_unwatch(staging->desc);
     team_job_return(&state->front, staging->desc);
@@ -211,15 +207,14 @@ static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket
     if (!desc)
         return refusal(&state->front);
     struct staging *staging = &state->stagings[desc - state->shared->team->jobs];
-    staging_init(staging, &state->arena, desc, job);
-    int status = job_is_single(job) ? staging_load_single(staging) : staging_load(staging, pool->workers);
+    staging_init(staging, pool, &state->arena, desc, job);
+    int status = job_is_single(job) ? staging_load_single(staging) : staging_load(staging);
     if (status) {
-        call_drop(pool, staging);
+        call_drop(state, staging);
         return status;
     }
     if (job->task_timeout_ns)
         supervisor_limit(&state->supervisor, job->task_timeout_ns);
-    staging_count(staging, pool);
     call_push(state, staging);
     *ticket = staging;
     return 0;
@@ -267,7 +262,7 @@ static int fork_wait(struct backend_pool *pool, struct job *job, void *ticket)
     if (job->task_timeout_ns)
         supervisor_unlimit(&state->supervisor);
     if (status != -ENOTRECOVERABLE && status != -ECANCELED)
-        call_drop(pool, ticket);
+        call_drop(state, ticket);
     return status;
 }
 

@@ -7,8 +7,10 @@
 
 #include <string.h>
 
-void staging_init(struct staging *staging, struct arena *arena, struct team_job *desc, const struct job *job)
+void staging_init(struct staging *staging, struct backend_pool *pool, struct arena *arena, struct team_job *desc,
+                  const struct job *job)
 {
+    staging->pool = pool;
     staging->arena = arena;
     staging->desc = desc;
     staging->job = job;
@@ -34,6 +36,18 @@ static void copy_small(void *to, const void *from, size_t size)
 /* More marks than these do not stay with the descriptor: clearing them again costs far less than their
  * tasks. */
 #define MARKS_KEEP ((size_t)1 << 20)
+
+/* Puts what was taken into the pool's figures. A small call takes nothing but its descriptor: no locked instruction for
+ * that. */
+static void figures_count(struct staging *staging)
+{
+    if (staging->bytes == 0) {
+        backend_bytes_note(staging->pool, staging->small_used);
+        return;
+    }
+    staging->counted = staging->bytes + staging->small_used;
+    backend_bytes_take(staging->pool, staging->counted);
+}
 
 static int take(struct staging *staging, size_t size, size_t alignment, void **memory)
 {
@@ -121,10 +135,10 @@ static int results_place(struct staging *staging)
 /* The marks stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and
  * each worker finds those of its part where it left them, in its cache. All are cleared when the marks have been
  * round. */
-static int marks_place(struct staging *staging, int workers)
+static int marks_place(struct staging *staging)
 {
     struct team_job *desc = staging->desc;
-    size_t marks = team_chunks(&desc->job, workers);
+    size_t marks = team_chunks(&desc->job, staging->pool->workers);
     if (desc->marks_room < marks) {
         void *memory;
         int status = arena_alloc(staging->arena, marks, &memory);
@@ -230,7 +244,7 @@ static int columns_load(struct staging *staging)
     return status;
 }
 
-int staging_load(struct staging *staging, int workers)
+int staging_load(struct staging *staging)
 {
     struct job *inside = &staging->desc->job;
     job_describe(inside, staging->job);
@@ -242,10 +256,14 @@ int staging_load(struct staging *staging, int workers)
     if (status == 0)
         status = codes_place(staging);
     if (status == 0)
-        status = marks_place(staging, workers);
+        status = marks_place(staging);
     if (status == 0 && inside->column_count)
         status = columns_load(staging);
-    return status ? status : items_load(staging);
+    if (status == 0)
+        status = items_load(staging);
+    if (status == 0)
+        figures_count(staging);
+    return status;
 }
 
 /* A number's worth of bytes in line: a call of memcpy takes longer than the copy. */
@@ -288,13 +306,13 @@ int staging_load_single(struct staging *staging)
     int status = line_in(staging, job->params, job->params_size, &inside->params);
     if (status == 0)
         status = line_in(staging, job->items, job->item_size, &inside->items);
-    if (status)
-        return status;
-    if (job->result_size <= TEAM_REPLY && !arena_contains(staging->arena, job->results, job->result_size)) {
+    if (job->result_size <= TEAM_REPLY && !arena_contains(staging->arena, job->results, job->result_size))
         inside->results = staging->desc->reply;
-        return 0;
-    }
-    return results_place(staging);
+    else if (status == 0)
+        status = results_place(staging);
+    if (status == 0)
+        figures_count(staging);
+    return status;
 }
 
 static void results_unload(const struct staging *staging, struct job *job)
@@ -329,23 +347,6 @@ void staging_unload_single(const struct staging *staging, struct job *job)
         job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
 }
 
-/* A small call takes nothing but its descriptor: no locked instruction for that. */
-void staging_count(struct staging *staging, struct backend_pool *pool)
-{
-    if (staging->bytes == 0) {
-        backend_bytes_note(pool, staging->small_used);
-        return;
-    }
-    staging->counted = staging->bytes + staging->small_used;
-    backend_bytes_take(pool, staging->counted);
-}
-
-void staging_uncount(struct staging *staging, struct backend_pool *pool)
-{
-    if (staging->counted)
-        backend_bytes_give(pool, staging->counted);
-}
-
 /* The pointer stays: a worker that has just reported may still look at the old bytes. */
 void staging_trim(struct arena *arena, struct team_job *desc, size_t most)
 {
@@ -358,6 +359,8 @@ void staging_trim(struct arena *arena, struct team_job *desc, size_t most)
 void staging_drop(struct staging *staging)
 {
     bool has_more = staging->desc->marks_room > MARKS_KEEP;
+    if (staging->counted)
+        backend_bytes_give(staging->pool, staging->counted);
     for (int i = 0; i < staging->count; i++)
         arena_release(staging->arena, staging->blocks[i]);
     staging_trim(staging->arena, staging->desc, MARKS_KEEP);

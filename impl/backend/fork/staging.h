@@ -11,6 +11,7 @@
 #include "team/team.h"
 
 struct staging {
+    struct backend_pool *pool;
     struct arena *arena;
     struct team_job *desc;
     const struct job *job; /* the caller's */
@@ -18,16 +19,17 @@ struct staging {
     void *blocks[5 + GRAIN_COLUMNS_MAX]; /* params, items, results, codes or a table of columns, the columns */
     int count;
     size_t bytes;   /* taken from the arena */
-    size_t counted; /* of those, in the pool's figures */
+    size_t counted; /* in the pool's figures */
     size_t loaded;  /* tasks whose items are in place */
 };
 
-void staging_init(struct staging *staging, struct arena *arena, struct team_job *desc, const struct job *job);
+void staging_init(struct staging *staging, struct backend_pool *pool, struct arena *arena, struct team_job *desc,
+                  const struct job *job);
 
 /* Fills the descriptor's job so that workers can run it. Of many items that have to be copied only the first are there
  * afterwards (`loaded`) under `steal`: workers start on them while staging_load_more() brings the others. Returns 0 or
  * -ENOMEM; staging_drop() is due in any case. */
-int staging_load(struct staging *staging, int workers);
+int staging_load(struct staging *staging);
 
 /* Copies the next items in; returns how many are in place now. */
 size_t staging_load_more(struct staging *staging);
@@ -38,10 +40,6 @@ int staging_load_single(struct staging *staging);
 /* Copies results and codes out, when the job has ended. */
 void staging_unload(const struct staging *staging, struct job *job);
 void staging_unload_single(const struct staging *staging, struct job *job);
-
-/* Puts what was taken into the pool's figures, and takes it out of those of now. */
-void staging_count(struct staging *staging, struct backend_pool *pool);
-void staging_uncount(struct staging *staging, struct backend_pool *pool);
 
 /* Gives the blocks back. */
 void staging_drop(struct staging *staging);

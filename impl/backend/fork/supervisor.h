@@ -147,11 +147,8 @@ int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *sh
 bool supervisor_is_alive(const struct supervisor *supervisor);
 
 /* Makes it end the workers as the team's phase says (TEAM_QUIT: they leave by themselves; TEAM_STOP: SIGTERM, after the
- * grace SIGKILL). Does not wait. */
+ * grace SIGKILL). Where it was stopped and the caller was not, by Ctrl-Z for example, it goes on. Does not wait. */
 void supervisor_notify(const struct supervisor *supervisor);
-
-/* It may have been stopped when the caller was not: by Ctrl-Z, for example, which the caller handles by now. */
-void supervisor_continue(const struct supervisor *supervisor);
 
 /* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes
  * here. */

@@ -143,15 +143,16 @@ int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *sh
 
 /* -------------------------------------------------------------------------------------- while it runs */
 
-void supervisor_notify(const struct supervisor *supervisor)
+static void wake(const struct supervisor *supervisor)
 {
     if (send(supervisor->command_fd, "", 1, MSG_NOSIGNAL) < 0)
         return; /* full: it is awake already; or gone */
 }
 
 /* Only a child that is there and not reaped has this number for sure. */
-void supervisor_continue(const struct supervisor *supervisor)
+void supervisor_notify(const struct supervisor *supervisor)
 {
+    wake(supervisor);
     if (supervisor_is_alive(supervisor))
         kill(supervisor->pid, SIGCONT);
 }
@@ -178,7 +179,7 @@ void supervisor_limit(struct supervisor *supervisor, uint64_t limit_ns)
         atomic_store_explicit(&shared->limit_ns, limit_ns, memory_order_release); /* pairs with supervisor_watch */
     pthread_mutex_unlock(&supervisor->lock);
     if (is_news)
-        supervisor_notify(supervisor);
+        wake(supervisor);
 }
 
 void supervisor_unlimit(struct supervisor *supervisor)
