@@ -35,6 +35,8 @@ endfunction()
 # What grain.h says of each option goes for the library's own backends.
 grain_contract(options)
 grain_contract(options_pool)
+grain_contract(taking_part)
+grain_contract(taking_part_ends)
 if(TARGET grain_own)
   list(APPEND contract_backends null)
 endif()
