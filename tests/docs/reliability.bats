@@ -17,14 +17,14 @@ PAGE=$GRAIN_SOURCE/docs/reliability.md
       return 1
     }
     count=$((count + 1))
-  done < <(grep -o '`[a-z]*: [a-z_]*`' "$PAGE" | tr -d '`:')
+  done < <(grep -o '`[a-z_]*: [a-z_]*`' "$PAGE" | tr -d '`:')
   [ "$count" -gt 15 ]
 }
 
 @test "every row of the first table names a test" {
   run sed -n '/^## When a worker dies/,/^Each is/{/^| [^-e]/p;/^| event/d}' "$PAGE"
   [ "${#lines[@]}" -gt 10 ]
-  for line in "${lines[@]}"; do [[ $line =~ \`[a-z]+:\ [a-z_]+\` ]]; done
+  for line in "${lines[@]}"; do [[ $line =~ \`[a-z_]+:\ [a-z_]+\` ]]; done
 }
 
 # A Python 3.11 that finds loky, else any 3.11; another version may behave in another way.
