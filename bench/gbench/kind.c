@@ -7,6 +7,7 @@
 #include "kind.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,7 +60,8 @@ struct share {
     struct work work;
 };
 
-/* A serial pool over one part of the rows: the object code of `serial callback`. */
+/* A serial pool over one part of the rows: the object code of `serial callback`. Each part has a pool of its own:
+ * callers of one serial pool take turns. */
 static int share_run(void *user, int part, int parts)
 {
     const struct share *share = user;
@@ -70,7 +72,8 @@ static int share_run(void *user, int part, int parts)
     options.report = NULL; /* several threads at once */
     struct grain_in in = {(const char *)subject->items + begin * subject->item_size, end - begin, subject->item_size};
     struct grain_out out = {(char *)subject->results + begin * result_size, result_size};
-    return grain_map(subject->pool, share->work.task, in, out, &options);
+    struct grain_pool *pool = part > 0 ? subject->copies[part - 1] : subject->pool;
+    return grain_map(pool, share->work.task, in, out, &options);
 }
 
 static int run_peak(struct subject *subject, struct gbench_state *state)
@@ -88,8 +91,15 @@ static int poison_peak(struct subject *subject)
 
 static int open_peak(struct subject *subject)
 {
-    int cpus = grain_cpu_count();
-    return peak_open(&subject->peak, subject->cell.workers < cpus ? subject->cell.workers : cpus);
+    int cpus = grain_cpu_count(), parts = subject->cell.workers < cpus ? subject->cell.workers : cpus;
+    struct grain_pool_options options = subject_pool_options(subject);
+    subject->copies = calloc((size_t)parts, sizeof *subject->copies);
+    int status = subject->copies ? 0 : -ENOMEM;
+    for (int i = 1; i < parts && status == 0; i++) {
+        status = grain_pool_open(&subject->copies[i - 1], &options);
+        subject->copy_count += status == 0;
+    }
+    return status ? status : peak_open(&subject->peak, parts);
 }
 
 void enter_peak(struct subject *subject)

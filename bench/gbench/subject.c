@@ -297,6 +297,11 @@ void subject_drop(struct subject *subject)
         memory_put(subject, subject->items);
     memory_put(subject, subject->results);
     grain_pool_free(subject->pool);
+    for (size_t i = 0; i < subject->copy_count; i++)
+        grain_pool_free(subject->copies[i]);
+    free(subject->copies);
+    subject->copies = NULL;
+    subject->copy_count = 0;
     subject->pool = NULL;
     subject->peak = NULL;
     subject->echo = NULL;

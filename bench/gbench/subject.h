@@ -47,6 +47,8 @@ struct subject {
     void *items, *results; /* in the pool's memory with data:shared, else ordinary memory */
     bool has_own_items;
     struct grain_pool *pool;
+    struct grain_pool **copies; /* of `peak`: a pool for each of its parts but the first one */
+    size_t copy_count;
     struct peak *peak;
     struct echo *echo;
     struct grain_report report; /* of the last call */

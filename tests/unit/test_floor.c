@@ -134,6 +134,34 @@ static void test_mail_is_answered(void **state)
     echo_close(echo);
 }
 
+static pthread_barrier_t all_in;
+
+static int meets_others(const void *item, void *result, struct grain_context *ctx)
+{
+    (void)item;
+    (void)result;
+    (void)ctx;
+    pthread_barrier_wait(&all_in);
+    return 0;
+}
+
+/* The parts of the peak run at the same time: each of these tasks waits for the other's, as long as it takes. */
+static void test_parts_run_together(void **state)
+{
+    (void)state;
+    struct subject subject;
+    if (workers_here() < 2)
+        skip();
+    begin(&subject, "peak", "workers:2/rows:2");
+    struct kernel kernel = *subject.kernel;
+    kernel.task = meets_others;
+    subject.kernel = &kernel;
+    assert_int_equal(pthread_barrier_init(&all_in, NULL, 2), 0);
+    assert_int_equal(subject.kind->run(&subject, NULL), 0);
+    pthread_barrier_destroy(&all_in);
+    end(&subject);
+}
+
 /* The shared word lies in front of the scratch: an add too many, one too few. */
 static void test_an_add_that_is_missing(void **state)
 {
@@ -257,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_word_is_read),
         cmocka_unit_test(test_mail_is_answered),
+        cmocka_unit_test(test_parts_run_together),
         cmocka_unit_test(test_an_add_that_is_missing),
         cmocka_unit_test(test_a_row_that_is_not_read),
         cmocka_unit_test(test_a_thread_that_does_not_run),
