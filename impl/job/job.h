@@ -108,7 +108,14 @@ struct job {
 
 /* A job with everything 0 but the failure of its outcome, which nobody reads while none has failed: clearing all of its
  * several cache lines would be noticed in a call that takes 200 ns. */
-void job_clear(struct job *job);
+static inline void job_clear(struct job *job)
+{
+    memset(job, 0, offsetof(struct job, outcome));
+    job_outcome_clear(&job->outcome);
+    job->handovers = 0;
+    job->steals = 0;
+    job->is_accounted = false;
+}
 
 /* Copies everything but what the backend writes, for the same reason. */
 void job_describe(struct job *job, const struct job *from);
@@ -158,6 +165,9 @@ struct grain_context {
 /* Runs the tasks [begin, end) of job in the calling thread; in chunk form, one call. Failures go to ctx->outcome and
  * job->codes. Returns one past the last task that was run: `end`, unless on_interrupt said less. */
 size_t job_run(const struct job *job, size_t begin, size_t end, struct grain_context *ctx);
+
+/* The same for a job that is one task and nothing else: job_is_single(). */
+void job_run_one(const struct job *job, struct grain_context *ctx);
 
 /* What of a thread has to be put right when a task has tried to end it: noted by that thread, outside of tasks. */
 struct job_thread {

@@ -33,15 +33,6 @@ const void *job_current_pool(void)
     return current_pool;
 }
 
-void job_clear(struct job *job)
-{
-    memset(job, 0, offsetof(struct job, outcome));
-    job_outcome_clear(&job->outcome);
-    job->handovers = 0;
-    job->steals = 0;
-    job->is_accounted = false;
-}
-
 _Static_assert(offsetof(struct job, chunk_task) == 64, "what it takes to run a task is one cache line");
 
 void job_describe(struct job *job, const struct job *from)
@@ -212,6 +203,19 @@ __attribute__((noinline)) size_t job_run(const struct job *job, size_t begin, si
             end = task_noted(ctx, i, end, code);
     }
     return end;
+}
+
+void job_run_one(const struct job *job, struct grain_context *ctx)
+{
+    ctx->job = job;
+    ctx->base = 0;
+    ctx->params = job->params;
+    ctx->fail_floor = 0;
+    ctx->end = 1;
+    job_set_index(ctx, 0);
+    int code = job->task(job->items, job->results, ctx);
+    if (__builtin_expect(((uint32_t)code | job_is_interrupted(ctx)) != 0, 0))
+        task_noted(ctx, 0, 1, code);
 }
 
 int grain_context_worker(const struct grain_context *ctx)

@@ -133,14 +133,6 @@ void team_job_return(struct team_front *front, struct team_job *job)
     atomic_fetch_or_explicit(&front->free_jobs, UINT64_C(1) << (job - front->team->jobs), memory_order_release);
 }
 
-uint32_t team_job_generation(struct team_job *job)
-{
-    uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
-    if (generation == 0) /* a ticket is never 0 */
-        atomic_store_explicit(&job->generation, ++generation, memory_order_relaxed);
-    return generation;
-}
-
 /* ----------------------------------------------------------------------------------------------- the shape of a job */
 
 uint32_t team_parts(const struct job *job, int workers)

@@ -9,7 +9,13 @@
 #include "team.h"
 
 /* The job's generation: what its tickets carry. */
-uint32_t team_job_generation(struct team_job *job);
+static inline uint32_t team_job_generation(struct team_job *job)
+{
+    uint32_t generation = atomic_load_explicit(&job->generation, memory_order_relaxed);
+    if (generation == 0) /* a ticket is never 0 */
+        atomic_store_explicit(&job->generation, ++generation, memory_order_relaxed);
+    return generation;
+}
 
 /* Waits a moment for other callers to make room: only when hundreds of calls are in progress. */
 void team_make_room(void);
@@ -38,7 +44,12 @@ static inline uint32_t part_own(const struct team *team, const struct team_job *
 void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint64_t *payload);
 
 /* Where a job's tickets go, before the first is pushed: part k into the ring of slot + k. */
-void job_place(struct team_front *front, struct team_job *job, uint16_t slot);
+static inline void job_place(struct team_front *front, struct team_job *job, uint16_t slot)
+{
+    job->slot = slot;
+    atomic_store_explicit(&front->places[job - front->team->jobs], (uint32_t)slot << 16 | job->parts,
+                          memory_order_relaxed);
+}
 
 /* Jobs that are not returned and have a ticket for this slot. */
 int slot_tickets(const struct team_front *front, int slot);

@@ -4,43 +4,13 @@
  */
 #include "ring.h"
 
-_Static_assert((RING_CELLS & (RING_CELLS - 1)) == 0, "a position becomes a cell by its lower bits");
-
-/* A ring begins with zeroed cells: the first lap's parity is 1. */
-static uint64_t lap_of(uint64_t position)
-{
-    return position / RING_CELLS & 1 ? 0 : RING_LAP;
-}
-
-static struct ring_cell *cell_at(struct ring *ring, uint64_t position)
-{
-    return &ring->cells[position & (RING_CELLS - 1)];
-}
-
-bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *payload)
-{
-    uint64_t tail = ring->tail;
-    if (tail - ring->head_seen >= RING_CELLS) {
-        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-        if (tail - ring->head_seen >= RING_CELLS)
-            return false;
-    }
-    struct ring_cell *cell = cell_at(ring, tail);
-    if (payload)
-        for (unsigned i = 0; i < RING_PAYLOAD; i++)
-            atomic_store_explicit(&cell->payload[i], payload[i], memory_order_relaxed);
-    atomic_store_explicit(&cell->ticket, ticket | lap_of(tail), memory_order_release);
-    ring->tail = tail + 1;
-    return true;
-}
-
 uint64_t ring_peek(struct ring *ring, uint64_t *position)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     for (;;) {
-        uint64_t word = atomic_load_explicit(&cell_at(ring, head)->ticket, memory_order_acquire);
+        uint64_t word = atomic_load_explicit(&ring_cell(ring, head)->ticket, memory_order_acquire);
         *position = head;
-        if ((word & RING_LAP) == lap_of(head))
+        if ((word & RING_LAP) == ring_lap(head))
             return word & ~RING_LAP;
         /* Of another lap: the last one, unless head has moved on since. */
         head = atomic_load_explicit(&ring->head, memory_order_acquire);
@@ -51,7 +21,7 @@ uint64_t ring_peek(struct ring *ring, uint64_t *position)
 
 void ring_payload(struct ring *ring, uint64_t position, uint64_t payload[RING_PAYLOAD])
 {
-    const struct ring_cell *cell = cell_at(ring, position);
+    const struct ring_cell *cell = ring_cell(ring, position);
     for (unsigned i = 0; i < RING_PAYLOAD; i++)
         payload[i] = atomic_load_explicit(&cell->payload[i], memory_order_relaxed);
 }
@@ -73,7 +43,7 @@ bool ring_has_next(const struct ring *ring)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     uint64_t word = atomic_load_explicit(&ring->cells[head & (RING_CELLS - 1)].ticket, memory_order_relaxed);
-    return (word & RING_LAP) == lap_of(head);
+    return (word & RING_LAP) == ring_lap(head);
 }
 
 bool ring_holds(const struct ring *ring, uint64_t ticket)
@@ -81,7 +51,7 @@ bool ring_holds(const struct ring *ring, uint64_t ticket)
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     for (uint64_t at = head; at < head + RING_CELLS; at++) {
         uint64_t word = atomic_load_explicit(&ring->cells[at & (RING_CELLS - 1)].ticket, memory_order_acquire);
-        if (word == (ticket | lap_of(at)))
+        if (word == (ticket | ring_lap(at)))
             return true;
     }
     return false;

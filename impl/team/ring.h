@@ -30,6 +30,8 @@
 #define RING_PAYLOAD 7u                  /* words */
 #define RING_LAP     (UINT64_C(1) << 63) /* the parity of the lap, in a cell: tickets are smaller */
 
+_Static_assert((RING_CELLS & (RING_CELLS - 1)) == 0, "a position becomes a cell by its lower bits");
+
 struct ring_cell {
     _Alignas(64) _Atomic uint64_t ticket;   /* bit 63: the parity of the lap */
     _Atomic uint64_t payload[RING_PAYLOAD]; /* relaxed: ordered by the ticket */
@@ -42,8 +44,34 @@ struct ring {
     struct ring_cell cells[RING_CELLS];
 };
 
+/* A ring begins with zeroed cells: the first lap's parity is 1. */
+static inline uint64_t ring_lap(uint64_t position)
+{
+    return position / RING_CELLS & 1 ? 0 : RING_LAP;
+}
+
+static inline struct ring_cell *ring_cell(struct ring *ring, uint64_t position)
+{
+    return &ring->cells[position & (RING_CELLS - 1)];
+}
+
 /* Producer: appends a ticket; payload: RING_PAYLOAD words, or NULL. False when the ring is full. */
-bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *payload);
+static inline bool ring_push(struct ring *ring, uint64_t ticket, const uint64_t *payload)
+{
+    uint64_t tail = ring->tail;
+    if (tail - ring->head_seen >= RING_CELLS) {
+        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
+        if (tail - ring->head_seen >= RING_CELLS)
+            return false;
+    }
+    struct ring_cell *cell = ring_cell(ring, tail);
+    if (payload)
+        for (unsigned i = 0; i < RING_PAYLOAD; i++)
+            atomic_store_explicit(&cell->payload[i], payload[i], memory_order_relaxed);
+    atomic_store_explicit(&cell->ticket, ticket | ring_lap(tail), memory_order_release);
+    ring->tail = tail + 1;
+    return true;
+}
 
 /* Consumer: the oldest ticket that is there, and where; 0 when the ring is empty. */
 uint64_t ring_peek(struct ring *ring, uint64_t *position);

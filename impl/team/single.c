@@ -40,7 +40,7 @@ static void single_do(struct worker *worker, struct team_job *job, uint64_t tick
     slot->ctx.outcome = &team_part(worker->team, ticket_job_index(ticket), 0)->outcome;
     if (!worker_is_stopped(worker, job)) {
         INJECT(single_begun);
-        job_run(task, 0, 1, &slot->ctx);
+        job_run_one(task, &slot->ctx);
         INJECT(single_run);
         worker_count_chunks(worker, 1);
         worker_flush(worker);

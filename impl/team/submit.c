@@ -61,13 +61,6 @@ void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint
     }
 }
 
-void job_place(struct team_front *front, struct team_job *job, uint16_t slot)
-{
-    job->slot = slot;
-    atomic_store_explicit(&front->places[job - front->team->jobs], (uint32_t)slot << 16 | job->parts,
-                          memory_order_relaxed);
-}
-
 /* Looks at the descriptors in use: mostly one, or a few. Counting a slot's tickets up and down instead would cost every
  * call two locked instructions. */
 int slot_tickets(const struct team_front *front, int slot)

@@ -65,39 +65,47 @@ static void caller_get_up(void *who)
     team_note_cpu(caller->front->team);
 }
 
-/* A caller spins only where a CPU is left over for it: the workers it waits for come first. */
-static struct wait_limits caller_limits(const struct team *team, struct team_job *job, int streams)
+static const struct wait_kind caller_kind = {
+    .is_over = caller_is_over, .may_spin = caller_may_spin, .lie_down = caller_lie_down, .get_up = caller_get_up};
+
+/* When the spin was in vain. spin_ns: of a caller that does not sleep while it has a CPU of its own; else 0. */
+__attribute__((noinline)) static int caller_wait(struct caller *caller, uint64_t spin_ns)
 {
-    struct wait_limits limits = {.word = &job->finished, .is_shared = team->is_shared};
-    limits.is_endless = team->wait == GRAIN_WAIT_SPIN;
-    if (team->wait != GRAIN_WAIT_PARK && streams < team->usable_cpus)
-        limits.spin_ns = limits.is_endless ? ALIVE_TICK_NS : WAIT_SPIN_NS;
-    return limits;
+    struct team_front *front = caller->front;
+    struct team_job *job = caller->job;
+    bool is_shared = front->team->is_shared;
+    bool has_woken = job->is_chained || job->parts <= (uint32_t)front->team->usable_cpus;
+    struct wait_limits limits = {
+        .word = &job->finished, .spin_ns = spin_ns, .is_endless = spin_ns > 0, .is_shared = is_shared};
+    while (!caller_is_over(caller)) {
+        int status = team_abort_reason(front);
+        if (status)
+            return status;
+        bool ticks = is_shared && !atomic_load_explicit(&front->is_guarded, memory_order_acquire);
+        limits.sleep_ns = !has_woken ? WAKE_REST_NS : ticks ? ALIVE_TICK_NS : UINT64_MAX;
+        enum wait_end end = wait_once(&caller_kind, &limits, caller);
+        if (end == WAIT_TIME_UP && !has_woken)
+            has_woken = team_wake_rest(front, job);
+        else if (end == WAIT_TIME_UP && front->is_alive && !front->is_alive(front->user))
+            team_set_phase(front->team, TEAM_BROKEN);
+    }
+    return 0;
+}
+
+/* A caller spins only where a CPU is left over for it: the workers it waits for come first. */
+static inline int await_job(struct team_front *front, struct team_job *job, int streams)
+{
+    const struct team *team = front->team;
+    struct caller caller = {front, job, state_make(team_job_generation(job), STATE_DONE)};
+    bool may_spin = team->wait != GRAIN_WAIT_PARK && streams < team->usable_cpus;
+    if (may_spin && wait_spin(&caller_kind, WAIT_SPIN_NS, &caller) == WAIT_OVER)
+        return 0;
+    return caller_wait(&caller, may_spin && team->wait == GRAIN_WAIT_SPIN ? ALIVE_TICK_NS : 0);
 }
 
 int team_await(struct team_front *front, struct team_job *job, int streams)
 {
-    static const struct wait_kind kind = {
-        .is_over = caller_is_over, .may_spin = caller_may_spin, .lie_down = caller_lie_down, .get_up = caller_get_up};
-    struct team *team = front->team;
-    struct caller caller = {front, job, state_make(team_job_generation(job), STATE_DONE)};
-    struct wait_limits limits = caller_limits(team, job, streams);
-    bool has_woken = job->is_chained || job->parts <= (uint32_t)team->usable_cpus;
-    while (!caller_is_over(&caller)) {
-        int status = team_abort_reason(front);
-        if (status)
-            return status;
-        bool ticks = team->is_shared && !atomic_load_explicit(&front->is_guarded, memory_order_acquire);
-        limits.sleep_ns = !has_woken ? WAKE_REST_NS : ticks ? ALIVE_TICK_NS : UINT64_MAX;
-        enum wait_end end = wait_once(&kind, &limits, &caller);
-        if (end == WAIT_TIME_UP && !has_woken)
-            has_woken = team_wake_rest(front, job);
-        else if (end == WAIT_TIME_UP && front->is_alive && !front->is_alive(front->user))
-            team_set_phase(team, TEAM_BROKEN);
-        if (!limits.is_endless)
-            limits.spin_ns = 0;
-    }
-    return 0;
+    return await_job(front, job, streams);
 }
 
 void team_outcome(struct team_front *front, struct team_job *job)
@@ -126,7 +134,7 @@ int team_wait(struct team_front *front, struct team_job *job)
 int team_wait_single(struct team_front *front, struct team_job *job)
 {
     /* On the worker's own CPU spinning would keep it from its work. Asleep, the caller is woken where a CPU is idle. */
-    int status = team_await(front, job, is_on_my_cpu(front->team, job->slot) ? front->team->usable_cpus : 1);
+    int status = await_job(front, job, is_on_my_cpu(front->team, job->slot) ? front->team->usable_cpus : 1);
     if (status)
         return status;
     const struct job_outcome *outcome = &team_part(front->team, (uint32_t)(job - front->team->jobs), 0)->outcome;

@@ -4,7 +4,6 @@
  * Who sleeps on what: sys/futex.h.
  */
 #include <limits.h>
-#include <sched.h>
 
 #include "wake.h"
 
@@ -90,12 +89,4 @@ bool team_is_anything_queued(struct team *team)
         if (ring_peek(&team->slots[i].ring, &position))
             return true;
     return false;
-}
-
-int team_note_cpu(struct team *team)
-{
-    int cpu = sched_getcpu();
-    if (atomic_load_explicit(&team->caller_cpu, memory_order_relaxed) != cpu)
-        atomic_store_explicit(&team->caller_cpu, cpu, memory_order_relaxed);
-    return cpu;
 }

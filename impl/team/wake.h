@@ -5,6 +5,8 @@
 #ifndef GRAIN_TEAM_WAKE_H
 #define GRAIN_TEAM_WAKE_H
 
+#include <sched.h>
+
 #include "team.h"
 
 /* Tells idle workers that some ring has something, not only their own. Any process. */
@@ -36,6 +38,12 @@ uint64_t team_own_ticket(struct team *team, struct team_job *job);
 void slot_give_back(struct team *team, int slot);
 
 /* Notes on which CPU the caller is, for workers that are bound there; returns it. */
-int team_note_cpu(struct team *team);
+static inline int team_note_cpu(struct team *team)
+{
+    int cpu = sched_getcpu();
+    if (atomic_load_explicit(&team->caller_cpu, memory_order_relaxed) != cpu)
+        atomic_store_explicit(&team->caller_cpu, cpu, memory_order_relaxed);
+    return cpu;
+}
 
 #endif

@@ -149,7 +149,7 @@ mutant "a replacement that tries again and moves on" team/recover.c sed 's/^ *af
 mutant "a replacement that trusts the next job's bits" team/recover.c sed '/what was just read may be/,+1d'
 mutant "a ring of two taken from as if alone" team/loop.c sed 's/workers == 1/workers <= 2/'
 mutant "a single's cursor not cleared" team/loop.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
-mutant "a single finished before it is run" team/single.c lines_swapped single_do 'job_run\(' 'single_finish\('
+mutant "a single finished before it is run" team/single.c lines_swapped single_do 'job_run_one\(' 'single_finish\('
 mutant "a replacement that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
 mutant "a replacement that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
 mutant "a failure counted once more by each replacement" job/fail.c sed 's/outcome->counting == error->index + 1/false/'
