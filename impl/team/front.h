@@ -61,10 +61,6 @@ bool team_wake_rest(struct team_front *front, struct team_job *job);
 /* What has become of a job that has ended: 0, or why tasks of it were dropped: -ECANCELED, -ENOTRECOVERABLE. */
 int team_job_status(struct team_front *front, struct team_job *job);
 
-/* Waits until the job's `finished` says done in this generation; spinning first where `streams` running workers leave
- * a CPU for the caller. 0 or as team_abort_reason(). */
-int team_await(struct team_front *front, struct team_job *job, int streams);
-
 /* Merges what the parts have to tell into job->job. */
 void team_outcome(struct team_front *front, struct team_job *job);
 

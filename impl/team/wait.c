@@ -92,7 +92,8 @@ __attribute__((noinline)) static int caller_wait(struct caller *caller, uint64_t
     return 0;
 }
 
-/* A caller spins only where a CPU is left over for it: the workers it waits for come first. */
+/* Waits until `finished` says done in this generation. A caller spins only where `streams` running workers leave it a
+ * CPU: they come first. 0 or as team_abort_reason(). */
 static inline int await_job(struct team_front *front, struct team_job *job, int streams)
 {
     const struct team *team = front->team;
@@ -101,11 +102,6 @@ static inline int await_job(struct team_front *front, struct team_job *job, int 
     if (may_spin && wait_spin(&caller_kind, WAIT_SPIN_NS, &caller) == WAIT_OVER)
         return 0;
     return caller_wait(&caller, may_spin && team->wait == GRAIN_WAIT_SPIN ? ALIVE_TICK_NS : 0);
-}
-
-int team_await(struct team_front *front, struct team_job *job, int streams)
-{
-    return await_job(front, job, streams);
 }
 
 void team_outcome(struct team_front *front, struct team_job *job)
@@ -124,7 +120,7 @@ void team_outcome(struct team_front *front, struct team_job *job)
 
 int team_wait(struct team_front *front, struct team_job *job)
 {
-    int status = team_await(front, job, job->has_joined ? (int)job->parts - 1 : (int)job->parts);
+    int status = await_job(front, job, job->has_joined ? (int)job->parts - 1 : (int)job->parts);
     if (status)
         return status;
     team_outcome(front, job);
