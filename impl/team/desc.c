@@ -114,6 +114,7 @@ struct team_job *team_job_take(struct team_front *front)
     }
     struct team_job *job = &front->team->jobs[__builtin_ctzll(free_jobs)];
     job->parts = 0;
+    job->lent = 0; /* of a map before: a single task borrows none */
     return job;
 }
 

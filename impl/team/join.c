@@ -19,6 +19,7 @@ static void worker_borrow(struct worker *worker, struct team *team, int id)
     worker->slot = &team->slots[id];
     worker->id = id;
     worker->is_caller = true;
+    worker->is_spinner = false;
     worker->chunks_left = UINT64_MAX;
     worker->job = NULL;
     worker->looks = 0;
