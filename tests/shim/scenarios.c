@@ -309,8 +309,8 @@ const struct scenario scenarios[] = {
     {.name = "pthread", .backend = "pthread", .run = pool_run},
     {.name = "pthread-whole", .backend = "pthread", .is_whole = true, .run = pool_run},
     {.name = "openmp", .backend = "openmp", .run = pool_run},
-    /* a driver thread's own, and what is known of the cores */
-    {.name = "openmp-first", .backend = "openmp", .is_cold = true, .kept = 2, .run = pool_run},
+    /* a driver thread's own, what is known of the cores, and the page that tells a forked child */
+    {.name = "openmp-first", .backend = "openmp", .is_cold = true, .kept = 3, .run = pool_run},
     {.name = "process", .run = process_run},
     {.name = "careless", .is_hidden = true, .limit_ms = 500, .run = careless_run},
 };
