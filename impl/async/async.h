@@ -37,11 +37,13 @@
 /* How long calls are gathered since the last batch began, while jobs are under way and when none is. */
 #define BATCH_GATHER_NS      500000u
 #define BATCH_GATHER_FREE_NS 200000u
-#define BATCH_SPARES_MAX     ((size_t)32 << 20) /* bytes kept for the next calls: fresh pages cost more than a call */
-#define BATCH_SPARE_BYTES    ((size_t)16 << 10) /* smaller ones are not kept */
-#define BATCH_PAYLOAD_MAX    ((size_t)1 << 20)  /* of more than one call */
-#define LONE_BYTES           512                /* argument, result and params of a call that goes alone */
-#define FLYING_MOST          48                 /* jobs with the backend at once */
+/* How long one worker may be alone with a batch: when somebody waits for it, or after this time, all are woken. */
+#define BATCH_HURRY_NS    200000u
+#define BATCH_SPARES_MAX  ((size_t)32 << 20) /* bytes kept for the next calls: fresh pages cost more than a call */
+#define BATCH_SPARE_BYTES ((size_t)16 << 10) /* smaller ones are not kept */
+#define BATCH_PAYLOAD_MAX ((size_t)1 << 20)  /* of more than one call */
+#define LONE_BYTES        512                /* argument, result and params of a call that goes alone */
+#define FLYING_MOST       48                 /* jobs with the backend at once */
 
 /* HELD: somebody looks whether the call has ended; back to PENDING if not. Each of the others is final but for
  * DELIVERING -> IN_CALLBACK -> READY. */
@@ -139,6 +141,7 @@ struct async {
     enum grain_wait wait;
     uint64_t last_start_ns; /* when calls were submitted last, as far as somebody looked */
     uint64_t service_ns;    /* when the service thread looks next; 0: it is awake */
+    uint64_t hurry_ns;      /* when it has all workers woken for what is under way; UINT64_MAX: no need */
     bool is_crowded;        /* the backend had no room though it should have */
     bool is_stopping, has_service, has_callbacks;
     pthread_t service, callbacks;

@@ -162,6 +162,7 @@ static struct batch *first_take(struct async *async, enum batch_phase phase)
         batch->job.count = batch->count;
         batch->job.chunk = 1;
         batch->job.schedule = async->pool->core.default_schedule;
+        batch->job.is_watched = async->has_service && batch->count > 1;
     }
     batch->job.is_queued = true;
     if (batch->job.task_timeout_ns) /* the supervisor looks as long as it is not collected */
@@ -230,6 +231,10 @@ static void first_submit(struct async *async)
     int status = batch_submit(batch);
     if (status == 0) {
         batch_fly(batch);
+        if (batch->kind == BATCH_CALLS && batch->job.is_watched && async->hurry_ns == UINT64_MAX) {
+            async->hurry_ns = clock_ns() + BATCH_HURRY_NS;
+            service_call(async, async->hurry_ns);
+        }
     } else if (status == -EBUSY) {
         batch_back(batch);
     } else {

@@ -17,8 +17,8 @@
 
 #define CROWDED_NS 2000000u /* until it looks again whether the backend has room: hundreds of calls are in progress */
 
-/* When it has to look, if nobody calls it: the open batch is due, or there may be room again. 0: at once. L */
-static uint64_t due_ns(const struct async *async)
+/* When the open batch is due, or there may be room again. 0: at once. L */
+static uint64_t queue_due_ns(const struct async *async)
 {
     if (async->is_stopping || (async_is_full(async) && !async_can_fly(async)))
         return 0;
@@ -30,6 +30,24 @@ static uint64_t due_ns(const struct async *async)
     if (!async_open_batch(async) || !has_room)
         return UINT64_MAX;
     return async->last_start_ns + (async->flying_count ? BATCH_GATHER_NS : BATCH_GATHER_FREE_NS);
+}
+
+/* When it has to look, if nobody calls it. L */
+static uint64_t due_ns(const struct async *async)
+{
+    uint64_t due = queue_due_ns(async);
+    return due < async->hurry_ns ? due : async->hurry_ns;
+}
+
+/* L */
+static void hurry(struct async *async)
+{
+    if (async->hurry_ns == UINT64_MAX || clock_ns() < async->hurry_ns)
+        return;
+    async->hurry_ns = UINT64_MAX;
+    for (struct batch *batch = async->flying; batch; batch = batch->next_listed)
+        if (batch->kind == BATCH_CALLS)
+            batch_is_done(batch, EVENT_NOBODY);
 }
 
 /* Whether one of those that it looks after has ended; if not, it is told. L */
@@ -97,10 +115,11 @@ static void *service_main(void *argument)
     pthread_mutex_lock(&async->lock);
     while (!async->is_stopping) {
         async->is_crowded = false;
+        hurry(async);
         if (async_can_fly(async))
             async_reap(async);
         async_advance(async);
-        if (async_open_batch(async) && !async_is_full(async) && due_ns(async) <= clock_ns()) {
+        if (async_open_batch(async) && !async_is_full(async) && queue_due_ns(async) <= clock_ns()) {
             async->last_start_ns = clock_ns();
             async_seal(async);
             async_advance(async);
@@ -153,6 +172,7 @@ int async_open(struct async **out, struct grain_pool *pool)
     atomic_store_explicit(&async->references, 1, memory_order_relaxed);
     pthread_mutex_init(&async->lock, NULL);
     async->next_room = BATCH_CALLS_MIN;
+    async->hurry_ns = UINT64_MAX;
     pool->core.events = async->events;
     *out = async;
     return 0;

@@ -97,7 +97,8 @@ struct grain_backend {
     int (*wait)(struct backend_pool *pool, struct job *job, void *ticket);
 
     /* Whether wait would return at once. If not, and watch is not 0: those of pool->events (bits of enum event) move
-     * on when it would. One thread at a time, none that waits. NULL: the job runs inside wait. */
+     * on when it would, and no worker that could help is left asleep (job->is_watched). One thread at a time, none that
+     * waits. NULL: the job runs inside wait. */
     bool (*is_done)(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch);
 
     /* Required where calls can be outstanding. Any thread. Stops as soon as it can: queued work is

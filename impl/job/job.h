@@ -94,7 +94,8 @@ struct job {
     uint64_t task_timeout_ns;  /* 0: none; JOB_CALLS: the shortest of its calls, as each says for itself */
     int retries;               /* how often a task is run again when its worker died; JOB_CALLS: each call's own */
     bool has_report;           /* the caller asks what became of each task, also where the call does not end well */
-    bool is_queued;            /* nobody waits for it on the spot: no thread of the caller's runs it */
+    bool is_watched; /* is_queued, and somebody asks soon whether it has ended: until then one worker may do */
+    bool is_queued;  /* nobody waits for it on the spot: no thread of the caller's runs it */
 
     /* Written by the backend before wait returns. */
     struct job_outcome outcome;

@@ -26,6 +26,7 @@ enum event { EVENT_FUTURES, EVENT_CALLBACKS, EVENT_SERVICE, EVENT_KINDS };
 /* One bit each, for those who are told. */
 #define EVENT_BIT(event) (1u << (event))
 #define EVENT_ALL        (EVENT_BIT(EVENT_KINDS) - 1)
+#define EVENT_NOBODY     EVENT_BIT(EVENT_KINDS)
 
 struct events {
     struct {

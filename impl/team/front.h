@@ -54,6 +54,9 @@ static inline void job_place(struct team_front *front, struct team_job *job, uin
 /* Jobs that are not returned and have a ticket for this slot. */
 int slot_tickets(const struct team_front *front, int slot);
 
+/* Of a job that is watched: wakes those that were left asleep because somebody would ask. */
+void team_hurry(struct team_front *front, struct team_job *job);
+
 /* Wakes the workers that parts_push() left asleep, for tickets that may still lie in their rings: the job is taking so
  * long that its tasks may be waiting for something. False: it left none. */
 bool team_wake_rest(struct team_front *front, struct team_job *job);

@@ -98,18 +98,19 @@ struct team_part {
 #define AWAITED_BY(bits) ((uint32_t)(bits) << 1) /* bits of enum event */
 
 struct team_job {
-    _Alignas(64) struct job job;          /* caller, before the tickets are pushed */
-    uint32_t parts;                       /* caller */
-    uint16_t slot;                        /* caller, its own: where the first ticket went */
-    uint16_t lent;                        /* caller, its own: 1 + the slot that it has borrowed; 0: none */
-    bool has_joined;                      /* caller, its own: it has taken part */
-    bool is_chained;                      /* caller: who takes a ticket wakes the next sleeper while more are queued */
-    _Atomic uint32_t generation;          /* caller: tickets of an older one are void */
-    _Atomic uint8_t *done_marks;          /* a byte a chunk, done_mark = done; NULL for threads */
-    uint8_t done_mark;                    /* caller: another one for each job, so that nothing is cleared */
-    size_t marks_room;                    /* caller, its own: bytes at `done_marks` */
-    _Alignas(64) _Atomic uint64_t loaded; /* caller: tasks below this have their items; grows */
-    struct claim_shared claims;           /* workers */
+    _Alignas(64) struct job job; /* caller, before the tickets are pushed */
+    uint32_t parts;              /* caller */
+    uint16_t slot;               /* caller, its own: where the first ticket went */
+    uint16_t lent;               /* caller, its own: 1 + the slot that it has borrowed; 0: none */
+    bool has_joined;             /* caller, its own: it has taken part */
+    bool has_rest;               /* caller: one worker was woken; the others when somebody asks whether it has ended */
+    bool is_chained;             /* caller: who takes a ticket wakes the next sleeper while more are queued */
+    _Atomic uint32_t generation; /* caller: tickets of an older one are void */
+    _Atomic uint8_t *done_marks; /* a byte a chunk, done_mark = done; NULL for threads */
+    uint8_t done_mark;           /* caller: another one for each job, so that nothing is cleared */
+    size_t marks_room;           /* caller, its own: bytes at `done_marks` */
+    _Alignas(64) _Atomic uint64_t loaded;           /* caller: tasks below this have their items; grows */
+    struct claim_shared claims;                     /* workers */
     _Alignas(64) _Atomic uint64_t done[TEAM_WORDS]; /* workers: a bit a part */
     _Atomic uint64_t words_done;                    /* workers: generation << 32, and a bit a full word of done */
     _Atomic uint32_t deaths;                        /* replacements: how many workers died in this job */

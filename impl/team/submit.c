@@ -161,11 +161,21 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
         looking += part != own && is_looking(front, (int)((job->slot + part) % count), 1);
     if (looking < pushed)
         team_say_pushed(team);
-    if (job->lent)
+    if (job->lent || job->has_rest)
         part_wake(front, job, looking > 0);
     else
         parts_wake(front, job, first, last);
     thieves_wake(team);
+}
+
+void team_hurry(struct team_front *front, struct team_job *job)
+{
+    struct team *team = front->team;
+    if (!job->has_rest)
+        return;
+    job->has_rest = false;
+    for (uint32_t part = 0; part < job->parts; part++) /* no fence: as in team_wake_rest */
+        slot_wake(team, (int)((job->slot + part) % (uint32_t)team->workers), true);
 }
 
 bool team_wake_rest(struct team_front *front, struct team_job *job)
@@ -184,7 +194,8 @@ void team_submit(struct team_front *front, struct team_job *job, size_t loaded, 
 {
     job_reset(front->team, job, loaded);
     job->has_joined = false;
-    job->is_chained = !front->team->is_shared || job->job.is_queued;
+    job->has_rest = job->job.is_watched && job->parts > 1;
+    job->is_chained = !job->has_rest && (!front->team->is_shared || job->job.is_queued);
     uint32_t held = parts_held(front->team, job);
     lock_take(&front->lock);
     team_note_cpu(front->team);

@@ -147,6 +147,9 @@ bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch
     if (watch) {
         uint32_t whom = atomic_load_explicit(&job->is_awaited, memory_order_relaxed);
         atomic_store_explicit(&job->is_awaited, whom | AWAITED_BY(watch), memory_order_relaxed);
+        if (atomic_load_explicit(&job->finished, memory_order_relaxed) !=
+            state_make(team_job_generation(job), STATE_DONE))
+            team_hurry(front, job);
         /* F11 pairs with F2, and for the phase with F10: either we see the end, or who brings it sees that it is
          * watched, and by a sleeper (event_begin). */
         FENCE(11);

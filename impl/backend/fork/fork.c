@@ -225,7 +225,7 @@ static bool fork_is_done(struct backend_pool *pool, struct job *job, void *ticke
     struct fork_state *state = pool->state;
     const struct staging *staging = ticket;
     (void)job;
-    if (watch)
+    if (watch & EVENT_ALL)
         guard_start(state);
     return team_is_done(&state->front, staging->desc, watch);
 }
