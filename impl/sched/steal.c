@@ -63,7 +63,8 @@ bool steal_take_half(struct steal_range *range, struct steal_piece *piece)
 
 void steal_pace_learn(struct steal_pace *pace, uint32_t chunks, uint64_t elapsed_ns)
 {
-    uint64_t most = pace->chunks < UINT32_MAX / 2 ? 2 * (uint64_t)pace->chunks : UINT32_MAX;
+    uint64_t most = (uint64_t)pace->chunks * (elapsed_ns < STEAL_WORTH_NS / 4 ? 4 : 2);
+    most = most < UINT32_MAX ? most : UINT32_MAX;
     uint64_t fitting = elapsed_ns ? (uint64_t)chunks * STEAL_PIECE_NS / elapsed_ns : most;
     if (fitting > most)
         fitting = most;

@@ -68,7 +68,8 @@ struct steal_pace {
     uint32_t chunks; /* of the next piece, >= 1 */
 };
 
-/* A piece of so many chunks took elapsed_ns: adapts the pace, at most doubling it. */
+/* A piece of so many chunks took elapsed_ns: adapts the pace, at most doubling it; a piece that cost no more
+ * than the reading of the clock may be followed by one of four times as many. */
 void steal_pace_learn(struct steal_pace *pace, uint32_t chunks, uint64_t elapsed_ns);
 
 /* How many chunks the worker that found nothing to steal should at least see in somebody's hands to ask for them, as

@@ -14,9 +14,12 @@
  * if this one were busy, or the borrower sees the ticket and does the same. One that nobody was there for meanwhile:
  * F14 stands between ASLEEP and a look into all rings, and at the phase (partners F1, F7, F10).
  */
+#include <sched.h>
+
 #include "front.h"
 
 #include "sys/inject.h"
+#include "ticket.h"
 #include "wake.h"
 
 static bool slot_borrow(struct team *team, int slot)
@@ -34,16 +37,34 @@ static bool slot_borrow(struct team *team, int slot)
     return true;
 }
 
+static int slot_find(struct team *team, bool on_my_cpu)
+{
+    for (int i = 0; i < team->workers; i++)
+        if (is_on_my_cpu(team, i) == on_my_cpu && slot_borrow(team, i))
+            return i;
+    return -1;
+}
+
+/* A worker that this thread keeps from its CPU, with nothing to do but to go to sleep: as long as it does not, the
+ * caller and the only worker that is awake would share one CPU. relaxed: hints. */
+static bool is_in_my_way(struct team *team)
+{
+    for (int i = 0; i < team->workers; i++) {
+        uint64_t ticket = atomic_load_explicit(&team->slots[i].ticket, memory_order_relaxed);
+        if (is_on_my_cpu(team, i) && (ticket == 0 || !ticket_is_current(team, ticket & ~TICKET_TENTATIVE)))
+            return true;
+    }
+    return false;
+}
+
 int slot_lend(struct team *team)
 {
-    int found = -1;
-    for (int i = 0; i < team->workers && found < 0; i++)
-        if (is_on_my_cpu(team, i) && slot_borrow(team, i))
-            found = i;
-    for (int i = 0; i < team->workers && found < 0; i++)
-        if (slot_borrow(team, i))
-            found = i;
-    return found;
+    int found = slot_find(team, true);
+    if (found < 0 && is_in_my_way(team)) {
+        sched_yield();
+        found = slot_find(team, true);
+    }
+    return found < 0 ? slot_find(team, false) : found;
 }
 
 void slot_give_back(struct team *team, int slot)

@@ -20,14 +20,36 @@
 /* How many looks at the ranges go between two looks into the others' slots, which costs the owner its cache line. */
 #define THIEF_LOOKS 32u
 
-/* Looks at every other part, the next one first; what it gets becomes the range of its own part, where
- * others can take from it again. */
+/* How often it looks at the ranges before it looks into a slot for the first time. */
+#ifndef THIEF_PAUSES
+#define THIEF_PAUSES 16u
+#endif
+
+/* Whether all other parts are done. */
+static bool is_rest_done(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->job->parts; i++)
+        if (i != worker->part && !is_part_done(worker->job, i))
+            return false;
+    return true;
+}
+
+/* Whether a worker has the part. relaxed: a hint. */
+static bool has_begun(const struct team_part *part)
+{
+    return atomic_load_explicit(&part->holder, memory_order_relaxed) != 0;
+}
+
+/* Looks at every other part, the next one first; what it gets becomes the range of its own part, where others can take
+ * from it again. A caller takes all of a part that nobody has begun: by halves it would cost more than its tasks. */
 static bool range_refill(struct worker *worker)
 {
     uint32_t parts = worker->job->parts;
     for (uint32_t i = 1; i < parts; i++) {
         struct steal_piece piece;
-        if (!steal_take_half(&part_at(worker, (worker->part + i) % parts)->range, &piece))
+        struct team_part *part = part_at(worker, (worker->part + i) % parts);
+        if (!(worker->is_caller && !has_begun(part) ? steal_take_front(&part->range, UINT32_MAX, &piece)
+                                                    : steal_take_half(&part->range, &piece)))
             continue;
         INJECT(range_stolen);
         steal_put(&part_at(worker, worker->part)->range, piece);
@@ -127,6 +149,20 @@ static bool is_needed_elsewhere(const struct worker *worker)
     return worker->is_caller ? is_rest_idle(worker, worker->job) : team_is_anything_queued(worker->team);
 }
 
+/* The others may be through in a moment. To look into a slot takes lines from its worker that it writes at every task:
+ * so before that come looks at what says that they are, `done` and the ranges. False: there is nothing to steal. */
+static bool thief_pauses(struct worker *worker)
+{
+    for (unsigned turn = 1; turn < THIEF_PAUSES; turn++) {
+        if (is_range_left(worker))
+            return true;
+        if (is_rest_done(worker) || worker_is_called(worker))
+            return false;
+        cpu_relax(turn);
+    }
+    return true;
+}
+
 /* Waits for a range to take from. In a team of more workers than CPUs only one thief does: the CPUs are busy. */
 static bool thief_wait(struct worker *worker)
 {
@@ -134,7 +170,7 @@ static bool thief_wait(struct worker *worker)
     _Atomic uint32_t *is_starving = &part_at(worker, worker->part)->is_starving;
     bool has_cpu = team->workers <= team->usable_cpus, is_refilled;
     worker->pushed = atomic_load_explicit(&team->pushed, memory_order_acquire);
-    if (is_needed_elsewhere(worker))
+    if (is_needed_elsewhere(worker) || !thief_pauses(worker))
         return false;
     atomic_store_explicit(is_starving, 1, memory_order_relaxed);
     while (!(is_refilled = range_refill(worker)) && thief_ask(worker) && !worker_is_called(worker)) {

@@ -102,6 +102,16 @@ uint64_t team_own_ticket(struct team *team, struct team_job *job)
     return ticket_make(team_job_generation(job), (uint32_t)(job - team->jobs), part_own(team, job));
 }
 
+/* How long a worker lets the ticket of a call lie in which the caller takes part: what its tasks take is not known, but
+ * few of them are mostly done by then. */
+static uint64_t patience(const struct team *team, const struct team_job *job)
+{
+    size_t chunks = team_chunks(&job->job, team->workers);
+    if (!job->lent || chunks > 256)
+        return 0;
+    return chunks > 32 ? TICKET_A_WHILE : TICKET_A_MOMENT;
+}
+
 /* Whether the slot's worker will look into its own ring before it does anything else. */
 static bool is_looking(const struct team_front *front, int slot, int tickets)
 {
@@ -145,12 +155,13 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
 {
     struct team *team = front->team;
     uint32_t generation = team_job_generation(job), count = (uint32_t)team->workers, own = part_own(team, job);
+    uint64_t patient = patience(team, job);
     uint32_t pushed = 0, looking = 0;
     for (uint32_t part = first; part < last; part++) {
         if (part == own)
             continue;
         ticket_push(front, (int)((job->slot + part) % count),
-                    ticket_make(generation, (uint32_t)(job - team->jobs), part), NULL);
+                    ticket_make(generation, (uint32_t)(job - team->jobs), part) | patient, NULL);
         pushed++;
     }
     if (pushed == 0)

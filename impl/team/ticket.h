@@ -3,8 +3,8 @@
  * A ticket is one word: which job, which part of it, and the job's generation, so that a ticket of a job
  * that has ended never passes for one of the job that took its place.
  *
- *   bit 63: tentative (in a slot only) | 62..32: generation | 31: looking (in a slot only) | 30..16: job |
- *   15..0: part, or TICKET_SINGLE
+ *   bit 63: tentative (in a slot only) | 62..32: generation | 31: looking (in a slot only) | 30..29: patience |
+ *   28..16: job | 15..0: part, or TICKET_SINGLE
  *
  * The state of a job is one word too, and carries the generation for the same reason:
  *
@@ -17,6 +17,9 @@
 
 #define TICKET_TENTATIVE  (UINT64_C(1) << 63)
 #define TICKET_LOOKING    (UINT64_C(1) << 31) /* a replacement finds out whether its predecessor had taken it */
+#define TICKET_PATIENT    (UINT64_C(3) << 29) /* in a ring only: how long a worker lets it lie */
+#define TICKET_A_MOMENT   (UINT64_C(1) << 29)
+#define TICKET_A_WHILE    (UINT64_C(2) << 29)
 #define TICKET_GENERATION UINT32_C(0x7fffffff)
 #define TICKET_SINGLE     UINT32_C(0xffff) /* the job is one task and has no parts */
 
@@ -37,7 +40,7 @@ static inline bool ticket_is_single(uint64_t ticket)
 
 static inline uint32_t ticket_job_index(uint64_t ticket)
 {
-    return (uint32_t)ticket >> 16;
+    return (uint32_t)ticket >> 16 & 0x1fff;
 }
 
 static inline uint32_t ticket_generation(uint64_t ticket)

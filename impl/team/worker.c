@@ -120,7 +120,32 @@ struct wait_limits worker_limits(struct worker *worker, bool is_thief)
 
 static bool is_same_job(uint64_t ticket, uint64_t other)
 {
-    return ticket >> 16 == other >> 16;
+    return (ticket & ~TICKET_PATIENT) >> 16 == (other & ~TICKET_PATIENT) >> 16;
+}
+
+/* A caller that takes part in a small call may be through with it before this worker begins: taking the ticket would
+ * only make it wait. So the worker lets it lie for 0.5 or 2 us; and it is awake, should the tasks turn out long. */
+#define PATIENCE_TURNS 16u
+
+static bool is_still_there(struct ring *ring, uint64_t position, uint64_t ticket)
+{
+    uint64_t now;
+    unsigned turns = ticket & TICKET_A_WHILE ? 4 * PATIENCE_TURNS : PATIENCE_TURNS;
+    for (unsigned turn = 1; turn < turns; turn++)
+        cpu_relax(turn);
+    return ring_peek(ring, &now) == ticket && now == position;
+}
+
+/* What the worker is about to read of a part lies with the caller: its lines come together, not one after the other. */
+static void job_prefetch(struct team *team, uint64_t ticket)
+{
+    if (ticket_is_single(ticket))
+        return;
+    const char *job = (const char *)ticket_job(team, ticket), *part = (const char *)ticket_part(team, ticket);
+    for (size_t at = 0; at < offsetof(struct team_job, claims); at += 64)
+        __builtin_prefetch(job + at);
+    __builtin_prefetch(part);
+    __builtin_prefetch(part + 64, 1);
 }
 
 /* Takes a ticket from a ring. The tentative announcement is visible before the ticket can be missing from the ring:
@@ -132,6 +157,10 @@ uint64_t ticket_from_ring(struct worker *worker, struct ring *ring, uint64_t of)
     uint64_t position, ticket;
     while ((ticket = ring_peek(ring, &position)) && (of == 0 || is_same_job(ticket, of))) {
         INJECT(ticket_seen);
+        if (ticket & TICKET_PATIENT && of == 0 && !is_still_there(ring, position, ticket))
+            continue;
+        ticket &= ~TICKET_PATIENT;
+        job_prefetch(worker->team, ticket);
         bool is_mine = true;
         if (ticket_is_single(ticket))
             ring_payload(ring, position, worker->payload);
@@ -170,7 +199,7 @@ uint64_t ticket_of_job(struct worker *worker, uint64_t of)
 static bool is_part_queued(const struct worker *worker, uint64_t ticket)
 {
     uint64_t position;
-    return ring_peek(ring_of_part(worker, ticket, ticket_part_index(ticket)), &position) == ticket;
+    return (ring_peek(ring_of_part(worker, ticket, ticket_part_index(ticket)), &position) & ~TICKET_PATIENT) == ticket;
 }
 
 bool is_rest_idle(const struct worker *worker, const struct team_job *job)

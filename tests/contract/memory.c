@@ -317,7 +317,10 @@ static void a_worker_maps_what_it_needs_and_no_more(void **state)
 #ifdef SANITIZED
     skip(); /* the sanitizer's own pages */
 #endif
-    struct grain_pool *pool = pool_with(1);
+    struct grain_pool *pool = NULL;
+    struct grain_pool_options options = options_with(1);
+    options.caller_waits = true; /* the same thread in both calls */
+    assert_int_equal(grain_pool_open(&pool, &options), 0);
     unsigned char *idle, *results;
     assert_int_equal(grain_alloc(pool, 64 * MIB, (void **)&idle), 0);
     assert_int_equal(grain_alloc(pool, 16 * MIB, (void **)&results), 0);
