@@ -75,7 +75,7 @@ assert figures.over_mailbox("g", 1.2, 16)(values) == [1.0]
 import rounds
 def write(path, slow):
     records = []
-    for section in ("lone", "idle"):
+    for section in ("lone", "idle", "waiting"):
         for group, cells in figures.SECTIONS[section]()[0].items():
             for label in cells:
                 records += [{"group": group, "label": label, "round": turn, "ns": slow * 1000 if label == "apply_async_get" else
