@@ -160,6 +160,53 @@ static void the_threads_of_a_pool_are_gone_after_join(void **state)
     grain_pool_free(pool);
 }
 
+static int naps(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    sleep_ms(1);
+    *(int *)result = *(const int *)arg;
+    return 0;
+}
+
+/* Workers that are threads, and, once calls do not wait, at most two more: one that gathers and collects, one for
+ * callbacks; on fork a third one, which waits for the supervisor's end. However many calls and batches are under way. */
+static void the_threads_of_a_pool_are_few(void **state)
+{
+    (void)state;
+    enum { CALLS = 100 };
+    static int items[CALLS], results[CALLS];
+    struct grain_future *futures[CALLS], *maps[8];
+    struct grain_in in = {items, CALLS, sizeof items[0]};
+    static int mapped[8][CALLS];
+    int called = 0, most = 0, before = threads();
+    struct grain_pool *pool = pool_with(WORKERS);
+    struct grain_call_options options = {.callback = on_result, .user = &called};
+    if (strcmp(backend, "pthread") == 0)
+        before += WORKERS;
+    if (strcmp(backend, "openmp") != 0) /* whose runtime keeps what it likes */
+        assert_int_equal(threads(), before);
+    assert_int_equal(grain_map(pool, naps, in, (struct grain_out){results, sizeof results[0]}, NULL), 0);
+    int with_workers = threads();
+    for (int i = 0; i < CALLS; i++)
+        assert_int_equal(grain_apply_async(pool, naps, &items[i], sizeof items[i], &results[i], sizeof results[i],
+                                           i % 3 ? NULL : &options, &futures[i]),
+                         0);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(
+            grain_map_async(pool, naps, in, (struct grain_out){mapped[i], sizeof mapped[i][0]}, NULL, &maps[i]), 0);
+    for (int i = 0; i < CALLS; i++) {
+        assert_int_equal(grain_future_get(futures[i], GRAIN_FOREVER), 0);
+        grain_future_free(futures[i]);
+        most = threads() > most ? threads() : most;
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(grain_future_get(maps[i], GRAIN_FOREVER), 0);
+        grain_future_free(maps[i]);
+    }
+    assert_true(most <= with_workers + (is_fork() ? 3 : 2));
+    grain_pool_free(pool);
+}
+
 static int shared_board(void **state)
 {
     (void)state;
@@ -172,6 +219,7 @@ int main(int argc, char **argv)
     contract_start(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_threads_of_a_pool_are_gone_after_join),
+        cmocka_unit_test(the_threads_of_a_pool_are_few),
         cmocka_unit_test(a_finalizer_may_ask_the_pool_that_is_joined),
         cmocka_unit_test(terminate_does_not_wait_for_a_finalizer),
     };
