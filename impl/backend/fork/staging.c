@@ -7,6 +7,13 @@
 
 #include <string.h>
 
+/* Items are copied in blocks of about this many bytes: half a second-level cache, so that a worker finds them there or
+ * close; fewer than two blocks are copied at once. */
+#define BLOCK_BYTES ((size_t)128 << 10)
+
+/* More marks than these do not stay with the descriptor: to clear others costs far less than their tasks. */
+#define MARKS_KEEP ((size_t)1 << 20)
+
 void staging_init(struct staging *staging, struct backend_pool *pool, struct arena *arena, struct team_job *desc,
                   const struct job *job)
 {
@@ -28,14 +35,6 @@ static void copy_small(void *to, const void *from, size_t size)
     if (memcmp(to, from, size) != 0)
         memcpy(to, from, size);
 }
-
-/* Items are copied in blocks of about this many bytes: half a second-level cache, so that a worker finds them there or
- * close; fewer than two blocks are copied at once. */
-#define BLOCK_BYTES ((size_t)128 << 10)
-
-/* More marks than these do not stay with the descriptor: clearing them again costs far less than their
- * tasks. */
-#define MARKS_KEEP ((size_t)1 << 20)
 
 /* Puts what was taken into the pool's figures. A small call takes nothing but its descriptor: no locked instruction for
  * that. */

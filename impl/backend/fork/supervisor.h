@@ -7,10 +7,9 @@
  * Who notices whose death:
  *   worker      the supervisor is its parent (SIGCHLD on a signalfd, waitpid on its pid)
  *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); a caller that sleeps looks ten times a second
- *   caller      a pidfd opened before the fork; where the kernel has none, getppid() ten times a second; and the end of
- *               the socket that they share, which an exec closes as well. (Children that the host forks have copies of
- *               it, and so has the supervisor of a pool that is opened at the same moment: then an exec is seen when
- *               they have ended.)
+ *   caller      a pidfd opened before the fork (where the kernel has none: getppid() ten times a second), and the end
+ *               of the socket that they share, which an exec closes as well. (Children that the host forks have copies
+ *               of it: then an exec is seen when they have ended.)
  *
  * The files, in their order: watchdog.c (signals to workers, limits of tasks), worker.c (a worker's life), supervisor.c
  * (the supervisor's), supervisor_start.c (the caller's side).
@@ -99,16 +98,12 @@ struct supervisor_state {
 /* How long the end of workers is waited for that no signal reaches, or that the kernel holds. */
 #define SUPERVISOR_END_NS UINT64_C(1000000000)
 
-/* Signals all workers. Then whether all that are left are out of reach. */
 void supervisor_kill_all(struct supervisor_state *state, int signo);
+/* Whether all workers that are left are out of reach; after SIGKILL, the end of one: false when that one is. */
 bool supervisor_is_left_alone(const struct supervisor_state *state);
-
-/* After SIGKILL: waits for the end of a worker; false when it is out of reach. */
 bool supervisor_bury(const struct supervisor_worker *worker);
-
 /* Kills the workers whose tasks have had their time, and says when to look again. */
 void supervisor_watch(struct supervisor_state *state);
-
 /* In a worker: its tasks' limits are measured by the clock that the supervisor keeps. */
 void supervisor_follow(struct supervisor_shared *shared, struct grain_context *ctx);
 
@@ -117,16 +112,11 @@ void supervisor_follow(struct supervisor_shared *shared, struct grain_context *c
 /* What the open waits for; only the first word counts. That all workers are ready, once they are. */
 void start_tell(struct supervisor_shared *shared, uint32_t word);
 void ready_tell(struct supervisor_shared *shared);
-
 uint32_t stage_of(const struct supervisor_shared *shared, int id);
 void stage_set(struct supervisor_shared *shared, int id, enum worker_stage stage);
 
-/* In a forked child: a worker's life. */
+/* In forked children: a worker's life, and the supervisor's (supervisor.c). */
 _Noreturn void worker_main(const struct supervisor_state *state, int id, bool is_replacement);
-
-/* --------------------------------------------------------------------------------------- supervisor.c */
-
-/* In a forked child: the supervisor's life. */
 _Noreturn void supervisor_main(const struct supervisor_state *given);
 
 /* --------------------------------------------------------------------------------- supervisor_start.c */

@@ -2,27 +2,25 @@
  *
  * The supervisor's signals to its workers, and the limits of tasks.
  *
- * A task may have made its worker another user's. Signals reach it as long as the supervisor, which has the caller's
- * credentials as they were at the open, is allowed to send them. Where it is not, nothing waits for such a worker for
+ * Signals: a task may have made its worker another user's. They reach it as long as the supervisor, which has the
+ * caller's credentials as they were at the open, may send them. Where it may not, nothing waits for such a worker for
  * ever: it leaves by itself when its task has returned, as a thread would.
  *
- * Calls with a task_timeout_ns: the supervisor looks now and then whether some worker's task has had its time, and
- * kills that worker. Everything else is that of any death: the replacement fails the task (team/recover.c) and runs the
- * rest.
+ * Limits (task_timeout_ns): the supervisor kills a worker whose task has had its time. The rest is that of any death:
+ * the replacement fails the task (team/recover.c) and goes on.
  *
  *   caller      stores the shortest limit of all running calls in shared->limit_ns, wakes the supervisor
  *   worker      stores the task's deadline when it begins, 0 when it has returned (job/limit.c)
  *   supervisor  sees a deadline that has passed: SIGSTOP; the worker stands; the deadline is still the same: SIGKILL.
  *               Else the task has just ended: SIGCONT
  *
- * It sleeps until the next deadline, and never longer than the shortest limit, so the next look sees the deadline of a
- * task that begins right after this one.
+ * It sleeps until the next deadline, but no longer than the shortest limit: so it sees every deadline in time.
  *
  * Deadlines are times of a clock that stands still while the pool is stopped (by Ctrl-Z, for example): CLOCK_MONOTONIC
- * without shared->stopped_ns. The supervisor is stopped with the others. When it goes on it adds the time since it
- * looked last, which is at most some 100 ms more than the stop. It knows of a stop by SIGCONT, or because it slept far
- * longer than it wanted to (a frozen control group sends no signal). A worker may go on before it: one that finds its
- * task late has it look twice, for the first look may have begun before the stop, and then reads the clock again.
+ * without shared->stopped_ns. When the supervisor goes on it adds the time since it looked last, at most some 100 ms
+ * more than the stop. It knows of a stop by SIGCONT, or because it slept far longer than it wanted to (a frozen control
+ * group sends no signal). A worker may go on first: one that finds its task late has the supervisor look twice, for the
+ * first look may have begun before the stop, and then reads the clock again.
  */
 #include <errno.h>
 #include <signal.h>
