@@ -141,6 +141,8 @@ struct team_slot {
     _Atomic uint32_t wake_word;          /* futex: moved on by whoever wakes it */
     _Atomic int cpu;                     /* where it is bound, -1: nowhere; set before it starts, then by the worker */
     int spare_cpu;                       /* worker: no worker's CPU, to step aside to when the caller is on its own */
+    /* Caller: it is on this worker's CPU, and asleep until its task has ended; worker: it has seen that. A hint. */
+    _Atomic uint32_t is_crowded;
     /* Written by the supervisor before it forks a replacement; overdue_pid before it kills a worker whose task has had
      * its time. */
     int dead_pid, dead_signo, dead_status, overdue_pid;

@@ -105,6 +105,7 @@ static const struct wait_kind idle = {
 static uint64_t ticket_await(struct worker *worker)
 {
     struct team *team = worker->team;
+    worker_make_room(worker); /* not only where it finds nothing: the caller may always have been quicker */
     for (;;) {
         /* The phase before the rings: what was pushed before the team was told to quit is seen after it. */
         bool leaves = team_is_leaving(team);

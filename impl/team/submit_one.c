@@ -94,6 +94,8 @@ void team_submit_single(struct team_front *front, struct team_job *job)
     if (!is_favourite_good(front, UINT64_C(1) << index))
         front->favourite = slot_choose(front, UINT64_C(1) << index, &is_occupied);
     int slot = front->favourite;
+    if (is_on_my_cpu(team, slot))
+        atomic_store_explicit(&team->slots[slot].is_crowded, 1, memory_order_relaxed);
     job_place(front, job, (uint16_t)slot);
     ticket_push(front, slot, ticket, payload);
     if (is_occupied)

@@ -74,6 +74,15 @@ static bool step_aside(struct worker *worker, int cpu)
     return true;
 }
 
+void worker_make_room(struct worker *worker)
+{
+    struct team_slot *slot = worker->slot;
+    if (__builtin_expect(!atomic_load_explicit(&slot->is_crowded, memory_order_relaxed), 1))
+        return;
+    atomic_store_explicit(&slot->is_crowded, 0, memory_order_relaxed);
+    step_aside(worker, atomic_load_explicit(&slot->cpu, memory_order_relaxed));
+}
+
 bool worker_may_spin(void *who)
 {
     struct worker *worker = who;

@@ -86,6 +86,10 @@ void part_drop(struct worker *worker, struct team_job *job, uint64_t begin, uint
 struct wait_limits worker_limits(struct worker *worker, bool is_thief);
 void spinner_end(struct worker *worker);
 
+/* Leaves its CPU, if it can, when the caller has found itself there. Such a caller sleeps at once: so each of the two
+ * would be asleep whenever the other one looks, and stay. */
+void worker_make_room(struct worker *worker);
+
 /* For wait_kind.may_spin: whether it is in nobody's way. On the caller's CPU it moves to another one, or may not. */
 bool worker_may_spin(void *worker);
 

@@ -86,7 +86,8 @@ static bool is_private(const volatile void *object)
     if (object == &team->caller_cpu || is_payload(object))
         return true;
     if (!is_caller())
-        return object == &team->slots[model_now - world.workers].cpu;
+        return object == &team->slots[model_now - world.workers].cpu ||
+               object == &team->slots[model_now - world.workers].is_crowded;
     return is_within(object, &world.front, sizeof world.front) ||
            is_within(object, &world.done_marks, sizeof world.done_marks) ||
            (!world.has_pushed && (is_within(object, team->jobs, sizeof team->jobs) ||
@@ -207,7 +208,6 @@ bool model_store(const char *function, const char *what, const volatile void *ob
     model_store_show(model_now);
     return false;
 }
-
 
 /* Only a place to die: whatever is shared behind it is a point of its own. Not so a job's `done_marks`, which one
  * worker at a time touches while all is well; when not, the tasks' points are between. */
