@@ -52,7 +52,7 @@ static const struct entry profiles[] = {
     {"metg", "tasks of 1 ns to 10 ms: how short they may be while the CPUs still do half of what they could"},
     {"growth", "10^3 to 10^8 rows, 1 to 32 workers, and the memory a call takes"},
     {"floor", "what the machine itself takes for all that a pool is made of, and the pools beside it"},
-    {"peers", "other libraries on the same rows: OpenMP's runtimes, oneTBB, GLib, CPython"},
+    {"peers", "other libraries on the same rows: OpenMP's runtimes, oneTBB, GLib, pthreadpool, CPython"},
     {"full", "every chunk size, more rounds, more rows; as long as it takes"},
     {NULL, NULL},
 };

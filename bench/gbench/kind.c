@@ -185,6 +185,8 @@ static const struct kind kinds[] = {
      .poison = work_poison_here},
     {"apply_async", OVER_ROWS, .warm_runs = 3, .run = run_apply_async, .open = open_apply_async,
      .poison = work_poison_here},
+    {"apply_async_mixed", OVER_ROWS, .warm_runs = 3, .run = run_apply_async_mixed, .open = open_apply_async,
+     .poison = work_poison_here},
     {"apply_callback", OVER_ROWS, .warm_runs = 3, .run = run_apply_callback, .open = open_apply_callback,
      .poison = work_poison_here},
     {"map", OVER_ROWS, .run = run_map, .poison = poison_map},

@@ -31,7 +31,8 @@ static int futures_collect(struct subject *subject, struct grain_future **future
     return status;
 }
 
-int run_apply_async(struct subject *subject, struct gbench_state *state)
+/* Retries: of every other call. */
+static int run_stream(struct subject *subject, struct gbench_state *state, int retries)
 {
     struct work work = work_kernel(subject);
     struct grain_call_options options = work_options(subject, &work);
@@ -45,6 +46,7 @@ int run_apply_async(struct subject *subject, struct gbench_state *state)
     uint64_t begun_ns = work_clock();
     int status = 0;
     for (; started < tasks; started++, item += item_size, result += result_size) {
+        options.retries = started % 2 ? retries : 0;
         status = grain_apply_async(subject->pool, work.task, item, item_size, result, result_size, &options,
                                    &futures[started]);
         if (status)
@@ -54,6 +56,16 @@ int run_apply_async(struct subject *subject, struct gbench_state *state)
     int ended = futures_collect(subject, futures, started);
     work_phases(subject, begun_ns, submitted_ns);
     return status ? status : ended;
+}
+
+int run_apply_async(struct subject *subject, struct gbench_state *state)
+{
+    return run_stream(subject, state, 0);
+}
+
+int run_apply_async_mixed(struct subject *subject, struct gbench_state *state)
+{
+    return run_stream(subject, state, 1);
 }
 
 /* Each is waited for before the next one starts. */

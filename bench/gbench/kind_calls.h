@@ -22,6 +22,7 @@ int poison_starmap(struct subject *subject);
 /* kind_async.c: one call per row, all under way together, or each by itself. */
 int open_apply_async(struct subject *subject);
 int run_apply_async(struct subject *subject, struct gbench_state *state);
+int run_apply_async_mixed(struct subject *subject, struct gbench_state *state);
 int run_apply_async_get(struct subject *subject, struct gbench_state *state);
 int open_apply_callback(struct subject *subject);
 int run_apply_callback(struct subject *subject, struct gbench_state *state);

@@ -70,8 +70,9 @@ static const char *kind_problem(struct subject *subject)
         return "CPython's cells are run by bench/peers/cpython.py";
     if (!subject->kind)
         return "there is no such call (there are apply, map, map_chunks, starmap, each also with _async, "
-               "apply_async_get, apply_callback, imap, imap_unordered, spawn, open, idle, sleep, waiting, loop, "
-               "callback, peak, cacheline, mailbox, futex, pipe, fork, thread, atomic, bandwidth, region)";
+               "apply_async_get, apply_async_mixed, apply_callback, imap, imap_unordered, spawn, open, idle, sleep, "
+               "waiting, "
+               "loop, callback, peak, cacheline, mailbox, futex, pipe, fork, thread, atomic, bandwidth, region)";
     if (subject->kind->backend && strcmp(subject->kind->backend, cell->backend) != 0)
         return "loop and callback go with the backend serial; peak, cacheline, mailbox, futex, pipe, fork, thread, "
                "atomic, bandwidth and region with floor; spawn with fork";

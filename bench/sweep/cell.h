@@ -11,7 +11,8 @@
  * order of the rows, `apply_callback` is the same call with a callback and no future, `spawn` a grain_process a task,
  * one after the other (backend fork). Calls that do not block are timed in two phases beside the whole: submit_ns until
  * all is handed over, collect_ns from then on until every result is there; calls that block have neither.
- * `apply_async_get` waits for each call before the next one starts.
+ * `apply_async_get` waits for each call before the next one starts; in `apply_async_mixed` every other call may be
+ * tried again.
  * Calls that are no calls of the pool: `loop`, `callback` (backend serial), `open` (open + free of a pool),
  * `idle` (an open pool, half a second of sleep: its CPU time counts), `sleep` (a task of 20 ms for each worker; warm:
  * after 2000 calls of empty tasks by the same function), `waiting` (a future that is waited for: wake-ups count), and
