@@ -6,7 +6,7 @@
 #ifndef GRAIN_TEAM_FRONT_H
 #define GRAIN_TEAM_FRONT_H
 
-#include "team.h"
+#include "wake.h"
 
 /* The job's generation: what its tickets carry. */
 static inline uint32_t team_job_generation(struct team_job *job)
@@ -47,15 +47,32 @@ void ticket_push(struct team_front *front, int slot, uint64_t ticket, const uint
 static inline void job_place(struct team_front *front, struct team_job *job, uint16_t slot)
 {
     job->slot = slot;
-    atomic_store_explicit(&front->places[job - front->team->jobs], (uint32_t)slot << 16 | job->parts,
+    atomic_store_explicit(&front->places[job - front->team->jobs], (uint32_t)slot << 16 | (job->alone ? 1 : job->parts),
                           memory_order_relaxed);
 }
+
+/* For a caller that has watched a small call for long enough: the other parts may begin, and their workers are woken.
+ * Not where the one worker has just ended it. */
+void parts_release(struct team_front *front, struct team_job *job);
 
 /* Jobs that are not returned and have a ticket for this slot. */
 int slot_tickets(const struct team_front *front, int slot);
 
 /* Of a job that is watched: wakes those that were left asleep because somebody would ask. */
 void team_hurry(struct team_front *front, struct team_job *job);
+
+/* Whether what is given to this slot begins at once, as far as the caller knows. mine: its descriptor's bit, the
+ * only one in use most of the time. */
+static inline bool is_free(const struct team_front *front, int slot, uint64_t mine)
+{
+    return !is_engaged(atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed)) &&
+           ((atomic_load_explicit(&front->free_jobs, memory_order_relaxed) | mine) == UINT64_MAX ||
+            slot_tickets(front, slot) == 0);
+}
+
+/* Where one ticket goes: to the worker that spins; to one that is free, better not on the caller's CPU; to the next one
+ * when all are busy (is_occupied). mine: as above. */
+int slot_choose(const struct team_front *front, uint64_t mine, bool *is_occupied);
 
 /* Wakes the workers that parts_push() left asleep, for tickets that may still lie in their rings: the job is taking so
  * long that its tasks may be waiting for something. False: it left none. */

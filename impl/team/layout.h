@@ -102,6 +102,7 @@ struct team_job {
     uint32_t parts;              /* caller */
     uint16_t slot;               /* caller, its own: where the first ticket went */
     uint16_t lent;               /* caller, its own: 1 + the slot that it has borrowed; 0: none */
+    uint64_t alone; /* caller, its own: the bits in `done` of parts that wait while one worker has it all; 0: none do */
     bool has_joined;             /* caller, its own: it has taken part */
     bool has_rest;               /* caller: one worker was woken; the others when somebody asks whether it has ended */
     bool is_chained;             /* caller: who takes a ticket wakes the next sleeper while more are queued */

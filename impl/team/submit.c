@@ -22,13 +22,29 @@ static void ranges_deal(struct team *team, struct team_job *job, uint32_t index,
     }
 }
 
+/* A call of so few chunks is mostly over before a second worker is awake. */
+#define ALONE_CHUNKS 1024u
+
+/* Processes, a small call that its caller waits for: one worker begins alone, and has all of it in its range. The other
+ * parts are marked as done until the caller has watched in vain for some microseconds: parts_release(). */
+static uint64_t parts_waiting(const struct team *team, const struct team_job *job, size_t loaded)
+{
+    const struct job *plain = &job->job;
+    if (!team->is_shared || plain->is_queued || loaded < plain->count || plain->schedule != GRAIN_SCHEDULE_STEAL ||
+        job->parts < 2 || job->parts > 64 || team->wait == GRAIN_WAIT_PARK || team->usable_cpus < 2 ||
+        team_chunks(plain, team->workers) > ALONE_CHUNKS)
+        return 0;
+    return (job->parts == 64 ? UINT64_MAX : (UINT64_C(1) << job->parts) - 1) & ~UINT64_C(1);
+}
+
 /* Everything that workers read is written before the first ticket is pushed (release in ring_push). */
 static void job_reset(struct team *team, struct team_job *job, size_t loaded)
 {
     uint32_t index = (uint32_t)(job - team->jobs), generation = team_job_generation(job);
     job->parts = team_parts(&job->job, team->workers);
-    for (uint32_t i = 0; i < (job->parts + 63) / 64; i++)
-        atomic_store_explicit(&job->done[i], 0, memory_order_release); /* pairs with ticket_recover */
+    job->alone = parts_waiting(team, job, loaded);
+    for (uint32_t i = 0; i < (job->parts + 63) / 64; i++) /* release: pairs with ticket_recover */
+        atomic_store_explicit(&job->done[i], job->alone, memory_order_release);
     for (uint32_t i = 0; i < job->parts; i++) {
         struct team_part *part = team_part(team, index, i);
         job_outcome_clear(&part->outcome);
@@ -39,7 +55,7 @@ static void job_reset(struct team *team, struct team_job *job, size_t loaded)
         atomic_store_explicit(&part->is_starving, 0, memory_order_relaxed);
     }
     if (job->job.schedule == GRAIN_SCHEDULE_STEAL)
-        ranges_deal(team, job, index, loaded == job->job.count);
+        ranges_deal(team, job, index, loaded == job->job.count && !job->alone);
     atomic_store_explicit(&job->loaded, loaded, memory_order_relaxed);
     atomic_store_explicit(&job->claims.next, 0, memory_order_relaxed);
     atomic_store_explicit(&job->words_done, (uint64_t)generation << 32, memory_order_relaxed);
@@ -73,6 +89,26 @@ int slot_tickets(const struct team_front *front, int slot)
         tickets += behind < (int)(place & UINT16_MAX);
     }
     return tickets;
+}
+
+int slot_choose(const struct team_front *front, uint64_t mine, bool *is_occupied)
+{
+    const struct team *team = front->team;
+    int slot = front->favourite, found = -1;
+    uint32_t spinner = atomic_load_explicit(&team->spinner, memory_order_relaxed);
+    *is_occupied = false;
+    if (spinner && is_free(front, (int)spinner - 1, mine) && !is_on_my_cpu(team, (int)spinner - 1))
+        return (int)spinner - 1;
+    for (int i = 0; i < team->workers; i++, slot = (slot + 1) % team->workers) {
+        if (!is_free(front, slot, mine))
+            continue;
+        if (!is_on_my_cpu(team, slot))
+            return slot;
+        if (found < 0)
+            found = slot;
+    }
+    *is_occupied = found < 0;
+    return found >= 0 ? found : (front->favourite + 1) % team->workers;
 }
 
 /* How many parts are not started before all items are there: one, where the caller takes the CPU of its worker. */
@@ -201,6 +237,24 @@ bool team_wake_rest(struct team_front *front, struct team_job *job)
     return true;
 }
 
+/* A call for one worker alone; where none is free, it is for all of them after all. */
+static bool alone_push(struct team_front *front, struct team_job *job)
+{
+    uint32_t index = (uint32_t)(job - front->team->jobs);
+    bool is_occupied = false;
+    if (!job->alone)
+        return false;
+    int slot = slot_choose(front, UINT64_C(1) << index, &is_occupied);
+    if (is_occupied) {
+        atomic_store_explicit(&job->done[0], 0, memory_order_relaxed);
+        job->alone = 0;
+        return false;
+    }
+    job_place(front, job, (uint16_t)slot);
+    parts_push(front, job, 0, 1);
+    return true;
+}
+
 void team_submit(struct team_front *front, struct team_job *job, size_t loaded, bool may_join)
 {
     job_reset(front->team, job, loaded);
@@ -211,8 +265,25 @@ void team_submit(struct team_front *front, struct team_job *job, size_t loaded, 
     lock_take(&front->lock);
     team_note_cpu(front->team);
     job->lent = may_join && front->is_lending ? (uint16_t)(1 + slot_lend(front->team)) : 0;
-    job_place(front, job, slot_first(front, job));
-    parts_push(front, job, 0, job->parts - held);
+    if (!alone_push(front, job)) {
+        job_place(front, job, slot_first(front, job));
+        parts_push(front, job, 0, job->parts - held);
+    }
+    lock_drop(&front->lock);
+}
+
+/* The swap fails when the worker has set the bit of its part: then all bits are set, and it completes the job. Else no
+ * bit was set, and the job cannot end before these parts do. acq_rel: pairs with part_finish. */
+void parts_release(struct team_front *front, struct team_job *job)
+{
+    uint64_t waiting = job->alone;
+    if (!waiting || !atomic_compare_exchange_strong_explicit(&job->done[0], &waiting, 0, memory_order_acq_rel,
+                                                             memory_order_relaxed))
+        return;
+    job->alone = 0;
+    lock_take(&front->lock);
+    job_place(front, job, job->slot);
+    parts_push(front, job, 1, job->parts);
     lock_drop(&front->lock);
 }
 

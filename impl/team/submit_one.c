@@ -10,37 +10,6 @@
 #include "ticket.h"
 #include "wake.h"
 
-/* Whether a single task given to this slot begins at once, as far as the caller knows. mine: its descriptor's bit, the
- * only one in use most of the time. */
-static inline bool is_free(const struct team_front *front, int slot, uint64_t mine)
-{
-    return !is_engaged(atomic_load_explicit(&front->team->slots[slot].state, memory_order_relaxed)) &&
-           ((atomic_load_explicit(&front->free_jobs, memory_order_relaxed) | mine) == UINT64_MAX ||
-            slot_tickets(front, slot) == 0);
-}
-
-/* Where a single task goes, if the worker that had the last one is no good: to the one that spins; to one that is free,
- * better not on the caller's CPU; to the next one when all are busy. */
-static int slot_choose(const struct team_front *front, uint64_t mine, bool *is_occupied)
-{
-    const struct team *team = front->team;
-    int slot = front->favourite, found = -1;
-    uint32_t spinner = atomic_load_explicit(&team->spinner, memory_order_relaxed);
-    *is_occupied = false;
-    if (spinner && is_free(front, (int)spinner - 1, mine) && !is_on_my_cpu(team, (int)spinner - 1))
-        return (int)spinner - 1;
-    for (int i = 0; i < team->workers; i++, slot = (slot + 1) % team->workers) {
-        if (!is_free(front, slot, mine))
-            continue;
-        if (!is_on_my_cpu(team, slot))
-            return slot;
-        if (found < 0)
-            found = slot;
-    }
-    *is_occupied = found < 0;
-    return found >= 0 ? found : (front->favourite + 1) % team->workers;
-}
-
 /* The worker that had the last single task, and still looks for the next, unless the caller now sits on its CPU. */
 static inline bool is_favourite_good(const struct team_front *front, uint64_t mine)
 {

@@ -14,9 +14,9 @@
 /* How often a sleeping caller looks whether the workers can still come back. */
 #define ALIVE_TICK_NS 100000000u
 
-/* How long a job with more parts than CPUs is given before the workers that still sleep are woken too: about a slice of
- * the scheduler. */
-#define WAKE_REST_NS 4000000u
+/* How long a job with more parts than CPUs is given before the workers that still sleep are woken too: shorter
+ * than a slice of the scheduler, long enough for most jobs to end. */
+#define WAKE_REST_NS 500000u
 
 struct caller {
     struct team_front *front;
@@ -38,7 +38,7 @@ static bool caller_may_spin(void *who)
     const struct team *team = caller->front->team;
     uint32_t count = (uint32_t)team->workers, own = part_own(team, caller->job);
     team_note_cpu(caller->front->team);
-    for (uint32_t part = 0; part < caller->job->parts; part++)
+    for (uint32_t part = 0; part < (caller->job->alone ? 1 : caller->job->parts); part++)
         if (part != own && is_on_my_cpu(team, (int)((caller->job->slot + part) % count)))
             return false;
     return atomic_load_explicit(&team->phase, memory_order_relaxed) < TEAM_STOP;
@@ -118,9 +118,31 @@ void team_outcome(struct team_front *front, struct team_job *job)
     }
 }
 
+/* For how long a caller watches a small call that one worker has alone. */
+#define WATCH_NS 3000u
+
+/* Whether it has ended in that time; else the others begin too. The caller that watches is awake: so nobody need be
+ * woken before, whatever a task may wait for. */
+static bool has_watched(struct team_front *front, struct team_job *job)
+{
+    struct caller caller = {front, job, state_make(team_job_generation(job), STATE_DONE)};
+    if (!job->alone)
+        return false;
+    if (wait_spin(&caller_kind, WATCH_NS, &caller) == WAIT_OVER)
+        return true;
+    parts_release(front, job);
+    return false;
+}
+
+/* How many workers may be at it, besides the caller. */
+static int streams_of(const struct team_job *job)
+{
+    return job->alone ? 1 : (int)job->parts - job->has_joined;
+}
+
 int team_wait(struct team_front *front, struct team_job *job)
 {
-    int status = await_job(front, job, job->has_joined ? (int)job->parts - 1 : (int)job->parts);
+    int status = has_watched(front, job) ? 0 : await_job(front, job, streams_of(job));
     if (status)
         return status;
     team_outcome(front, job);
