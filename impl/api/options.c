@@ -14,14 +14,6 @@
 #define KEPT_MOST     ((size_t)1 << 20)
 #define DEFAULT_GRACE (100 * 1000000ull)
 
-/* What the structs measured in the first release, 0.1.0; when that is out, these are numbers. */
-enum {
-    FIRST_POOL_OPTIONS = sizeof(struct grain_pool_options),
-    FIRST_CALL_OPTIONS = sizeof(struct grain_call_options),
-    FIRST_PROCESS_OPTIONS = sizeof(struct grain_process_options),
-    FIRST_POOL_STATS = sizeof(struct grain_pool_stats)
-};
-
 /* These never grow: nobody is told their sizes. */
 _Static_assert(sizeof(struct grain_in) == 24 && sizeof(struct grain_out) == 16 && sizeof(struct grain_column) == 24,
                "what goes by value, or in rows, stays as it is");
@@ -30,16 +22,18 @@ _Static_assert(sizeof(struct grain_error) == 264 && sizeof(struct grain_report) 
 
 /* ---------------------------------------------------------------------------------------------- sizes */
 
-/* A struct of options, as this library knows it. It begins with struct_size. */
+/* A struct of options, as this library knows it, and what it measured in the first release, 0.1.0: when that is out,
+ * first_size and STATS_FIRST_SIZE are numbers. Options begin with struct_size. */
 struct form {
     const char *name;
     size_t size, first_size;
 };
+#define FORM(name) #name, sizeof(struct name), sizeof(struct name)
 
-static const struct form pool_form = {"grain_pool_options", sizeof(struct grain_pool_options), FIRST_POOL_OPTIONS};
-static const struct form call_form = {"grain_call_options", sizeof(struct grain_call_options), FIRST_CALL_OPTIONS};
-static const struct form process_form = {"grain_process_options", sizeof(struct grain_process_options),
-                                         FIRST_PROCESS_OPTIONS};
+static const struct form pool_form = {FORM(grain_pool_options)};
+static const struct form call_form = {FORM(grain_call_options)};
+static const struct form process_form = {FORM(grain_process_options)};
+#define STATS_FIRST_SIZE sizeof(struct grain_pool_stats)
 _Static_assert(offsetof(struct grain_pool_options, struct_size) == 0 &&
                    offsetof(struct grain_call_options, struct_size) == 0 &&
                    offsetof(struct grain_process_options, struct_size) == 0,
@@ -73,7 +67,7 @@ static int form_take(const struct form *form, const void **given, size_t size, v
 
 void options_give_stats(struct grain_pool_stats *given, size_t size, const struct grain_pool_stats *known)
 {
-    size = size ? size : FIRST_POOL_STATS;
+    size = size ? size : STATS_FIRST_SIZE;
     memset(given, 0, size);
     memcpy(given, known, size < sizeof *known ? size : sizeof *known);
 }

@@ -199,7 +199,7 @@ static void *free_main(void *pool)
     return NULL;
 }
 
-/* From one of its own callbacks: the delivery thread cannot wait for itself. */
+/* From one of its own callbacks: the callback thread cannot wait for itself. */
 static void free_afterwards(struct grain_pool *pool)
 {
     pthread_t thread;
