@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -116,7 +115,7 @@ static int fork_pipe_open(struct backend_pool *pool)
         return status;
     pthread_mutex_init(&pipe->lock, NULL);
     pipe->lanes = calloc(workers, sizeof *pipe->lanes);
-    pipe->polls = calloc(3 * workers, sizeof *pipe->polls);
+    pipe->polls = calloc(workers, sizeof *pipe->polls);
     pipe->pids = calloc(workers, sizeof *pipe->pids);
     for (size_t i = 0; i < workers && pipe->lanes; i++)
         for (int fd = 0; fd < FORK_PIPE_FDS; fd++)

@@ -15,6 +15,7 @@
 #ifndef GRAIN_BENCH_FORK_PIPE_H
 #define GRAIN_BENCH_FORK_PIPE_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -52,10 +53,15 @@ struct fork_pipe_lane {
     int left;
 };
 
+/* What a caller waits for, per worker: a reply, its end, room for the request. */
+struct fork_pipe_polls {
+    struct pollfd reply, end, room;
+};
+
 struct fork_pipe {
     struct arena arena; /* what grain_alloc gives out, and queued calls */
     struct fork_pipe_lane *lanes;
-    struct pollfd *polls; /* per worker: replies, its end, room for requests */
+    struct fork_pipe_polls *polls;
     int *pids;
     _Atomic int ended;    /* 0, or what every call returns; relaxed: a worker's end wakes who reads it too early */
     pthread_mutex_t lock; /* a call holds it */

@@ -3,7 +3,6 @@
  * A call over the pipes of fork_pipe.h: hands chunks out, collects what came of them.
  */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -175,26 +174,25 @@ static void reply_take(struct call *call, struct fork_pipe_lane *lane)
 /* Waits until there is something to do, and does it. */
 static void call_step(struct call *call)
 {
-    struct pollfd *polls = call->pipe->polls;
+    struct fork_pipe_polls *polls = call->pipe->polls;
     for (int i = 0; i < call->parts; i++) {
         const struct fork_pipe_lane *lane = &call->pipe->lanes[i];
         bool is_busy = lane->begin < lane->end;
-        polls[3 * i] = (struct pollfd){.fd = is_busy ? lane->fds[REPLIES_FROM] : -1, .events = POLLIN};
-        polls[3 * i + 1] = (struct pollfd){.fd = is_busy ? lane->fds[FORK_PIPE_PROCESS] : -1, .events = POLLIN};
-        polls[3 * i + 2] =
-            (struct pollfd){.fd = is_busy && lane->left ? lane->fds[REQUESTS_TO] : -1, .events = POLLOUT};
+        polls[i].reply = (struct pollfd){.fd = is_busy ? lane->fds[REPLIES_FROM] : -1, .events = POLLIN};
+        polls[i].end = (struct pollfd){.fd = is_busy ? lane->fds[FORK_PIPE_PROCESS] : -1, .events = POLLIN};
+        polls[i].room = (struct pollfd){.fd = is_busy && lane->left ? lane->fds[REQUESTS_TO] : -1, .events = POLLOUT};
     }
-    if (poll(polls, 3 * (nfds_t)call->parts, -1) < 0) {
+    if (poll(&polls->reply, 3 * (nfds_t)call->parts, -1) < 0) {
         call->status = errno == EINTR ? 0 : -errno;
         return;
     }
     for (int i = 0; i < call->parts && call->status == 0; i++) {
         struct fork_pipe_lane *lane = &call->pipe->lanes[i];
-        if (polls[3 * i].revents)
+        if (polls[i].reply.revents)
             reply_take(call, lane);
-        else if (polls[3 * i + 1].revents)
+        else if (polls[i].end.revents)
             lane_died(call, lane);
-        else if (polls[3 * i + 2].revents)
+        else if (polls[i].room.revents)
             request_send(call, lane);
     }
 }

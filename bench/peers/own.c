@@ -10,6 +10,6 @@ static const struct grain_backend *const own[] = {&own_null, &own_fork_pipe};
 
 void peers_register_own(void)
 {
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         backend_register(own[i]);
 }
