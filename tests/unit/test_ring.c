@@ -78,7 +78,7 @@ static void a_ticket_is_taken_once(void **state)
     free(ring);
 }
 
-static void cargo_comes_with_its_ticket_lap_after_lap(void **state)
+static void a_payload_comes_with_its_ticket_lap_after_lap(void **state)
 {
     (void)state;
     struct ring *ring = ring_new();
@@ -142,7 +142,7 @@ int main(void)
         cmocka_unit_test(tickets_come_out_in_order_for_ever),
         cmocka_unit_test(a_full_ring_refuses),
         cmocka_unit_test(a_ticket_is_taken_once),
-        cmocka_unit_test(cargo_comes_with_its_ticket_lap_after_lap),
+        cmocka_unit_test(a_payload_comes_with_its_ticket_lap_after_lap),
         cmocka_unit_test(four_takers_share_without_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
