@@ -28,6 +28,7 @@
 
 #include "pool/pool.h"
 #include "sys/event.h"
+#include "sys/lock.h"
 #include "sys/owner.h"
 
 #define BATCH_CALLS_MIN 16
@@ -121,7 +122,7 @@ struct batch {
 
 /* A pool's queue. The pool and every batch hold a reference: futures may outlive the pool. */
 struct async {
-    pthread_mutex_t lock;
+    struct lock lock;
     struct events *events;   /* a page of its own, which workers see */
     struct grain_pool *pool; /* NULL when it is gone: then every future is complete */
     uint64_t pool_id;        /* of backend_pool; stays */

@@ -113,18 +113,14 @@ int future_await(struct grain_future *future, uint64_t timeout_ns)
 {
     struct batch *batch = future->batch;
     struct async *async = batch->async;
-    if (future_look(future, 0)) {
-        if (batch->kind == BATCH_LONE)
-            atomic_store_explicit(&async->was_waited, true, memory_order_relaxed);
+    bool is_own = batch->kind != BATCH_CALLS && !future->has_callbacks && timeout_ns == GRAIN_FOREVER;
+    if (!is_own && future_look(future, 0))
         return 0;
-    }
     if (timeout_ns == 0)
         return -ETIMEDOUT;
     atomic_store_explicit(&async->was_waited, true, memory_order_relaxed);
     async_flush(async);
-    if (batch->kind != BATCH_CALLS && !future->has_callbacks && timeout_ns == GRAIN_FOREVER && batch_await(batch))
-        return 0;
-    return async_await(async, look_at, future, timeout_ns);
+    return is_own && batch_await(batch) ? 0 : async_await(async, look_at, future, timeout_ns);
 }
 
 /* ------------------------------------------------------------------------------------------- join */
@@ -143,14 +139,14 @@ static bool calls_look(void *user, unsigned watch)
     struct grain_pool *pool = user;
     struct async *async = pool->async;
     bool can_fly = async_can_fly(async);
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     do {
         async_seal(async);
         if (can_fly)
             async_reap(async);
         async_advance(async);
     } while (can_fly && flying_look(async, watch));
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return pool_is_idle(pool);
 }
 

@@ -33,9 +33,7 @@ void async_release(struct async *async)
 {
     if (atomic_fetch_sub_explicit(&async->references, 1, memory_order_acq_rel) != 1)
         return;
-    free(async->lone);
     munmap(async->events, page_size());
-    pthread_mutex_destroy(&async->lock);
     free(async);
 }
 
@@ -113,24 +111,24 @@ static void errors_free(struct batch *batch)
         free(batch->futures[i].error);
 }
 
-/* One is kept, with its reference of the async. */
+/* One is kept, with its reference. */
 static bool lone_put(struct batch *batch)
 {
     struct async *async = batch->async;
     bool is_kept = async->pool && !async->lone;
-    if (is_kept) {
+    if (is_kept)
         async->lone = batch;
-        atomic_fetch_sub_explicit(&async->references, 1, memory_order_relaxed); /* the pool has one, too */
-    }
     return is_kept;
 }
 
 void batch_release(struct batch *batch, size_t references)
 {
     struct async *async = batch->async;
-    if (atomic_fetch_sub_explicit(&batch->references, references, memory_order_acq_rel) != references)
+    /* acquire: pairs with the others' releases. Who has all that are left need not take them off. */
+    if (atomic_load_explicit(&batch->references, memory_order_acquire) != references &&
+        atomic_fetch_sub_explicit(&batch->references, references, memory_order_acq_rel) != references)
         return;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     batch_unlist(batch);
     /* Only now: what stands in a list may be completed when the pool ends, and be given an error. */
     if (batch->kind == BATCH_CALLS) {
@@ -139,7 +137,7 @@ void batch_release(struct batch *batch, size_t references)
             backend_bytes_give(&async->pool->core, batch->bytes);
     }
     bool is_kept = batch->kind == BATCH_LONE ? lone_put(batch) : spare_put(batch);
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     if (!is_kept)
         batch_drop(batch);
 }
@@ -152,17 +150,20 @@ void batch_spares_drop(struct async *async)
         batch_drop(batch);
     }
     async->spare_bytes = 0;
+    if (async->lone)
+        batch_drop(async->lone);
+    async->lone = NULL;
 }
 
 static struct batch *spare_take(struct async *async)
 {
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     struct batch *batch = async->spare;
     if (batch) {
         batch_unlist(batch);
         async->spare_bytes -= bytes_kept(batch);
     }
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return batch;
 }
 
@@ -194,9 +195,7 @@ struct batch *batch_lone(struct async *async)
 {
     struct batch *batch = async->lone;
     async->lone = NULL;
-    if (batch)
-        atomic_fetch_add_explicit(&async->references, 1, memory_order_relaxed);
-    else if (!(batch = batch_new(async, 1, LONE_BYTES)))
+    if (!batch && !(batch = batch_new(async, 1, LONE_BYTES)))
         return NULL;
     batch->kind = BATCH_LONE;
     batch->count = 1;
@@ -257,10 +256,10 @@ struct batch *batch_get(struct async *async, size_t call_size, size_t slack)
     struct batch *batch = batch_reuse(async, room, room * call_size + slack);
     if (batch)
         return batch;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     while (!(batch = batch_with_memory(async, room, calls_bytes(room) + room * call_size + slack)) && room > 1)
         room /= 2; /* what is left may lie in pieces */
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     return batch;
 }
 

@@ -127,12 +127,12 @@ static void deliver_all(struct async *async)
 {
     struct delivery delivery = {.next = async->deliver_first};
     async->deliver_first = NULL;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     while (delivery.next || current)
         job_guard_going_on(deliver, &delivery);
     if (delivery.references)
         batch_release(delivery.batch, delivery.references);
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
 }
 
 /* ------------------------------------------------------------------------------------------- the thread */
@@ -141,9 +141,9 @@ static bool is_called(void *who)
 {
     struct async *async = who;
     bool may_come;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     bool is_there = flying_look(async, EVENT_BIT(EVENT_CALLBACKS), &may_come) || async->is_stopping;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return is_there;
 }
 
@@ -167,9 +167,9 @@ static void callbacks_sleep(struct async *async)
     struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_CALLBACKS].word,
                                  .sleep_ns = UINT64_MAX,
                                  .is_shared = async->events->is_shared};
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     wait_once(&kind, &limits, async);
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
 }
 
 static void *callbacks_main(void *argument)
@@ -178,7 +178,7 @@ static void *callbacks_main(void *argument)
     bool may_come;
     inside = async;
     job_thread_keep();
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     for (unsigned turn = 0;;) {
         bool is_there = flying_look(async, 0, &may_come);
         if (async->deliver_first) {
@@ -189,15 +189,15 @@ static void *callbacks_main(void *argument)
         } else if (async->is_stopping && !may_come) {
             break;
         } else if (may_come && turn++ < YIELDS) {
-            pthread_mutex_unlock(&async->lock);
+            lock_drop(&async->lock);
             sched_yield();
-            pthread_mutex_lock(&async->lock);
+            lock_take(&async->lock);
         } else {
             callbacks_sleep(async);
             turn = 0;
         }
     }
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return NULL;
 }
 

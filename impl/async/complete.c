@@ -145,9 +145,9 @@ void batch_complete(struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct grain_future *future = &batch->futures[i];
         if (future_hold(future) && future_complete(future)) {
-            pthread_mutex_lock(&async->lock);
+            lock_take(&async->lock);
             future_deliver(future);
-            pthread_mutex_unlock(&async->lock);
+            lock_drop(&async->lock);
         }
     }
 }
@@ -171,7 +171,7 @@ int future_take_back(struct grain_future *future)
 {
     struct async *async = future->batch->async;
     int status = -EBUSY;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     if (future_hold(future)) {
         status = held_take_back(future) ? 0 : -EBUSY;
         if (status)
@@ -179,7 +179,7 @@ int future_take_back(struct grain_future *future)
         else if (future_complete(future))
             future_deliver(future);
     }
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     if (status == 0)
         events_tell(async->events, EVENT_BIT(EVENT_FUTURES) | EVENT_BIT(EVENT_CALLBACKS)); /* the lock was F12 */
     return status;

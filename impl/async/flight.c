@@ -68,15 +68,15 @@ static void batch_end(struct batch *batch, int status)
     phase_set(batch, BATCH_ENDED);
     if (batch->kind != BATCH_CALLS || batch->must_complete)
         batch_complete(batch);
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     batch_unlist(batch);
     if (batch->kind == BATCH_CALLS) /* of what the pool has to complete when it goes */
         batch_list(&async->ended, batch);
     if (async->first && async->flying_count >= async->flying_most)
         service_call(async, 0); /* what waits for room */
     async->flying_count--;
-    pthread_mutex_unlock(&async->lock);
-    FENCE(12);
+    lock_drop(&async->lock);
+    FENCE_AFTER_RMW(12); /* the lock's */
     events_tell(async->events, EVENT_BIT(EVENT_FUTURES) | (batch->has_callbacks ? EVENT_BIT(EVENT_CALLBACKS) : 0));
     batch_release(batch, 1);
     pool_leave(pool);
@@ -141,9 +141,9 @@ void async_reap(struct async *async)
             batch = batch->next_listed;
             continue;
         }
-        pthread_mutex_unlock(&async->lock);
+        lock_drop(&async->lock);
         batch_collect(batch);
-        pthread_mutex_lock(&async->lock);
+        lock_take(&async->lock);
         batch = async->flying;
     }
 }
@@ -188,10 +188,10 @@ static int batch_submit(struct batch *batch)
     if (status)
         return status;
     if (is_map)
-        pthread_mutex_unlock(&async->lock);
+        lock_drop(&async->lock);
     status = pool_submit(async->pool, &batch->job, &batch->ticket);
     if (is_map)
-        pthread_mutex_lock(&async->lock);
+        lock_take(&async->lock);
     if (status == -ENOMEM && async->spare) {
         batch_spares_drop(async);
         return batch_submit(batch);
@@ -238,9 +238,9 @@ static void first_submit(struct async *async)
     } else if (status == -EBUSY) {
         batch_back(batch);
     } else {
-        pthread_mutex_unlock(&async->lock);
+        lock_drop(&async->lock);
         batch_end(batch, status);
-        pthread_mutex_lock(&async->lock);
+        lock_take(&async->lock);
     }
 }
 
@@ -260,10 +260,10 @@ bool async_end_first(struct async *async, int status)
     if (!async_is_full(async))
         return false;
     struct batch *batch = first_take(async, BATCH_COLLECTING);
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     if (status == 0)
         status = batch_refusal(batch);
     batch_end(batch, status ? status : pool_run(async->pool, &batch->job));
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     return true;
 }

@@ -304,11 +304,11 @@ int async_apply(struct grain_pool *pool, const struct apply *apply, const struct
         return refuse(-EOVERFLOW, "the result: %zu bytes; of a queued call at most 4 GiB - 1", apply->result_size);
     if (apply->arg_size > SIZE_MOST || apply->params_size > SIZE_MOST)
         return -ENOMEM;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     int status = pool_phase(pool); /* one that is being joined starts no thread any more */
     if (status == 0)
         status = apply_queue(async, apply, options, future);
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return status;
 }
 
@@ -316,12 +316,12 @@ void async_flush(struct async *async)
 {
     if (!atomic_load_explicit(&async->has_open, memory_order_relaxed))
         return;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     if (async_open_batch(async)) {
         async_seal(async);
         async_advance(async);
     }
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
 }
 
 /* --------------------------------------------------------------------------------------- everything else */
@@ -376,7 +376,7 @@ int async_job(struct grain_pool *pool, const struct job *job, const struct grain
         return 0;
     }
     bool needs_service = !async_can_fly(async) || job->task_timeout_ns || !future;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     if (async->flying_count >= async->flying_most)
         async_reap(async);
     int status = needs_service || async->first || async->flying_count >= async->flying_most ? service_start(async) : 0;
@@ -388,7 +388,7 @@ int async_job(struct grain_pool *pool, const struct job *job, const struct grain
         async_push(async, batch);
         async_advance(async);
     }
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     if (status)
         batch_drop(batch);
     return status;

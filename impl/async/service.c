@@ -77,10 +77,10 @@ static bool lie_down(void *who)
     struct async *async = sleeper->async;
     event_begin(async->events, EVENT_SERVICE);
     FENCE(11);
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     bool sleeps = due_ns(async) >= sleeper->until_ns && !(async_can_fly(async) && has_ended(async));
     async->service_ns = sleeps ? sleeper->until_ns : 0;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return sleeps;
 }
 
@@ -88,9 +88,9 @@ static void get_up(void *who)
 {
     struct sleeper *sleeper = who;
     struct async *async = sleeper->async;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     async->service_ns = 0;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     event_end(async->events, EVENT_SERVICE);
 }
 
@@ -102,17 +102,17 @@ static void service_sleep(struct async *async, uint64_t until_ns)
     struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_SERVICE].word,
                                  .sleep_ns = until_ns == UINT64_MAX ? UINT64_MAX : until_ns - now,
                                  .is_shared = async->events->is_shared};
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     if (now < until_ns)
         wait_once(&kind, &limits, &sleeper);
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
 }
 
 static void *service_main(void *argument)
 {
     struct async *async = argument;
     job_thread_keep();
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     while (!async->is_stopping) {
         async->is_crowded = false;
         hurry(async);
@@ -130,7 +130,7 @@ static void *service_main(void *argument)
         if (until_ns)
             service_sleep(async, until_ns);
     }
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     return NULL;
 }
 
@@ -170,7 +170,6 @@ int async_open(struct async **out, struct grain_pool *pool)
     async->pool = pool;
     async->pool_id = pool->core.id;
     atomic_store_explicit(&async->references, 1, memory_order_relaxed);
-    pthread_mutex_init(&async->lock, NULL);
     async->next_room = BATCH_CALLS_MIN;
     async->hurry_ns = UINT64_MAX;
     pool->core.events = async->events;
@@ -192,21 +191,21 @@ void async_begin(struct async *async)
 void async_cancel(struct grain_pool *pool)
 {
     struct async *async = pool->async;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     for (struct batch *batch = async->flying; batch; batch = batch->next_listed)
         for (size_t i = 0; batch->kind == BATCH_CALLS && i < batch->count; i++)
             job_call_claim(&batch->calls[i], CALL_TAKEN_BACK);
     async_seal(async);
     while (async_end_first(async, -ECANCELED))
         ;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     events_tell(async->events, EVENT_ALL); /* the swaps were F12 */
 }
 
 /* Whoever asks from now on finds an answer, without pool or memory. */
 static void ended_complete(struct async *async)
 {
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     while (async->ended) {
         struct batch *batch = async->ended;
         for (size_t i = 0; i < batch->count; i++)
@@ -217,15 +216,15 @@ static void ended_complete(struct async *async)
     }
     batch_spares_drop(async);
     async->pool = NULL;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
 }
 
 void async_stop(struct grain_pool *pool)
 {
     struct async *async = pool->async;
-    pthread_mutex_lock(&async->lock);
+    lock_take(&async->lock);
     async->is_stopping = true;
-    pthread_mutex_unlock(&async->lock);
+    lock_drop(&async->lock);
     FENCE(12);
     events_tell(async->events, EVENT_ALL);
     if (async->has_service)
