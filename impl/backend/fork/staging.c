@@ -66,29 +66,28 @@ static int take(struct staging *staging, size_t size, size_t alignment, void **m
     return status;
 }
 
-/* What a copy of `size` bytes of items is aligned to. Where it takes a block of its own anyway, as much as the
- * caller's. */
-static size_t alignment_of(const void *data, size_t item_size, size_t size)
+/* Room for a copy of `size` bytes of the caller's, items of item_size each; where no copy is needed, the data
+ * themselves. A copy that takes a block of its own anyway is as aligned as the caller's. */
+static int room_for(struct staging *staging, const void *data, size_t item_size, size_t size, void **inside)
 {
-    return size > TEAM_INLINE ? job_power((uintptr_t)data) : job_alignment(data, item_size);
+    *inside = (void *)(uintptr_t)data;
+    if (size == 0 || arena_contains(staging->arena, data, size))
+        return 0;
+    return take(staging, size, size > TEAM_INLINE ? job_power((uintptr_t)data) : job_alignment(data, item_size),
+                inside);
 }
 
-/* item_size: of the items that the `size` bytes are. */
 static int copy_in(struct staging *staging, const void *data, size_t item_size, size_t size, const void **inside)
 {
-    if (size == 0 || arena_contains(staging->arena, data, size)) {
-        *inside = data;
-        return 0;
-    }
     void *memory;
-    int status = take(staging, size, alignment_of(data, item_size, size), &memory);
-    if (status)
+    int status = room_for(staging, data, item_size, size, &memory);
+    *inside = memory;
+    if (status || memory == data)
         return status;
     if (size <= TEAM_INLINE)
         copy_small(memory, data, size);
     else
         memcpy(memory, data, size);
-    *inside = memory;
     return 0;
 }
 
@@ -98,17 +97,16 @@ static int items_load(struct staging *staging)
     const struct job *job = staging->job;
     struct job *inside = &staging->desc->job;
     size_t size = job->count * job->item_size;
-    bool is_overlapped = job->schedule == GRAIN_SCHEDULE_STEAL && size >= 2 * BLOCK_BYTES;
-    staging->loaded = job->count;
-    if (!is_overlapped || arena_contains(staging->arena, job->items, size))
+    if (job->schedule != GRAIN_SCHEDULE_STEAL || size < 2 * BLOCK_BYTES)
         return copy_in(staging, job->items, job->item_size, size, &inside->items);
     void *memory;
-    int status = take(staging, size, alignment_of(job->items, job->item_size, size), &memory);
+    int status = room_for(staging, job->items, job->item_size, size, &memory);
     inside->items = memory;
+    if (status || memory == job->items)
+        return status;
     staging->loaded = 0;
-    if (status == 0)
-        staging_load_more(staging);
-    return status;
+    staging_load_more(staging);
+    return 0;
 }
 
 size_t staging_load_more(struct staging *staging)
@@ -125,10 +123,8 @@ size_t staging_load_more(struct staging *staging)
 static int results_place(struct staging *staging)
 {
     const struct job *job = staging->job;
-    size_t size = job->count * job->result_size;
-    if (size == 0 || arena_contains(staging->arena, job->results, size))
-        return 0;
-    return take(staging, size, alignment_of(job->results, job->result_size, size), &staging->desc->job.results);
+    return room_for(staging, job->results, job->result_size, job->count * job->result_size,
+                    &staging->desc->job.results);
 }
 
 /* The marks stay with the descriptor from job to job, and each job has a mark of its own: so nobody clears them, and
@@ -314,24 +310,24 @@ int staging_load_single(struct staging *staging)
     return status;
 }
 
-static void results_unload(const struct staging *staging, struct job *job)
+static void failures_unload(const struct job *inside, struct job *job)
+{
+    job->outcome.failed = inside->outcome.failed;
+    if (inside->outcome.failed)
+        job->outcome.first = inside->outcome.first;
+}
+
+void staging_unload(const struct staging *staging, struct job *job)
 {
     const struct job *inside = &staging->desc->job;
     size_t size = job->count * job->result_size;
     if (size && inside->results != job->results)
         memcpy(job->results, inside->results, size);
-    job->outcome.failed = inside->outcome.failed;
-    if (inside->outcome.failed)
-        job->outcome.first = inside->outcome.first;
+    if (job->codes)
+        memcpy(job->codes, inside->codes, job->count * sizeof *job->codes);
+    failures_unload(inside, job);
     job->handovers = inside->handovers;
     job->steals = inside->steals;
-}
-
-void staging_unload(const struct staging *staging, struct job *job)
-{
-    results_unload(staging, job);
-    if (job->codes)
-        memcpy(job->codes, staging->desc->job.codes, job->count * sizeof *job->codes);
 }
 
 void staging_unload_single(const struct staging *staging, struct job *job)
@@ -339,9 +335,7 @@ void staging_unload_single(const struct staging *staging, struct job *job)
     const struct job *inside = &staging->desc->job;
     if (job->result_size && inside->results != job->results)
         copy_few(job->results, inside->results, job->result_size);
-    job->outcome.failed = inside->outcome.failed;
-    if (inside->outcome.failed)
-        job->outcome.first = inside->outcome.first;
+    failures_unload(inside, job);
     if (job->codes)
         job->codes[0] = job->outcome.failed ? job->outcome.first.code : 0;
 }
