@@ -110,7 +110,8 @@ static int fork_pipe_open(struct backend_pool *pool)
 {
     struct fork_pipe *pipe = pool->state;
     size_t workers = (size_t)pool->workers;
-    int status = pool->wait == GRAIN_WAIT_SPIN ? -ENOTSUP : arena_open(&pipe->arena, pool->memory_limit);
+    int status =
+        pool->options.wait == GRAIN_WAIT_SPIN ? -ENOTSUP : arena_open(&pipe->arena, pool->options.memory_limit);
     if (status)
         return status;
     pthread_mutex_init(&pipe->lock, NULL);

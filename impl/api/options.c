@@ -178,25 +178,6 @@ static int pool_check(const struct grain_pool_options *options, const struct gra
     return status ? status : needs_check(options, *backend);
 }
 
-static void pool_fill(struct backend_pool *core, const struct grain_pool_options *options)
-{
-    core->workers = options->workers;
-    core->wait = options->wait;
-    core->bind = options->bind;
-    core->schedules = core->backend->schedules;
-    core->default_schedule = core->backend->default_schedule;
-    core->memory_limit = options->memory_limit;
-    core->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
-    core->initializer = options->initializer;
-    core->finalizer = options->finalizer;
-    core->argument = options->argument;
-    core->close_descriptors = options->close_descriptors;
-    core->kept = options->keep_descriptors;
-    core->kept_count = options->keep_count;
-    core->caller_waits = options->caller_waits;
-    core->max_tasks_per_worker = options->max_tasks_per_worker;
-}
-
 static int cpus_refuse(int status, const char *list, const struct grain_backend *backend)
 {
     if (status == -ENOTSUP)
@@ -219,8 +200,12 @@ int options_take_pool(struct backend_pool *core, const struct grain_pool_options
         status = pool_check(options, &core->backend);
     if (status)
         return status;
-    pool_fill(core, options);
-    status = backend_bind(core, options->cpus);
+    core->options = *options;
+    core->options.grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
+    core->workers = options->workers;
+    core->schedules = core->backend->schedules;
+    core->default_schedule = core->backend->default_schedule;
+    status = backend_bind(core);
     return status ? cpus_refuse(status, options->cpus, core->backend) : 0;
 }
 

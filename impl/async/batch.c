@@ -81,7 +81,7 @@ static size_t bytes_kept(const struct batch *batch)
 /* Of memory that is limited the calls themselves are to have the most. */
 static size_t spare_bytes_most(const struct async *async)
 {
-    size_t limit = async->pool ? async->pool->core.memory_limit / 8 : 0;
+    size_t limit = async->pool ? async->pool->core.options.memory_limit / 8 : 0;
     return limit && limit < BATCH_SPARES_MAX ? limit : BATCH_SPARES_MAX;
 }
 

@@ -181,9 +181,9 @@ void async_begin(struct async *async)
 {
     const struct backend_pool *core = &async->pool->core;
     int workers = core->workers;
-    async->wait = core->wait;
-    async->may_spin =
-        core->wait != GRAIN_WAIT_PARK && (workers < backend_usable_cpus(core) || core->wait == GRAIN_WAIT_SPIN);
+    async->wait = core->options.wait;
+    async->may_spin = core->options.wait != GRAIN_WAIT_PARK &&
+                      (workers < backend_usable_cpus(core) || core->options.wait == GRAIN_WAIT_SPIN);
     async->flying_most = workers + 1 < FLYING_MOST ? workers + 1 : FLYING_MOST;
 }
 

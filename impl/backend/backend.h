@@ -39,31 +39,20 @@ struct machine_mask;
 struct backend_pool {
     const struct grain_backend *backend;
     void *state; /* state_size zeroed bytes, the backend's own */
-    int workers; /* >= 1 */
+    int workers; /* >= 1: options.workers may be 0 */
     /* So that a worker is known as one of every pool that waits for it: a number that no other pool has; those of the
      * pools in whose workers this one was opened, 0: none; and, while serial runs a call that a worker made, the pool
      * of that worker. */
     uint64_t id;
     uint64_t outer_ids[BACKEND_DEPTH];
     const struct backend_pool *caller;
-    enum grain_wait wait;
-    enum grain_bind bind;      /* what was asked for; what came of it is in the next three: backend_bind() */
-    int *cpus;                 /* worker w is bound to cpus[w % cpu_count]; NULL: workers are not bound */
-    int cpu_count;             /* how many CPUs the workers may use */
+    struct grain_pool_options options; /* checked; lists and strings are the opener's, while it opens */
+    int *cpus;                         /* worker w is bound to cpus[w % cpu_count]; NULL: workers are not bound */
+    int cpu_count;                     /* how many CPUs the workers may use */
     struct machine_mask *mask; /* workers may run on these alone; NULL: wherever the opener may, or they are bound */
     sigset_t signals;          /* the opener's mask, without the signals of faults: for threads that run user code */
-    size_t memory_limit;       /* bytes, 0: none */
-    uint64_t grace_ns;
-    unsigned schedules; /* the backend's, as the next */
+    unsigned schedules;        /* the backend's, as the next */
     enum grain_schedule default_schedule;
-    grain_init_fn initializer; /* or NULL, as the next: backend_initialize(), backend_finalize() */
-    grain_final_fn finalizer;
-    void *argument;
-    bool close_descriptors; /* of workers that are processes, but for 0 to 2 and those kept */
-    const int *kept;        /* the opener's, while it opens */
-    size_t kept_count;
-    bool caller_waits;                   /* calling threads run no task, where a backend could have them do so */
-    uint64_t max_tasks_per_worker;       /* 0: no limit */
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     uint64_t call_bytes_now, call_bytes; /* of shared memory: backend_bytes_take(); 0 where nothing is shared */
@@ -119,10 +108,10 @@ struct grain_backend {
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
 };
 
-/* Before open: decides where workers run, by pool->bind and the list of grain_pool_options.cpus, or $GRAIN_CPUS where
- * that is NULL; and how many there are where pool->workers is 0. 0; -EINVAL a bad list; -ENOTSUP a list for a backend
- * that does not bind; -ENOMEM. What it takes is given back by the second one, after close. */
-int backend_bind(struct backend_pool *pool, const char *list);
+/* Before open: decides where workers run, by options.bind and options.cpus, or $GRAIN_CPUS where that is NULL; and how
+ * many there are where `workers` is 0. 0; -EINVAL a bad list; -ENOTSUP a list for a backend that does not bind;
+ * -ENOMEM. What it takes is given back by the second one, after close. */
+int backend_bind(struct backend_pool *pool);
 void backend_unbind(struct backend_pool *pool);
 
 /* How many CPUs there are for the pool's workers, and its caller, to spin on. */

@@ -41,9 +41,9 @@ static int bind_to_list(struct backend_pool *pool, const char *list, const int *
         pool->workers = count < most ? count : most;
     }
     pool->cpu_count = count;
-    if (status == 0 && pool->bind == GRAIN_BIND_NONE)
+    if (status == 0 && pool->options.bind == GRAIN_BIND_NONE)
         status = mask_make(pool, cpus, count);
-    if (status || pool->bind == GRAIN_BIND_NONE)
+    if (status || pool->options.bind == GRAIN_BIND_NONE)
         free(cpus);
     else
         pool->cpus = cpus;
@@ -56,14 +56,15 @@ static int bind_by_number(struct backend_pool *pool, const int *usable, int coun
     if (pool->workers == 0)
         pool->workers = machine_cpu_count();
     pool->cpu_count = count;
-    if (pool->bind == GRAIN_BIND_NONE || pool->workers < count)
+    if (pool->options.bind == GRAIN_BIND_NONE || pool->workers < count)
         return count != machine_affinity_count() ? mask_make(pool, usable, count) : 0;
     pool->cpus = calloc((size_t)count, sizeof *pool->cpus);
     return pool->cpus ? machine_place(count, pool->cpus) : -ENOMEM;
 }
 
-int backend_bind(struct backend_pool *pool, const char *list)
+int backend_bind(struct backend_pool *pool)
 {
+    const char *list = pool->options.cpus;
     bool can_bind = pool->backend->capabilities & BACKEND_BINDS;
     if (!can_bind) {
         if (pool->workers == 0)

@@ -22,13 +22,13 @@ static void mark_end(const void **outer)
 
 int backend_initialize(const struct backend_pool *pool, int worker, int pid, int tries, void **state)
 {
-    bool is_ready = !pool->initializer;
+    bool is_ready = !pool->options.initializer;
     const void *outer __attribute__((cleanup(mark_end), unused)) = job_enter(pool);
     *state = NULL;
     for (int i = 0; i < tries && !is_ready; i++) {
         *state = NULL;
         struct grain_context ctx = context_of(worker, pid, state);
-        is_ready = pool->initializer(pool->argument, &ctx) == 0;
+        is_ready = pool->options.initializer(pool->options.argument, &ctx) == 0;
     }
     return is_ready ? 0 : -ENOTRECOVERABLE;
 }
@@ -37,6 +37,6 @@ void backend_finalize(const struct backend_pool *pool, int worker, int pid, void
 {
     struct grain_context ctx = context_of(worker, pid, state);
     const void *outer __attribute__((cleanup(mark_end), unused)) = job_enter(pool);
-    if (pool->finalizer)
-        pool->finalizer(pool->argument, &ctx);
+    if (pool->options.finalizer)
+        pool->options.finalizer(pool->options.argument, &ctx);
 }

@@ -268,7 +268,7 @@ struct job *queue_next(struct queue *queue)
         struct job *job = queue_pop(queue);
         if (job || atomic_load_explicit(&queue->is_closed, memory_order_acquire))
             return job;
-        word_await(&queue->wake_word, seen, queue->pool->wait, queue->may_spin);
+        word_await(&queue->wake_word, seen, queue->pool->options.wait, queue->may_spin);
     }
 }
 
@@ -301,6 +301,6 @@ bool queue_has_ended(struct job *job, unsigned watch)
 int queue_wait(struct queue *queue, struct job *job, bool may_spin)
 {
     for (uint32_t seen; !((seen = atomic_load_explicit(word_of(job), memory_order_acquire)) & JOB_ENDED);)
-        word_await(word_of(job), seen, queue->pool->wait, may_spin && queue->may_spin);
+        word_await(word_of(job), seen, queue->pool->options.wait, may_spin && queue->may_spin);
     return job->status;
 }

@@ -243,7 +243,7 @@ static void workers_finalize(struct openmp_state *state)
     int workers = state->pool->workers, initialized = 0;
     for (int i = 0; i < workers; i++)
         initialized += state->workers[i].is_initialized;
-    if (initialized == 0 || !state->pool->finalizer)
+    if (initialized == 0 || !state->pool->options.finalizer)
         return;
 #pragma omp parallel num_threads(workers) if (initialized > 1) default(none) shared(state)
     if (placed_for == state->serial)

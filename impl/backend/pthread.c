@@ -171,7 +171,7 @@ static int workers_start(struct pthread_state *state, int count)
         if (status == 0)
             state->started++;
     }
-    if (status == 0 && state->pool->initializer)
+    if (status == 0 && state->pool->options.initializer)
         status = initializers_await(state);
     return status;
 }
@@ -195,13 +195,13 @@ static void pthread_close(struct backend_pool *pool)
 static int team_make(struct backend_pool *pool, struct pthread_state *state)
 {
     memset(state->team, 0, team_size(pool->workers));
-    team_init(state->team, pool->workers, backend_usable_cpus(pool), pool->wait, false);
-    state->team->max_chunks = pool->max_tasks_per_worker;
+    team_init(state->team, pool->workers, backend_usable_cpus(pool), pool->options.wait, false);
+    state->team->max_chunks = pool->options.max_tasks_per_worker;
     state->team->events = pool->events;
     team_place(state->team, pool->mask, pool->cpus, pool->cpu_count);
     int status = team_front_init(&state->front, state->team);
-    state->front.is_lending =
-        !pool->caller_waits && !pool->initializer && !pool->finalizer && !pool->max_tasks_per_worker;
+    state->front.is_lending = !pool->options.caller_waits && !pool->options.initializer && !pool->options.finalizer &&
+                              !pool->options.max_tasks_per_worker;
     return status;
 }
 

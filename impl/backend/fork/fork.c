@@ -97,9 +97,9 @@ static int shared_make(struct backend_pool *pool, struct fork_state *state)
     shared->pool = pool;
     shared->pids = (int *)((char *)shared + shared_bytes);
     shared->stages = (_Atomic uint32_t *)((int *)shared->pids + count);
-    team_init(team, pool->workers, backend_usable_cpus(pool), pool->wait, true);
+    team_init(team, pool->workers, backend_usable_cpus(pool), pool->options.wait, true);
     team_place(team, pool->mask, pool->cpus, pool->cpu_count);
-    team->max_chunks = pool->max_tasks_per_worker;
+    team->max_chunks = pool->options.max_tasks_per_worker;
     team->events = pool->events;
     state->shared = shared;
     return 0;
@@ -108,7 +108,7 @@ static int shared_make(struct backend_pool *pool, struct fork_state *state)
 static int fork_open(struct backend_pool *pool)
 {
     struct fork_state *state = pool->state;
-    int status = arena_open(&state->arena, pool->memory_limit);
+    int status = arena_open(&state->arena, pool->options.memory_limit);
     if (status)
         return status;
     status = shared_make(pool, state);

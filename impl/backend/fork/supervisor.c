@@ -182,7 +182,7 @@ static void ending_go_on(struct supervisor_state *state)
 {
     if (phase_of(state) < TEAM_STOP)
         return;
-    uint64_t now = clock_ns(), grace_ns = state->pool->grace_ns;
+    uint64_t now = clock_ns(), grace_ns = state->pool->options.grace_ns;
     if (!state->is_ending) {
         state->is_ending = true;
         state->ending_since_ns = now;
@@ -206,7 +206,7 @@ static int poll_timeout_ms(const struct supervisor_state *state)
     bool must_tick = state->caller_fd < 0 || state->child_fd < 0 || state->missing > 0;
     uint64_t timeout_ms = must_tick ? TICK_MS : UINT64_MAX;
     if (state->is_ending)
-        timeout_ms = state->was_killed ? TICK_MS : smaller(TICK_MS, state->pool->grace_ns / 1000000u + 1);
+        timeout_ms = state->was_killed ? TICK_MS : smaller(TICK_MS, state->pool->options.grace_ns / 1000000u + 1);
     if (state->look_in_ns != UINT64_MAX)
         timeout_ms = smaller(timeout_ms, smaller(TICK_MS, state->look_in_ns / 1000000u + 1));
     return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
@@ -251,7 +251,8 @@ void supervisor_main(const struct supervisor_state *given)
     state->looked_ns = clock_ns();
     state->look_in_ns = UINT64_MAX;
     signals_supervisor(&state->pool->signals, &awaited);
-    if (state->pool->close_descriptors) /* else workers keep what the caller had, and replacements are copies of this */
+    if (state->pool->options
+            .close_descriptors) /* else workers keep what the caller had, and replacements are copies of this */
         fd_close_but(state->kept, state->kept_count);
     state->child_fd = signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
     fd_above_stdio(&state->child_fd);

@@ -75,7 +75,7 @@ static void fd_close(int fd)
 static int state_make(struct supervisor_state *state, struct supervisor_shared *shared, int ends[2])
 {
     const struct backend_pool *pool = shared->pool;
-    size_t count = pool->kept_count;
+    size_t count = pool->options.keep_count;
     *state = (struct supervisor_state){.shared = shared, .pool = pool, .count = shared->team->workers};
     state->caller = getpid();
     state->child_fd = -1;
@@ -87,7 +87,7 @@ static int state_make(struct supervisor_state *state, struct supervisor_shared *
     if (!state->workers || !state->kept)
         return -ENOMEM;
     if (count)
-        memcpy(state->kept, pool->kept, count * sizeof *state->kept);
+        memcpy(state->kept, pool->options.keep_descriptors, count * sizeof *state->kept);
     state->kept[count] = state->command_fd;
     state->kept[count + 1] = state->caller_fd;
     state->kept_count = count + 2;
@@ -212,7 +212,7 @@ static void process_await(pid_t pid, uint64_t until_ns)
 void supervisor_await_workers(const struct supervisor *supervisor)
 {
     const struct supervisor_shared *shared = supervisor->shared;
-    uint64_t until = clock_ns() + shared->pool->grace_ns + 2 * SUPERVISOR_END_NS;
+    uint64_t until = clock_ns() + shared->pool->options.grace_ns + 2 * SUPERVISOR_END_NS;
     while (supervisor_is_alive(supervisor) && clock_ns() < until)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     for (int i = 0; i < shared->team->workers; i++)

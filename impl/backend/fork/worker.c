@@ -35,7 +35,7 @@ void stage_set(struct supervisor_shared *shared, int id, enum worker_stage stage
 /* Where there is an initializer, the open returns when it has run in every worker. */
 void ready_tell(struct supervisor_shared *shared)
 {
-    for (int i = 0; i < shared->team->workers && shared->pool->initializer; i++)
+    for (int i = 0; i < shared->team->workers && shared->pool->options.initializer; i++)
         if (stage_of(shared, i) < STAGE_READY)
             return;
     start_tell(shared, SUPERVISOR_STARTED);
@@ -68,7 +68,7 @@ static void live(void *argument)
     child_depend_again(); /* it may have changed credentials */
     child_flush();
     stage_set(shared, id, STAGE_READY);
-    if (shared->pool->initializer)
+    if (shared->pool->options.initializer)
         ready_tell(shared);
     supervisor_follow(shared, ctx);
     life->stage = team_work(shared->team, id, pid, state, life->is_replacement) ? STAGE_RETIRED : STAGE_LEFT;
