@@ -99,6 +99,7 @@ struct batch {
     bool has_callbacks;      /* the callback thread looks after it */
     bool must_complete;      /* has futures that nobody may ask for: completed when the job has ended */
     bool is_lost;            /* workers were stopped in it: its memory goes with the pool */
+    bool had_no_room;        /* the backend once: somebody may sleep who could not watch it */
     _Atomic bool has_errors; /* BATCH_CALLS: some future has one, which is freed with the batch */
     int status;        /* what the job came to, and what that means for a call that nobody ran; both before `phase` */
     int status_unrun;  /* says that it ended */
@@ -304,6 +305,10 @@ void async_begin(struct async *async);
 
 /* Sees that there is the service thread. L. 0 or -EAGAIN. */
 int service_start(struct async *async);
+
+/* async_advance(); what finds no room is the service thread's, for no other call may come. Should there be no thread to
+ * be had, the next call tries again. L, let go meanwhile. */
+void service_advance(struct async *async);
 
 /* After terminate: what no worker has begun ends with -ECANCELED. */
 void async_cancel(struct grain_pool *pool);

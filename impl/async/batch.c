@@ -198,6 +198,7 @@ struct batch *batch_lone(struct async *async)
     if (!batch && !(batch = batch_new(async, 1, LONE_BYTES)))
         return NULL;
     batch->kind = BATCH_LONE;
+    batch->had_no_room = false;
     batch->count = 1;
     batch->payload = batch_tail(batch);
     batch->payload_end = batch->payload + LONE_BYTES;

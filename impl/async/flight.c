@@ -202,7 +202,7 @@ static int batch_submit(struct batch *batch)
 /* Who slept before it could be watched looks again. */
 static void batch_fly(struct batch *batch)
 {
-    unsigned whom = batch->kind == BATCH_MAP ? EVENT_ALL : 0;
+    unsigned whom = batch->kind == BATCH_MAP || batch->had_no_room ? EVENT_ALL : 0;
     if (batch->must_complete)
         whom |= EVENT_BIT(batch->has_callbacks ? EVENT_CALLBACKS : EVENT_SERVICE);
     phase_set(batch, BATCH_FLYING);
@@ -222,6 +222,7 @@ static void batch_back(struct batch *batch)
         async->last = batch;
     batch->next = async->first;
     async->first = batch;
+    batch->had_no_room = true;
     async->is_crowded = true;
 }
 

@@ -158,7 +158,7 @@ static void full_seal(struct async *async)
     if (async->next_room < BATCH_CALLS_MAX)
         async->next_room *= 2;
     async_seal(async);
-    async_advance(async);
+    service_advance(async);
 }
 
 /* A batch that begins with this call, at the end of the queue. It counts as one of the pool's calls until it has ended:
@@ -259,7 +259,7 @@ static bool lone_submit(struct async *async, const struct apply *apply, const st
     atomic_store_explicit(&batch->references, 2, memory_order_relaxed);
     atomic_store_explicit(&batch->phase, BATCH_QUEUED, memory_order_relaxed);
     async_push(async, batch);
-    async_advance(async);
+    service_advance(async);
     return true;
 }
 
@@ -287,7 +287,7 @@ static int apply_queue(struct async *async, const struct apply *apply, const str
     if (is_lone || batch->count == batch->room) {
         atomic_store_explicit(&async->was_waited, false, memory_order_relaxed);
         is_lone ? async_seal(async) : full_seal(async);
-        async_advance(async);
+        service_advance(async);
     } else if (batch->count <= 1) { /* empty, it has to go all the same */
         if (apply->is_gathered)
             async->last_start_ns = clock_ns();
@@ -319,7 +319,7 @@ void async_flush(struct async *async)
     lock_take(&async->lock);
     if (async_open_batch(async)) {
         async_seal(async);
-        async_advance(async);
+        service_advance(async);
     }
     lock_drop(&async->lock);
 }
@@ -386,7 +386,7 @@ int async_job(struct grain_pool *pool, const struct job *job, const struct grain
         async_seal(async);
         batch_seal(batch);
         async_push(async, batch);
-        async_advance(async);
+        service_advance(async);
     }
     lock_drop(&async->lock);
     if (status)

@@ -146,6 +146,13 @@ int service_start(struct async *async)
     return status;
 }
 
+void service_advance(struct async *async)
+{
+    async_advance(async);
+    if (async_is_full(async))
+        service_start(async);
+}
+
 /* ------------------------------------------------------------------------------- open and stop */
 
 static int events_make(struct async *async)

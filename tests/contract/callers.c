@@ -187,6 +187,61 @@ static void calls_that_race_with_a_terminate_return(void **state)
     }
 }
 
+/* ------------------------------------------------------------------------------------------- a crowd */
+
+#define CROWD 60 /* calls that wait take most of what there is room for */
+
+static int naps(const void *arg, void *result, struct grain_context *ctx)
+{
+    (void)ctx;
+    sleep_ms(*(const int *)arg);
+    *(int *)result = 7;
+    return 0;
+}
+
+static int short_naps[4] = {5, 5, 5, 5};
+
+static void *maps_naps(void *pool)
+{
+    int results[4];
+    struct grain_call_options options = {.chunk = 1};
+    grain_map(pool, naps, (struct grain_in){short_naps, 4, sizeof(int)}, (struct grain_out){results, sizeof(int)},
+              &options);
+    return NULL;
+}
+
+static void get_comes_through(struct grain_pool *pool, bool is_map)
+{
+    struct grain_future *future;
+    static int results[4];
+    struct grain_in in = {short_naps, 4, sizeof(int)};
+    struct grain_out out = {results, sizeof(int)};
+    results[0] = 0;
+    int status = is_map ? grain_map_async(pool, naps, in, out, NULL, &future)
+                        : grain_apply_async(pool, naps, short_naps, sizeof(int), results, sizeof(int), NULL, &future);
+    assert_int_equal(status, 0);
+    assert_int_equal(grain_future_get(future, 30000000000u), 0);
+    assert_int_equal(results[0], 7);
+    grain_future_free(future);
+}
+
+static void a_queued_call_comes_through_a_crowd(void **state)
+{
+    (void)state;
+    needs("runs tasks");
+    for (int is_map = 0; is_map < 2; is_map++) {
+        struct grain_pool *pool = pool_with(2);
+        pthread_t threads[CROWD];
+        for (int i = 0; i < CROWD; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, maps_naps, pool), 0);
+        sleep_ms(30); /* they are in their calls by now, or nearly all */
+        get_comes_through(pool, is_map);
+        for (int i = 0; i < CROWD; i++)
+            pthread_join(threads[i], NULL);
+        grain_pool_free(pool);
+    }
+}
+
 int main(int argc, char **argv)
 {
     contract_start(argc, argv);
@@ -198,6 +253,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(two_pools_of_different_backends_work_at_once),
         cmocka_unit_test(memory_changed_after_open_is_seen_by_threads_only),
         cmocka_unit_test(calls_that_race_with_a_terminate_return),
+        cmocka_unit_test(a_queued_call_comes_through_a_crowd),
     };
     return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
 }
