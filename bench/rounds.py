@@ -91,8 +91,8 @@ def run(bench, cell, more):
         records = []
     wrong = [r["error_message"] for r in records if r.get("error_occurred")]
     if ended.returncode != 0 or not records or wrong:
-        reason = wrong[0] if wrong else ended.stderr.strip().splitlines()[-1:] or ["no output"]
-        raise Failed("%s: exit %d: %s" % (cell.name, ended.returncode, reason if wrong else reason[0]))
+        reasons = wrong or ended.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise Failed("%s: exit %d: %s" % (cell.name, ended.returncode, reasons[0]))
     return records
 
 

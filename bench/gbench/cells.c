@@ -175,7 +175,7 @@ int cells_register(struct cells *cells)
     int status = 0;
     for (size_t i = 0; i < cells->count; i++)
         cells->subjects[i].lender = lender_of(cells, &cells->subjects[i]);
-    if (cells->turns > 0)
+    if (cells->turns > 0 && cells->count > 0)
         return register_turns(cells);
     for (size_t i = 0; i < cells->count && status == 0; i++)
         status = register_one(&cells->subjects[i]);

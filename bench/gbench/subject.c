@@ -188,6 +188,8 @@ static void memory_put(struct subject *subject, void *memory)
 static int items_fill(struct subject *subject)
 {
     const struct settings *settings = subject->settings;
+    if (!subject->items) /* of no bytes */
+        return 0;
     if (subject->kernel->fill) {
         subject->kernel->fill(subject->items, subject->tasks, settings->seed, &subject->params);
         return 0;
