@@ -31,6 +31,7 @@ void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait 
     team->usable_cpus = usable_cpus;
     team->wait = wait;
     atomic_store_explicit(&team->caller_cpu, -1, memory_order_relaxed);
+    atomic_store_explicit(&team->caller_home, -1, memory_order_relaxed);
     team->is_shared = is_shared;
     team->slots = (struct team_slot *)at;
     team->parts = (struct team_part *)(at + (size_t)workers * sizeof(struct team_slot));

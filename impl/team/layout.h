@@ -171,6 +171,7 @@ struct team {
     _Alignas(64) _Atomic uint32_t steal_wake; /* futex: moved on when something was given back, or pushed */
     _Alignas(64) _Atomic uint32_t pushed;     /* moved on after a push that its own slot may not see */
     _Atomic int32_t caller_cpu;               /* caller: where it runs, -1: asleep; a hint */
+    _Atomic int32_t caller_home;              /* the same, but that sleep leaves it as it is */
     _Alignas(64) _Atomic uint32_t spinner;    /* 1 + id of the one idle worker that may spin, or 0 */
     struct team_job jobs[TEAM_JOBS];
 };

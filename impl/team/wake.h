@@ -43,6 +43,8 @@ static inline int team_note_cpu(struct team *team)
     int cpu = sched_getcpu();
     if (atomic_load_explicit(&team->caller_cpu, memory_order_relaxed) != cpu)
         atomic_store_explicit(&team->caller_cpu, cpu, memory_order_relaxed);
+    if (atomic_load_explicit(&team->caller_home, memory_order_relaxed) != cpu)
+        atomic_store_explicit(&team->caller_home, cpu, memory_order_relaxed);
     return cpu;
 }
 

@@ -111,7 +111,15 @@ void spinner_end(struct worker *worker)
     worker->is_spinner = false;
 }
 
-/* A thief is not idle: in a team with a CPU a worker all of them spin. */
+bool is_beside_caller(const struct worker *worker)
+{
+    int cpu = atomic_load_explicit(&worker->slot->cpu, memory_order_relaxed);
+    return worker->team->workers > 1 && !worker->is_caller && cpu >= 0 &&
+           cpu == atomic_load_explicit(&worker->team->caller_home, memory_order_relaxed);
+}
+
+/* The worker that the caller leaves its CPU to is there soon after a wake-up, one on an idle CPU is not: so the former
+ * sleeps, and the latter spins. A thief is not idle: in a team with a CPU a worker all of them spin. */
 struct wait_limits worker_limits(struct worker *worker, bool is_thief)
 {
     const struct team *team = worker->team;
@@ -120,7 +128,7 @@ struct wait_limits worker_limits(struct worker *worker, bool is_thief)
         return limits;
     limits.is_endless = team->wait == GRAIN_WAIT_SPIN;
     if (limits.is_endless || (is_thief && team->workers <= team->usable_cpus) ||
-        (team->usable_cpus > 1 && spinner_become(worker)))
+        (team->usable_cpus > 1 && !is_beside_caller(worker) && spinner_become(worker)))
         limits.spin_ns = WAIT_SPIN_NS;
     return limits;
 }

@@ -111,6 +111,9 @@ bool is_rest_idle(const struct worker *worker, const struct team_job *job);
 /* Before a task is entered: while tickets are queued and no spinner sees them, wakes a sleeper. */
 void wake_next(struct worker *worker);
 
+/* Whether the worker has the CPU that the caller had when it last looked, and is not the only one. relaxed: a hint. */
+bool is_beside_caller(const struct worker *worker);
+
 /* Makes the ticket's part the one it works on. */
 void worker_begin(struct worker *worker, uint64_t ticket);
 

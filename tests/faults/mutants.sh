@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -DSTEAL_PACE_FIRST=3 -DTHIEF_PAUSES=1 -O2 -U_FORTIFY_SOURCE -w)
+flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -DSTEAL_PACE_FIRST=3 -DTHIEF_PAUSES=1 -DTHIEF_LINGER_NS=0 -O2 -U_FORTIFY_SOURCE -w)
 
 # The driver is the same in all mutants; the structures it sees are too.
 build_driver() {
