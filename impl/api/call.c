@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "options.h"
 #include "async/async.h"
+#include "options.h"
 #include "sched/chunk.h"
 
 static size_t chunk_of(const struct backend_pool *pool, const struct job *job, int64_t asked)

@@ -69,3 +69,27 @@ unheeded() { # HEADER
   # Whether other pages are installed on this machine is none of its business.
   [ -z "$(grep -v 'mandoc.db' <<<"$output" || true)" ]
 }
+
+WALKS=$GRAIN_SOURCE/tests/docs/walks.sh
+
+@test "the walks through the library lead along functions that are there and call each other" {
+  run "$WALKS" "$GRAIN_SOURCE/CONTRIBUTING.md" "$GRAIN_SOURCE"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+# What `walks.sh` says of walks that were changed.
+strays() { # SED-SCRIPT EXPECTED
+  local said
+  sed "$1" "$GRAIN_SOURCE/CONTRIBUTING.md" >changed.md
+  if said=$("$WALKS" changed.md "$GRAIN_SOURCE"); then return 1; fi
+  [[ $said == *"$2"* ]] || { echo "$said" && return 1; }
+}
+
+@test "a hop that is not there, one that nobody calls, a line that is no hop and a wrong count are found" {
+  strays 's/^\( *\)fork_submit /\1fork_summit /' 'walk 1: no fork_summit in impl/backend/fork/fork.c'
+  strays 's/^\( *\)pool_wait /\1pool_leave /' 'walk 1: pool_leave is not called by the hop above it'
+  strays 's/^~ ticket_work .*/and so on/' 'walk 2: not a hop: and so on'
+  strays 's/^[0-9]* stays in/1 stays in/' 'walk 1: it is '
+  strays 's/walk$/run/' 'only 0 walks, of 0 hops'
+}

@@ -4,8 +4,8 @@
 # walks.sh PAGE TREE: checks the walks through the library that PAGE describes, in blocks that begin with ```walk. A hop
 # is a line `FUNCTION FILE what it does`, indented below its caller; `~` in front: on another thread or in another
 # process, which is reached by no call. Each function has to be defined in that file under TREE/impl, and its caller has
-# to name it, or the backend's hook of that name. The last line of a block, `N stays in M files`, counts how often the
-# walk enters a file. Prints one line per breach; exit code 1 when there is one.
+# to name it, or the backend's hook of that name. The last line of a block, `N stays in M files, R returns`, counts how often
+# the walk enters a file, and how often one that it had left. Prints one line per breach; exit code 1 when there is one.
 set -euo pipefail
 export LC_ALL=C
 page=$1
@@ -52,10 +52,11 @@ while IFS= read -r line; do
   '```') in_walk=false ;;
   esac
   $in_walk || continue
-  if [[ $line =~ ^([0-9]+)\ stays\ in\ ([0-9]+)\ files ]]; then
-    counted="$stays stays in $(sort -u <<<"$files" | grep -c .) files"
-    [ "$counted" = "${BASH_REMATCH[0]}" ] || breach "walk $walks: $counted"
-  elif [[ $line =~ ^(\ *)(~?)\ ?([a-z_0-9]+)\ +([a-z_/0-9]+\.[ch])\ +[^\ ] ]]; then
+  if [[ $line =~ ^[0-9]+\ stays ]]; then
+    count=$(sort -u <<<"$files" | grep -c .)
+    counted="$stays stays in $count files, $((stays - count)) returns"
+    [ "$line" = "$counted" ] || breach "walk $walks: it is $counted"
+  elif [[ $line =~ ^(\ *)(~?)\ ?([a-z_0-9]+)\ +([a-z_/0-9]+\.[ch])(\ |$) ]]; then
     [ "${BASH_REMATCH[4]}" = "$last" ] || stays=$((stays + 1))
     last=${BASH_REMATCH[4]} files+=$last$'\n'
     check_hop $((${#BASH_REMATCH[1]} / 2)) "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}" "${BASH_REMATCH[4]}"
