@@ -196,20 +196,15 @@ static void ending_go_on(struct supervisor_state *state)
     }
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int poll_timeout_ms(const struct supervisor_state *state)
 {
-    bool must_tick = state->caller_fd < 0 || state->child_fd < 0 || state->missing > 0;
-    uint64_t timeout_ms = must_tick ? TICK_MS : UINT64_MAX;
-    if (state->is_ending)
-        timeout_ms = state->was_killed ? TICK_MS : smaller(TICK_MS, state->pool->options.grace_ns / 1000000u + 1);
-    if (state->look_in_ns != UINT64_MAX)
-        timeout_ms = smaller(timeout_ms, smaller(TICK_MS, state->look_in_ns / 1000000u + 1));
-    return timeout_ms == UINT64_MAX ? -1 : (int)timeout_ms;
+    uint64_t wait_ns = state->look_in_ns, grace_ns = state->pool->options.grace_ns;
+    if (state->is_ending && !state->was_killed && grace_ns < wait_ns)
+        wait_ns = grace_ns;
+    bool must_tick = state->caller_fd < 0 || state->child_fd < 0 || state->missing > 0 || state->is_ending;
+    bool is_endless = wait_ns == UINT64_MAX && !must_tick;
+    uint64_t wait_ms = wait_ns / 1000000u + 1;
+    return is_endless ? -1 : wait_ms < TICK_MS ? (int)wait_ms : TICK_MS;
 }
 
 /* Empties the descriptor; what it told is looked at anyway. False: its other end is closed. */
