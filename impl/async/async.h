@@ -121,6 +121,11 @@ struct batch {
     struct grain_future futures[];
 };
 
+/* Futures whose callbacks are to be called. */
+struct future_list {
+    struct grain_future *first, *last;
+};
+
 /* A pool's queue. The pool and every batch hold a reference: futures may outlive the pool. */
 struct async {
     struct lock lock;
@@ -141,13 +146,14 @@ struct async {
     _Atomic bool has_open;     /* there is an open batch */
     bool may_spin;             /* waiters: a CPU is left over for them */
     enum grain_wait wait;
-    uint64_t last_start_ns; /* when calls were submitted last, as far as somebody looked */
-    uint64_t service_ns;    /* when the service thread looks next; 0: it is awake */
-    uint64_t hurry_ns;      /* when it has all workers woken for what is under way; UINT64_MAX: no need */
-    bool is_crowded;        /* the backend had no room though it should have */
-    bool is_stopping, has_service, has_callbacks;
+    uint64_t last_start_ns;   /* when calls were submitted last, as far as somebody looked */
+    uint64_t service_ns;      /* when the service thread looks next; 0: it is awake */
+    uint64_t hurry_ns;        /* when it has all workers woken for what is under way; UINT64_MAX: no need */
+    bool is_crowded;          /* the backend had no room though it should have */
+    _Atomic bool is_stopping; /* relaxed: stored with the lock */
+    bool has_service, has_callbacks;
     pthread_t service, callbacks;
-    struct grain_future *deliver_first, *deliver_last;
+    struct future_list to_deliver;
 };
 
 /* What a call of apply says. */
@@ -214,8 +220,8 @@ void future_unhold(struct grain_future *future);
 bool future_has_ended(const struct grain_future *future);
 bool future_complete(struct grain_future *future);
 
-/* Hands one to the callback thread, which gives up the reference that future_take() has made for it. L */
-void future_deliver(struct grain_future *future);
+/* For the callback thread, which gives up the reference that future_take() has made for it: async.to_deliver, L. */
+void future_list_add(struct future_list *list, struct grain_future *future);
 
 /* 0: it has ended with -ECANCELED; -EBUSY: it runs, or has ended. */
 int future_take_back(struct grain_future *future);
@@ -248,6 +254,11 @@ static inline struct batch *async_open_batch(const struct async *async)
     return is_open ? async->last : NULL;
 }
 
+static inline bool async_is_stopping(const struct async *async)
+{
+    return atomic_load_explicit(&async->is_stopping, memory_order_relaxed);
+}
+
 /* A sealed batch that waits for room: there is one. L */
 static inline bool async_is_full(const struct async *async)
 {
@@ -271,7 +282,8 @@ void async_seal(struct async *async);
 /* Submits what is sealed as far as there is room. L, let go meanwhile. */
 void async_advance(struct async *async);
 
-/* Collects those of the jobs under way that have ended. L, let go meanwhile. */
+/* Collects those of the jobs under way that have ended; while there is room, those with callbacks are left to their
+ * thread. L, let go meanwhile. */
 void async_reap(struct async *async);
 
 /* Whether its job has ended and nobody collects it yet. watch: if not, these are told when it has. */

@@ -130,7 +130,7 @@ static bool flying_look(struct async *async, unsigned watch)
 {
     bool is_done = false;
     for (struct batch *batch = async->flying; watch && batch; batch = batch->next_listed)
-        is_done = batch_is_done(batch, watch) || is_done;
+        is_done = (!batch->has_callbacks && batch_is_done(batch, watch)) || is_done;
     return is_done;
 }
 

@@ -4,18 +4,16 @@
  * ended, and takes all that is there at once; when there is nothing it lets the workers go on for a moment, and then
  * sleeps. So a burst of calls wakes it once.
  */
-#include <errno.h>
-#include <sched.h>
-
 #include "async.h"
 #include "sys/futex.h"
 #include "sys/inject.h"
 #include "sys/signals.h"
 
-#define YIELDS 16 /* before it sleeps */
+#define YIELDS     16 /* before it sleeps */
+#define LOOK_CALLS 64 /* that have not ended, in a row, before it calls what has */
 
 static _Thread_local const struct async *inside;
-static _Thread_local const struct grain_future *current;
+static _Thread_local struct grain_future *current;
 
 bool callbacks_is_inside(const struct async *async)
 {
@@ -27,40 +25,14 @@ bool callbacks_is_of(const struct grain_future *future)
     return current == future;
 }
 
-/* ------------------------------------------------------------------------------------------- looking */
-
-/* With the lock held batches stay in the list, and their calls where they are. */
-static void calls_look(struct batch *batch)
-{
-    while (batch->completed_below < batch->count && atomic_load_explicit(&batch->futures[batch->completed_below].state,
-                                                                         memory_order_acquire) >= FUTURE_DELIVERING)
-        batch->completed_below++;
-    for (size_t i = batch->completed_below; i < batch->count; i++) {
-        struct grain_future *future = &batch->futures[i];
-        if (!future->has_callbacks || job_call_state(&batch->calls[i]) <= CALL_RUNNING || !future_hold(future))
-            continue;
-        if (future_complete(future))
-            future_deliver(future);
-    }
-}
-
-/* Whether there is anything to do. may_come: there are calls under way. L */
-static bool flying_look(struct async *async, unsigned watch, bool *may_come)
-{
-    bool is_done = false;
-    *may_come = false;
-    for (struct batch *batch = async->flying; batch; batch = batch->next_listed) {
-        if (!batch->has_callbacks)
-            continue;
-        *may_come = true;
-        is_done = batch_is_done(batch, watch) || is_done;
-        if (batch->kind == BATCH_CALLS)
-            calls_look(batch);
-    }
-    return is_done || async->deliver_first;
-}
-
 /* ------------------------------------------------------------------------------------------- calling */
+
+/* What is to be called; and how many references of one batch are then to be given up. */
+struct delivery {
+    struct future_list list;
+    struct batch *batch;
+    size_t references;
+};
 
 static void callback_call(const struct grain_future *future)
 {
@@ -76,32 +48,21 @@ static void callback_call(const struct grain_future *future)
     extra->error_callback(extra->user, &error);
 }
 
-/* What is to be delivered, and how many references of one batch are to be given up. */
-struct delivery {
-    struct grain_future *next;
-    struct batch *batch;
-    size_t references;
-};
-
-/* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted. */
-static void future_begin(struct delivery *delivery)
+static void references_give(struct delivery *delivery)
 {
-    struct grain_future *future = delivery->next;
-    delivery->next = future_extra(future)->next;
-    current = future;
-    atomic_store_explicit(&future->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
+    if (delivery->references)
+        batch_release(delivery->batch, delivery->references);
+    delivery->references = 0;
 }
 
 /* The swap is F12. */
-static void future_end(struct delivery *delivery)
+static void current_end(struct delivery *delivery)
 {
-    struct grain_future *future = (struct grain_future *)(uintptr_t)current;
+    struct grain_future *future = current;
     struct batch *batch = future->batch;
     current = NULL;
-    if (delivery->batch != batch && delivery->references) {
-        batch_release(delivery->batch, delivery->references);
-        delivery->references = 0;
-    }
+    if (delivery->batch != batch)
+        references_give(delivery);
     delivery->batch = batch;
     delivery->references++;
     atomic_exchange_explicit(&future->state, FUTURE_READY, memory_order_seq_cst);
@@ -110,42 +71,103 @@ static void future_end(struct delivery *delivery)
         events_tell(batch->async->events, EVENT_BIT(EVENT_FUTURES));
 }
 
+/* seq_cst: pairs with grain_future_free: it sees that the callback runs and waits, or we see that it is not wanted. */
 static void deliver(void *argument)
 {
     struct delivery *delivery = argument;
     if (current) /* its callback ended the thread, and has returned by that */
-        future_end(delivery);
-    while (delivery->next) {
-        future_begin(delivery);
+        current_end(delivery);
+    while (delivery->list.first) {
+        current = delivery->list.first;
+        delivery->list.first = future_extra(current)->next;
+        atomic_store_explicit(&current->state, FUTURE_IN_CALLBACK, memory_order_seq_cst);
         if (!atomic_load_explicit(&current->is_discarded, memory_order_seq_cst))
             callback_call(current);
-        future_end(delivery);
+        current_end(delivery);
     }
 }
 
-static void deliver_all(struct async *async)
+static void deliver_all(struct delivery *delivery)
 {
-    struct delivery delivery = {.next = async->deliver_first};
-    async->deliver_first = NULL;
-    lock_drop(&async->lock);
-    while (delivery.next || current)
-        job_guard_going_on(deliver, &delivery);
-    if (delivery.references)
-        batch_release(delivery.batch, delivery.references);
-    lock_take(&async->lock);
+    while (delivery->list.first || current)
+        job_guard_going_on(deliver, delivery);
+    references_give(delivery);
 }
 
-/* ------------------------------------------------------------------------------------------- the thread */
+/* ------------------------------------------------------------------------------------------- looking */
+
+/* Completes those of the batch's calls that have ended; looks no further than so many in a row that have not: their
+ * lines are the workers'. list NULL: whether there are any. */
+static bool calls_look(struct batch *batch, size_t most, struct future_list *list)
+{
+    size_t pending = 0;
+    while (batch->completed_below < batch->count && atomic_load_explicit(&batch->futures[batch->completed_below].state,
+                                                                         memory_order_acquire) >= FUTURE_DELIVERING)
+        batch->completed_below++;
+    for (size_t i = batch->completed_below; i < batch->count && pending < most; i++) {
+        struct grain_future *future = &batch->futures[i];
+        bool has_ended = job_call_state(&batch->calls[i]) > CALL_RUNNING;
+        pending = has_ended ? 0 : pending + 1;
+        if (!has_ended || !future->has_callbacks ||
+            atomic_load_explicit(&future->state, memory_order_acquire) != FUTURE_PENDING)
+            continue;
+        if (!list)
+            return true;
+        if (future_hold(future) && future_complete(future))
+            future_list_add(list, future);
+    }
+    return false;
+}
+
+/* The batches under way that have callbacks, with a reference each: so their calls stay where they are, and others may
+ * have the lock. */
+static int flying_take(struct async *async, struct batch *batches[FLYING_MOST], struct future_list *list)
+{
+    int count = 0;
+    lock_take(&async->lock);
+    for (struct batch *batch = async->flying; batch; batch = batch->next_listed)
+        if (batch->has_callbacks) {
+            atomic_fetch_add_explicit(&batch->references, 1, memory_order_relaxed);
+            batches[count++] = batch;
+        }
+    *list = async->to_deliver;
+    async->to_deliver.first = NULL;
+    lock_drop(&async->lock);
+    return count;
+}
+
+/* Calls what can be called. False: there was nothing, as far as it looked. may_come: calls are under way. */
+static bool callbacks_work(struct async *async, size_t most, bool *may_come)
+{
+    struct batch *batches[FLYING_MOST];
+    struct delivery delivery = {.batch = NULL};
+    bool has_ended = false;
+    int count = flying_take(async, batches, &delivery.list);
+    for (int i = 0; i < count; i++) {
+        if (batches[i]->kind == BATCH_CALLS)
+            calls_look(batches[i], most, &delivery.list);
+        has_ended = batch_reap(batches[i], 0) || has_ended;
+        batch_release(batches[i], 1);
+    }
+    bool has_called = delivery.list.first;
+    deliver_all(&delivery);
+    *may_come = count > 0;
+    return has_called || has_ended;
+}
 
 static bool is_called(void *who)
 {
     struct async *async = who;
-    bool may_come;
     lock_take(&async->lock);
-    bool is_there = flying_look(async, EVENT_BIT(EVENT_CALLBACKS), &may_come) || async->is_stopping;
+    bool is_there = async_is_stopping(async) || async->to_deliver.first;
+    for (struct batch *batch = async->flying; batch && !is_there; batch = batch->next_listed)
+        is_there = batch->has_callbacks && (batch_is_done(batch, EVENT_BIT(EVENT_CALLBACKS)) ||
+                                            (batch->kind == BATCH_CALLS && calls_look(batch, SIZE_MAX, NULL)));
     lock_drop(&async->lock);
     return is_there;
 }
+
+/* ------------------------------------------------------------------------------------------- the thread */
 
 static bool lie_down(void *who)
 {
@@ -161,44 +183,29 @@ static void get_up(void *who)
     event_end(async->events, EVENT_CALLBACKS);
 }
 
-static void callbacks_sleep(struct async *async)
+static void *callbacks_main(void *argument)
 {
     static const struct wait_kind kind = {.is_over = is_called, .lie_down = lie_down, .get_up = get_up};
+    struct async *async = argument;
     struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_CALLBACKS].word,
                                  .sleep_ns = UINT64_MAX,
                                  .is_shared = async->events->is_shared};
-    lock_drop(&async->lock);
-    wait_once(&kind, &limits, async);
-    lock_take(&async->lock);
-}
-
-static void *callbacks_main(void *argument)
-{
-    struct async *async = argument;
     bool may_come;
     inside = async;
     job_thread_keep();
-    lock_take(&async->lock);
     for (unsigned turn = 0;;) {
-        bool is_there = flying_look(async, 0, &may_come);
-        if (async->deliver_first) {
-            deliver_all(async);
+        if (callbacks_work(async, turn == 0 ? LOOK_CALLS : SIZE_MAX, &may_come)) {
             turn = 0;
-        } else if (is_there) {
-            async_reap(async);
-        } else if (async->is_stopping && !may_come) {
-            break;
         } else if (may_come && turn++ < YIELDS) {
-            lock_drop(&async->lock);
-            sched_yield();
-            lock_take(&async->lock);
+            for (unsigned i = 1; i <= WAIT_LOOK; i++) /* the last one yields */
+                cpu_relax(i);
+        } else if (!may_come && async_is_stopping(async)) {
+            return NULL;
         } else {
-            callbacks_sleep(async);
+            wait_once(&kind, &limits, async);
             turn = 0;
         }
     }
-    lock_drop(&async->lock);
-    return NULL;
 }
 
 int callbacks_start(struct async *async)

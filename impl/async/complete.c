@@ -128,28 +128,29 @@ bool future_complete(struct grain_future *future)
     return is_delivered;
 }
 
-void future_deliver(struct grain_future *future)
+void future_list_add(struct future_list *list, struct grain_future *future)
 {
-    struct async *async = future->batch->async;
     future_extra(future)->next = NULL;
-    if (async->deliver_first)
-        future_extra(async->deliver_last)->next = future;
-    else
-        async->deliver_first = future;
-    async->deliver_last = future;
+    *(list->first ? &future_extra(list->last)->next : &list->first) = future;
+    list->last = future;
 }
 
 void batch_complete(struct batch *batch)
 {
     struct async *async = batch->async;
-    for (size_t i = 0; i < batch->count; i++) {
-        struct grain_future *future = &batch->futures[i];
-        if (future_hold(future) && future_complete(future)) {
-            lock_take(&async->lock);
-            future_deliver(future);
-            lock_drop(&async->lock);
-        }
-    }
+    struct future_list list = {NULL, NULL};
+    for (size_t i = 0; i < batch->count; i++)
+        if (future_hold(&batch->futures[i]) && future_complete(&batch->futures[i]))
+            future_list_add(&list, &batch->futures[i]);
+    if (!list.first)
+        return;
+    lock_take(&async->lock);
+    if (async->to_deliver.first)
+        future_extra(async->to_deliver.last)->next = list.first;
+    else
+        async->to_deliver.first = list.first;
+    async->to_deliver.last = list.last;
+    lock_drop(&async->lock);
 }
 
 /* A call that no worker has begun, wherever its batch is; a map that is queued, which it stays under the lock. */
@@ -177,7 +178,7 @@ int future_take_back(struct grain_future *future)
         if (status)
             future_unhold(future);
         else if (future_complete(future))
-            future_deliver(future);
+            future_list_add(&async->to_deliver, future);
     }
     lock_drop(&async->lock);
     if (status == 0)

@@ -137,7 +137,8 @@ bool batch_await(struct batch *batch)
 void async_reap(struct async *async)
 {
     for (struct batch *batch = async->flying; batch;) {
-        if (!batch_look(batch, 0, BATCH_COLLECTING)) {
+        bool is_left = batch->has_callbacks && async->flying_count < async->flying_most;
+        if (is_left || !batch_look(batch, 0, BATCH_COLLECTING)) {
             batch = batch->next_listed;
             continue;
         }

@@ -20,7 +20,7 @@
 /* When the open batch is due, or there may be room again. 0: at once. L */
 static uint64_t queue_due_ns(const struct async *async)
 {
-    if (async->is_stopping || (async_is_full(async) && !async_can_fly(async)))
+    if (async_is_stopping(async) || (async_is_full(async) && !async_can_fly(async)))
         return 0;
     if (async->is_crowded)
         return clock_ns() + CROWDED_NS;
@@ -113,7 +113,7 @@ static void *service_main(void *argument)
     struct async *async = argument;
     job_thread_keep();
     lock_take(&async->lock);
-    while (!async->is_stopping) {
+    while (!async_is_stopping(async)) {
         async->is_crowded = false;
         hurry(async);
         if (async_can_fly(async))
@@ -230,7 +230,7 @@ void async_stop(struct grain_pool *pool)
 {
     struct async *async = pool->async;
     lock_take(&async->lock);
-    async->is_stopping = true;
+    atomic_store_explicit(&async->is_stopping, true, memory_order_relaxed);
     lock_drop(&async->lock);
     FENCE(12);
     events_tell(async->events, EVENT_ALL);
