@@ -12,6 +12,7 @@ import math
 import os
 import random
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -61,6 +62,27 @@ def cpu():
     virtual = ", virtual machine" if "hypervisor" in said["flags"].split() else ""
     usable = len(os.sched_getaffinity(0))
     return "%s (family %s), %d usable CPUs%s" % (said["model name"], said["cpu family"], usable, virtual)
+
+
+class Others:
+    """How much of the CPUs other processes take from now on; steal, of other machines, counts too."""
+
+    def __init__(self):
+        self.begun = self.read()
+
+    @staticmethod
+    def read():
+        """(now, CPU seconds of all, CPU seconds of this program and of what it started and has ended)."""
+        with open("/proc/stat", encoding="utf-8") as file:
+            ticks = [int(number) for number in file.readline().split()[1:9]]
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        busy = sum(ticks) - ticks[3] - ticks[4]  # neither idle nor waiting for a device
+        return time.monotonic(), busy / os.sysconf("SC_CLK_TCK"), sum(used.ru_utime + used.ru_stime for used in own)
+
+    def cpus(self):
+        """CPUs on the average since the beginning."""
+        (now, busy, own), (then, busy_then, own_then) = self.read(), self.begun
+        return max(0.0, (busy - busy_then - (own - own_then)) / max(now - then, 1e-3))
 
 
 def libomp():
@@ -199,16 +221,21 @@ def level(count):
     return "%.1f %% intervals" % (100 * interval[2]) if interval else "no intervals below 6 rounds"
 
 
-def save(path, what, records, seed, rounds):
+def story(seed, others):
+    """What is to be known of a run beside its records."""
+    return "%s; seed %d, other processes took %.2f CPUs meanwhile" % (cpu(), seed, others.cpus())
+
+
+def save(path, what, records, told_of):
     """Writes what load() reads."""
     with open(path, "w", encoding="utf-8") as file:
-        json.dump({"what": what, "cpu": cpu(), "seed": seed, "rounds": rounds, "records": records}, file, indent=0)
+        json.dump({"what": what, "cpu": cpu(), "story": told_of, "records": records}, file, indent=0)
         file.write("\n")
 
 
 def load(paths, what):
-    """(cpu, seeds, records) of one run, or of several of the same machine, whose rounds are counted on."""
-    cpus, seeds, records = set(), [], []
+    """(stories, records) of one run, or of several of the same machine, whose rounds are counted on."""
+    cpus, stories, records = set(), [], []
     for path in paths:
         with open(path, encoding="utf-8") as file:
             said = json.load(file)
@@ -217,10 +244,10 @@ def load(paths, what):
         before = 1 + max((record["round"] for record in records), default=-1)
         records += [dict(record, round=record["round"] + before) for record in said["records"]]
         cpus.add(said["cpu"])
-        seeds.append(said["seed"])
+        stories.append(said["story"])
     if len(cpus) > 1:
         raise Failed("runs of different machines: " + "; ".join(sorted(cpus)))
-    return cpus.pop(), seeds, records
+    return stories, records
 
 
 def say_on_stderr(name):

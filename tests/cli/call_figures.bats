@@ -80,7 +80,7 @@ def write(path, slow):
             for label in cells:
                 records += [{"group": group, "label": label, "round": turn, "ns": slow * 1000 if label == "apply_async_get" else
                              1000, "tasks": 1, "cpu_ns": 0, "workers_cpu_ns": 0, "wakeups": 0} for turn in range(6)]
-    rounds.save(path, figures.WHAT, records, 3, 6)
+    rounds.save(path, figures.WHAT, records, "a run")
 write("fast.json", 1)
 write("slow.json", 1.7)
 '

@@ -57,7 +57,8 @@ assert len(orders) > 2, orders
   rm order
   "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,region --seed 7 >again 2>/dev/null
   cmp <(grep ' sample$' order) order.7
-  [ "$output" = "$(cat again)" ] # what is measured is all that is said
+  [ "$(tail -n +2 <<<"$output")" = "$(tail -n +2 again)" ] # what is measured is all that is said
+  [[ $(head -n 1 again) == *"seed 7, other processes took "*" CPUs meanwhile" ]]
   rm order
   "$SMALL" build --rounds 6 --rows 10,1000 --backends callback,fork,region --seed 8 >/dev/null 2>&1
   run ! cmp -s <(grep ' sample$' order) order.7
@@ -69,7 +70,7 @@ assert len(orders) > 2, orders
   run --separate-stderr "$SMALL" --from one.json
   [ "$status" -eq 0 ]
   [ "$output" = "$(cat shown)" ]
-  [[ $output == *"6 rounds, 96.9 % intervals, seed 1"* ]]
+  [[ $output == *"6 rounds, 96.9 % intervals"* ]]
   [[ $output == *"| fork     | 111 | 1101 |"* ]] # the second of three samples
   [[ $output == *"| fork     | 10.09 (10.09 to 10.09) | 1.10 (1.10 to 1.10) |"* ]]
   [[ $output == *"| fork   | not up to 1000 |"* ]]
@@ -88,7 +89,7 @@ said["what"] = "another"
 json.dump(said, open("four.json", "w"))
 PY
   run --separate-stderr "$SMALL" --from two.json two.json
-  [[ $output == *"12 rounds, 96.1 % intervals, seed 1, 1"* ]]
+  [[ $output == *"12 rounds, 96.1 % intervals"* ]]
   [[ $output == *"| fork   |           1000 |"* ]]
   run --separate-stderr "$SMALL" --from two.json three.json
   [ "$status" -eq 3 ]
