@@ -12,6 +12,7 @@
 
 #include "async/async.h"
 #include "options.h"
+#include "sys/page.h"
 #include "sys/signals.h"
 
 /* --------------------------------------------------------------------------------- life of a pool */
@@ -53,7 +54,7 @@ static int workers_start(struct backend_pool *core)
 {
     signals_own_mask(&core->signals);
     /* State is aligned to cache lines, whatever a backend keeps in it. */
-    size_t size = (core->backend->state_size + 63) / 64 * 64;
+    size_t size = line_round_up(core->backend->state_size);
     core->state = aligned_alloc(64, size ? size : 64);
     if (!core->state)
         return -ENOMEM;

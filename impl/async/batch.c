@@ -14,14 +14,9 @@
 #define ALIGN      64
 #define ERRORS_MAX 64 /* of a batch: failures beyond keep their codes only */
 
-static size_t round_up(size_t size)
-{
-    return (size + ALIGN - 1) / ALIGN * ALIGN;
-}
-
 static size_t futures_bytes(size_t room)
 {
-    return round_up(room * sizeof(struct grain_future));
+    return line_round_up(room * sizeof(struct grain_future));
 }
 
 static size_t errors_of(size_t room)
@@ -175,12 +170,13 @@ void batch_spares_trim(struct async *async)
 
 void *batch_tail(struct batch *batch)
 {
-    return (char *)batch + round_up(sizeof *batch) + futures_bytes(batch->room);
+    return (char *)batch + line_round_up(sizeof *batch) + futures_bytes(batch->room);
 }
 
 struct batch *batch_new(struct async *async, size_t room, size_t tail)
 {
-    struct batch *batch = aligned_alloc(ALIGN, round_up(round_up(sizeof *batch) + futures_bytes(room) + tail));
+    struct batch *batch =
+        aligned_alloc(ALIGN, line_round_up(line_round_up(sizeof *batch) + futures_bytes(room) + tail));
     if (!batch)
         return NULL;
     memset(batch, 0, sizeof *batch);
@@ -208,8 +204,8 @@ struct batch *batch_lone(struct async *async)
 /* What a batch of so many calls takes of the pool's memory, its payload left out. */
 static size_t calls_bytes(size_t room)
 {
-    return round_up(room * sizeof(struct job_call)) +
-           round_up(sizeof(struct job_errors) + errors_of(room) * sizeof(struct grain_error));
+    return line_round_up(room * sizeof(struct job_call)) +
+           line_round_up(sizeof(struct job_errors) + errors_of(room) * sizeof(struct grain_error));
 }
 
 /* A kept one with at least that room, but not for much more, and memory for so many bytes of payload; or NULL. */
@@ -274,7 +270,7 @@ void batch_start(struct batch *batch)
     fresh.job.form = JOB_CALLS;
     fresh.job.items = memory;
     fresh.job.item_size = sizeof *batch->calls;
-    fresh.job.errors = (struct job_errors *)(memory + round_up(room * sizeof *batch->calls));
+    fresh.job.errors = (struct job_errors *)(memory + line_round_up(room * sizeof *batch->calls));
     fresh.job.events = core->events;
     *fresh.job.errors = (struct job_errors){.room = (uint32_t)errors_of(room)};
     fresh.payload = memory + calls_bytes(room);

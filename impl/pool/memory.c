@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "pool.h"
+#include "sys/page.h"
 
 static int block_get(struct grain_pool *pool, size_t size, void **memory)
 {
-    size_t rounded = (size + 63) / 64 * 64 + sizeof(struct pool_block);
+    size_t rounded = line_round_up(size) + sizeof(struct pool_block);
     struct pool_block *block = aligned_alloc(64, rounded);
     if (!block)
         return -ENOMEM;

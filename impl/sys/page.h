@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pages of memory.
+ * Pages of memory, and cache lines.
  */
 #ifndef GRAIN_PAGE_H
 #define GRAIN_PAGE_H
 
 #include <stddef.h>
+
+/* The multiple of a cache line at or above `bytes`. */
+static inline size_t line_round_up(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
 
 size_t page_size(void);
 

@@ -10,23 +10,19 @@
 #include "front.h"
 
 #include "sys/machine.h"
+#include "sys/page.h"
 #include "ticket.h"
-
-static size_t round_up(size_t size)
-{
-    return (size + 63) / 64 * 64;
-}
 
 size_t team_size(int workers)
 {
     size_t count = (size_t)workers;
-    return round_up(sizeof(struct team)) + count * sizeof(struct team_slot) +
-           round_up(TEAM_JOBS * count * sizeof(struct team_part));
+    return line_round_up(sizeof(struct team)) + count * sizeof(struct team_slot) +
+           line_round_up(TEAM_JOBS * count * sizeof(struct team_part));
 }
 
 void team_init(struct team *team, int workers, int usable_cpus, enum grain_wait wait, bool is_shared)
 {
-    char *at = (char *)team + round_up(sizeof *team);
+    char *at = (char *)team + line_round_up(sizeof *team);
     team->workers = workers;
     team->usable_cpus = usable_cpus;
     team->wait = wait;

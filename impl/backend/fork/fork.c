@@ -16,6 +16,7 @@
 #include "sys/arena.h"
 #include "sys/fd.h"
 #include "sys/machine.h"
+#include "sys/page.h"
 #include "sys/signals.h"
 #include "team/team.h"
 
@@ -84,7 +85,7 @@ static bool is_alive(void *user)
 static int shared_make(struct backend_pool *pool, struct fork_state *state)
 {
     size_t count = (size_t)pool->workers;
-    size_t team_bytes = team_size(pool->workers), shared_bytes = (sizeof(struct supervisor_shared) + 63) / 64 * 64;
+    size_t team_bytes = team_size(pool->workers), shared_bytes = line_round_up(sizeof(struct supervisor_shared));
     size_t lists_bytes = count * (sizeof(int) + sizeof(uint32_t));
     void *memory;
     int status = arena_alloc(&state->arena, team_bytes + shared_bytes + lists_bytes, &memory);

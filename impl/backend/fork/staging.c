@@ -5,6 +5,8 @@
  */
 #include "staging.h"
 
+#include "sys/page.h"
+
 #include <string.h>
 
 /* Items are copied in blocks of about this many bytes: half a second-level cache, so that a worker finds them there or
@@ -50,7 +52,7 @@ static void figures_count(struct staging *staging)
 
 static int take(struct staging *staging, size_t size, size_t alignment, void **memory)
 {
-    size_t rounded = (size + 63) / 64 * 64; /* what changes and what does not lie in different lines */
+    size_t rounded = line_round_up(size); /* what changes and what does not lie in different lines */
     if (rounded <= TEAM_INLINE - staging->small_used && alignment <= 64) {
         *memory = staging->desc->small + staging->small_used;
         staging->small_used += rounded;
