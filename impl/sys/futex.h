@@ -61,6 +61,13 @@ static inline void cpu_relax(unsigned turn)
 }
 #endif
 
+/* A delay of so many turns: for less than a look at the clock takes. */
+static inline void wait_pause(unsigned turns)
+{
+    for (unsigned turn = 1; turn <= turns; turn++)
+        cpu_relax(turn);
+}
+
 /* What somebody waits for. `who` is the waiter. */
 struct wait_kind {
     /* Required: whether the wait is over. acquire, where the waiter then reads what the other side wrote before. */

@@ -164,9 +164,15 @@ static bool thief_pauses(struct worker *worker)
             return true;
         if (is_rest_through(worker, true) || worker_is_called(worker))
             return false;
-        cpu_relax(turn);
+        wait_pause(1);
     }
     return true;
+}
+
+static bool thief_is_alone(void *who)
+{
+    struct worker *worker = who;
+    return is_range_left(worker) || is_rest_through(worker, false) || worker_is_called(worker);
 }
 
 /* The caller sleeps, and this worker has its CPU: as the last one to report it wakes it there, which takes a tenth of
@@ -174,14 +180,10 @@ static bool thief_pauses(struct worker *worker)
  */
 static bool thief_lingers(struct worker *worker)
 {
-    uint64_t until = clock_ns() + THIEF_LINGER_NS;
-    for (unsigned turn = 1; !is_rest_through(worker, false) && !worker_is_called(worker); turn++) {
-        if (is_range_left(worker) && range_refill(worker))
+    static const struct wait_kind kind = {.is_over = thief_is_alone};
+    while (wait_spin(&kind, THIEF_LINGER_NS, worker) == WAIT_OVER && is_range_left(worker))
+        if (range_refill(worker))
             return true;
-        if (turn % WAIT_LOOK == 0 && clock_ns() > until)
-            break;
-        cpu_relax(turn);
-    }
     return false;
 }
 

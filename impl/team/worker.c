@@ -148,8 +148,7 @@ static bool is_still_there(struct ring *ring, uint64_t position, uint64_t ticket
 {
     uint64_t now;
     unsigned turns = ticket & TICKET_A_WHILE ? 4 * PATIENCE_TURNS : PATIENCE_TURNS;
-    for (unsigned turn = 1; turn < turns; turn++)
-        cpu_relax(turn);
+    wait_pause(turns - 1);
     return ring_peek(ring, &now) == ticket && now == position;
 }
 

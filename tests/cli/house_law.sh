@@ -235,7 +235,15 @@ check_heads() {
     xargs -r grep -nHE '\b(TODO|FIXME|XXX|HACK)\b' | cut -d: -f1,2 || true)
 }
 
+# One loop spins: sys/futex.h.
+check_waits() {
+  local line
+  while IFS= read -r line; do breach "$line: a waiting loop of its own (sys/futex.h has one)"; done < <(c_sources |
+    grep '^impl/' | grep -vx impl/sys/futex.h | xargs -r grep -nHE '\b(cpu_relax\(|__builtin_ia32_pause)' | cut -d: -f1,2 || true)
+}
+
 check_includes
+check_waits
 check_header_circles
 check_order
 check_top

@@ -70,6 +70,13 @@ are_noticed() {
     "impl/job/run.c:"
 }
 
+@test "noticed: a waiting loop of its own" {
+  copy_tree
+  printf 'static void spin(void)\n{\n    for (unsigned turn = 0;; turn++)\n        cpu_relax(turn);\n}\n' >>"$COPY/impl/job/run.c"
+  printf 'static void spin(void)\n{\n    __builtin_ia32_pause();\n}\n' >>"$COPY/impl/pool/gate.c"
+  are_noticed "impl/job/run.c:" "impl/pool/gate.c:"
+}
+
 @test "noticed: a function of 81 lines, a file of 401" {
   copy_tree
   {

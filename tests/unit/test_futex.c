@@ -11,11 +11,11 @@
 
 #include <cmocka.h>
 
-static unsigned turns, first_turn;
+static unsigned relaxed, first_turn;
 
 static void relax(unsigned turn)
 {
-    if (turns++ == 0)
+    if (relaxed++ == 0)
         first_turn = turn;
 }
 
@@ -89,7 +89,7 @@ static const struct wait_kind kind = {.is_over = is_over, .may_spin = may_spin, 
 static enum wait_end wait_with(struct wait_limits limits, struct waiter begin)
 {
     waiter = begin;
-    turns = 0;
+    relaxed = 0;
     word = 7;
     return wait_once(&kind, &limits, &waiter);
 }
@@ -104,7 +104,7 @@ static void test_it_ends_while_it_spins(void **state)
         struct wait_limits limits = {SLEEPS, .spin_ns = 50};
         assert_int_equal(wait_with(limits, (struct waiter){.step_ns = 1, .over_at = ends[i]}), WAIT_OVER);
         assert_int_equal(waiter.looks, ends[i]);
-        assert_int_equal(turns, ends[i] - 1);
+        assert_int_equal(relaxed, ends[i] - 1);
         assert_int_equal(waiter.asks, (ends[i] - 1) / WAIT_LOOK);
         assert_string_equal(waiter.order, "");
     }
