@@ -142,7 +142,9 @@ static bool is_same_job(uint64_t ticket, uint64_t other)
 
 /* A caller that takes part in a small call may be through with it before this worker begins: taking the ticket would
  * only make it wait. So the worker lets it lie for 0.5 or 2 us; and it is awake, should the tasks turn out long. */
+#ifndef PATIENCE_TURNS
 #define PATIENCE_TURNS 16u
+#endif
 
 static bool is_still_there(struct ring *ring, uint64_t position, uint64_t ticket)
 {

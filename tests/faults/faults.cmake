@@ -34,7 +34,7 @@ if(NOT GRAIN_SANITIZE)
   set(model_impl ${PROJECT_SOURCE_DIR}/impl)
   set(model_team team/ring.c team/wake.c team/desc.c team/lend.c team/submit.c team/submit_one.c team/wait.c
     team/worker.c team/piece.c team/complete.c team/steal.c team/single.c team/part.c team/recover.c team/join.c team/loop.c
-    sched/claim.c sched/steal.c job/fail.c job/guard.c job/run.c sys/child.c sys/lock.c job/limit.c)
+    sched/claim.c sched/steal.c job/fail.c job/run.c sys/child.c sys/lock.c sys/event.c job/limit.c)
   list(TRANSFORM model_team PREPEND ${model_impl}/ OUTPUT_VARIABLE model_sources)
   set(model_flags -O2 -U_FORTIFY_SOURCE) # a checked longjmp refuses to change stacks
   add_library(model_team OBJECT ${model_sources})
@@ -44,13 +44,14 @@ if(NOT GRAIN_SANITIZE)
   target_compile_options(faults_model PRIVATE ${model_flags})
   foreach(target model_team faults_model)
     target_include_directories(${target} PRIVATE ${model_impl})
-    target_compile_definitions(${target} PRIVATE GRAIN_INJECT STEAL_PACE_FIRST=3 THIEF_PAUSES=1 THIEF_LINGER_NS=0)
+    target_compile_definitions(${target} PRIVATE GRAIN_INJECT STEAL_PACE_FIRST=3 THIEF_PAUSES=1 THIEF_LINGER_NS=0
+      PATIENCE_TURNS=1)
     target_link_libraries(${target} PRIVATE grain_flags Threads::Threads)
   endforeach()
   target_link_libraries(faults_model PRIVATE model_team)
   # The short list has every protocol, store buffers among them; the long list more tasks and kills, and the mutants.
-  add_test(NAME faults/model COMMAND faults_model quick buffers)
-  add_test(NAME faults/model_long COMMAND faults_model usual)
+  add_test(NAME faults/model COMMAND faults_model quick buffers beside)
+  add_test(NAME faults/model_long COMMAND faults_model usual more)
   add_test(NAME faults/mutants COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/faults/mutants.sh ${CMAKE_C_COMPILER}
     ${CMAKE_CURRENT_SOURCE_DIR}/faults ${model_impl} ${model_team})
   set_tests_properties(faults/model PROPERTIES TIMEOUT 200 LABELS faults)

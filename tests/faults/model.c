@@ -4,27 +4,26 @@
  * them, and store buffers.
  *
  * Complete, for the scenarios below: every order of the workers' atomic accesses, every kill between two of them or at
- * a point that the code names, every moment at which the replacement may start; and from every state a run must be able to end
- * without a further kill. States that differ only in what a hash of 64 bits does not show pass for one.
+ * a point that the code names, every moment at which the replacement may start; and from every state a run must be able
+ * to end without a further kill. States that differ only in what a hash of 64 bits does not show pass for one.
  * Bounded: two workers, a handful of tasks, kills and steals in a run, a clock that stands still, a caller whose steps
- * are coarse (but in the list `buffers`). A loop that waits for another worker waits for as long as that one takes: no
- * loop is left by a bound on time; a timed sleep ends by its timeout only when nothing else can happen. No run comes
- * round a ring.
+ * are coarse (but in `buffers` and `beside`, some of which begin in the middle: lead_in()). A loop waits for another
+ * thread for as long as that one takes; a timed sleep ends by its timeout only when nothing else can happen. No run
+ * comes round a ring.
  *
- * Memory is sequentially consistent, but in the list `buffers`: there each thread has a store buffer of one entry
+ * Memory is sequentially consistent, but in `buffers` and `beside`: there each thread has a store buffer of one entry
  * (model_points.c), as on x86, where a load may pass an older store of its own thread. A store becomes visible at the
- * next store, fence or locked operation of its thread, or at any moment before; that of a killed worker is never lost,
- * it is visible before the replacement starts. There the caller is a thread too, which pushes, wakes and sleeps by the
- * team's own code, and no sleep ends by its timeout: a wake-up that is lost is a thread that sleeps for ever. Each
- * fence of inject.h that is left out is found there: mutants.sh.
+ * next store, fence or locked operation of its thread, or at any moment before; that of a killed worker is never lost.
+ * There the caller is a thread too, which pushes, wakes and sleeps by the team's own code, and no sleep ends by its
+ * timeout: a wake-up that is lost is a thread that sleeps for ever. So each fence that is left out is found:
+ * mutants.sh.
  *
- * Not covered: machines that are weaker than x86, such as arm64, where loads pass loads and stores pass stores. For
- * those the orders that stand at each access (who releases what to whom) are an argument, not a test, and so are F7 to
- * F10: fences behind a read-modify-write, which on x86 is a fence itself. The sanitizer of threads sees the orders,
- * not the fences. The compiler's own reordering is not covered either.
+ * Not covered: machines weaker than x86, such as arm64. For those the orders that stand at each access are an argument,
+ * not a test, and so are the fences behind a read-modify-write, which is a fence itself on x86. The sanitizer of
+ * threads sees the orders, not the fences. Nor is the compiler's own reordering covered.
  *
- * model [LIST ...]: usual, quick, buffers, deep; without one, usual. Exit code 1 when a scenario fails, after the steps
- * that lead there.
+ * model [LIST ...]: usual, quick, more, buffers, beside, deep; without one, usual. Exit code 1 when a scenario fails,
+ * after the steps that lead there.
  */
 #include "model.h"
 
@@ -34,7 +33,6 @@
 #include <time.h>
 
 #define STATES_MAX 20000000u
-
 static const struct model_scenario *scenario;
 static const char *const names[GRAIN_SCHEDULE_COUNT] = {
     [GRAIN_SCHEDULE_STATIC] = "static",
@@ -43,18 +41,29 @@ static const char *const names[GRAIN_SCHEDULE_COUNT] = {
     [GRAIN_SCHEDULE_STEAL] = "steal",
 };
 
-static const char *const programs[] = {
-    [MODEL_COARSE] = "coarse caller",  [MODEL_SINGLES] = "caller of singles",   [MODEL_MAPS] = "caller of maps",
-    [MODEL_TWO] = "two calls at once", [MODEL_STOP] = "caller that stops them", [MODEL_BREAK] = "caller of nobody"};
+static const char *const programs[] = {[MODEL_COARSE] = "coarse caller",
+                                       [MODEL_SINGLES] = "caller of singles",
+                                       [MODEL_MAPS] = "caller of maps",
+                                       [MODEL_TWO] = "two calls at once",
+                                       [MODEL_STOP] = "caller that stops them",
+                                       [MODEL_BREAK] = "caller of nobody",
+                                       [MODEL_JOIN] = "caller that takes part",
+                                       [MODEL_JOIN_TWO] = "one takes part, one does not",
+                                       [MODEL_JOIN_STOP] = "one takes part, one stops",
+                                       [MODEL_JOIN_QUIT] = "one takes part, one closes",
+                                       [MODEL_ALONE] = "caller that watches one worker",
+                                       [MODEL_WATCH] = "caller of many jobs",
+                                       [MODEL_WATCH_CALLS] = "caller of many calls"};
 
 #define SINGLES .schedule = GRAIN_SCHEDULE_STATIC, .count = 1, .chunk = 1
 #define STATIC  .schedule = GRAIN_SCHEDULE_STATIC
 #define DYNAMIC .schedule = GRAIN_SCHEDULE_DYNAMIC
 #define GUIDED  .schedule = GRAIN_SCHEDULE_GUIDED
 #define STEAL   .schedule = GRAIN_SCHEDULE_STEAL
-#define CALLER  .has_buffers = true, .is_patient = true, .is_open = true
+#define PATIENT .is_patient = true, .is_open = true
+#define CALLER  .has_buffers = true, PATIENT
 
-/* For mutants: what is searched in a moment comes first, then what takes a second and more. */
+/* For mutants: what is searched in a moment, then what takes a second and more. */
 static const struct model_scenario quick[] = {
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 2},
     {GUIDED, .count = 3, .chunk = 1, .jobs = 1, .kills = 0},
@@ -68,15 +77,17 @@ static const struct model_scenario quick[] = {
     {STEAL, .count = 3, .chunk = 1, .jobs = 1, .kills = 0, .steals = 1, .max_chunks = 1},
     {STATIC, .count = 4, .chunk = 1, .jobs = 1, .kills = 0, .max_chunks = 1},
     {SINGLES, .singles = 3, .workers = 1, .jobs = 2, .kills = 1, .max_chunks = 1, .is_open = true},
-    {STATIC, .count = 1, .chunk = 1, .jobs = 1, .kills = 2},
     {STATIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {DYNAMIC, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+};
+
+static const struct model_scenario more[] = {
+    {STATIC, .count = 1, .chunk = 1, .jobs = 1, .kills = 2},
     {STEAL, .count = 5, .chunk = 1, .jobs = 1, .kills = 1, .steals = 0},
     {DYNAMIC, .count = 1, .chunk = 1, .jobs = 2, .kills = 1, .is_late = true, .is_open = true},
 };
 
-/* Five tasks under `steal` are what it takes to have some given back (STEAL_PACE_FIRST is 3 here).
- * Two maps on one descriptor are in the quick list, which mutants.sh runs with the code as it is too. */
+/* Five tasks under `steal` are what it takes to have some given back: STEAL_PACE_FIRST is 3 here. */
 static const struct model_scenario usual[] = {
     {STATIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
     {DYNAMIC, .count = 3, .chunk = 1, .jobs = 1, .kills = 1},
@@ -105,6 +116,9 @@ static const struct model_scenario usual[] = {
     {STATIC, .has_buffers = true, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {DYNAMIC, .has_buffers = true, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
     {STEAL, .has_buffers = true, .count = 2, .chunk = 1, .jobs = 1, .kills = 1, .steals = 1},
+    {STEAL, PATIENT, .program = MODEL_ALONE, .count = 2, .chunk = 1, .jobs = 1, .kills = 1},
+    {STEAL, PATIENT, .program = MODEL_ALONE, .count = 2, .chunk = 1, .jobs = 1, .is_short = true},
+    {STEAL, CALLER, .program = MODEL_JOIN, .count = 3, .chunk = 1, .jobs = 1, .steals = 1},
 };
 
 /* Store buffers: first a caller beside one worker or two, which is where the fences are; then deaths. */
@@ -117,6 +131,20 @@ static const struct model_scenario buffers[] = {
     {STEAL, CALLER, .is_lopsided = true, .count = 3, .chunk = 1, .jobs = 1, .steals = 0},
     {SINGLES, .has_buffers = true, .singles = 1, .jobs = 1, .kills = 1},
     {STATIC, .has_buffers = true, .count = 1, .chunk = 1, .jobs = 1, .kills = 1},
+};
+
+/* Store buffers: a caller that takes part, or watches one worker, or one of many jobs or calls. */
+static const struct model_scenario beside[] = {
+    {STATIC, CALLER, .program = MODEL_JOIN, .count = 1, .chunk = 1, .workers = 1, .jobs = 2},
+    {STATIC, CALLER, .program = MODEL_JOIN, .count = 2, .chunk = 1, .jobs = 1, .is_meeting = true},
+    {STEAL, CALLER, .program = MODEL_JOIN, .count = 2, .chunk = 1, .jobs = 1, .steals = 1},
+    {STATIC, CALLER, .program = MODEL_JOIN_TWO, .count = 1, .chunk = 1, .workers = 1, .jobs = 1},
+    {STATIC, CALLER, .program = MODEL_JOIN_TWO, .count = 1, .chunk = 1, .jobs = 1, .is_meeting = true},
+    {STATIC, CALLER, .program = MODEL_JOIN_STOP, .count = 1, .chunk = 1, .workers = 1, .jobs = 1},
+    {STATIC, CALLER, .program = MODEL_JOIN_QUIT, .count = 1, .chunk = 1, .workers = 1, .jobs = 1},
+    {STEAL, CALLER, .program = MODEL_ALONE, .count = 2, .chunk = 1, .jobs = 1, .steals = 0},
+    {STATIC, CALLER, .program = MODEL_WATCH, .count = 1, .chunk = 1, .workers = 1, .jobs = 1},
+    {DYNAMIC, CALLER, .program = MODEL_WATCH_CALLS, .count = 2, .chunk = 2, .workers = 1, .jobs = 1},
 };
 
 /* What takes minutes, and some GB: for whoever changes the protocol. */
@@ -155,7 +183,7 @@ static const struct {
     const char *name;
     const struct model_scenario *scenarios;
     size_t count;
-} lists[] = {LIST(usual), LIST(quick), LIST(buffers), LIST(deep)};
+} lists[] = {LIST(usual), LIST(quick), LIST(more), LIST(buffers), LIST(beside), LIST(deep)};
 
 /* The argument of a single task, which is its result too: 1 + the number of its job. */
 static const int numbers[] = {1, 2, 3};
@@ -173,6 +201,8 @@ static int visit(const void *arg, void *result, struct grain_context *ctx)
         model_fault = "a task is run whose job has ended";
     world.begun[index] = 1;
     model_task("begins");
+    while (scenario->is_meeting && index == 0 && !world.begun[1] && !world.beside)
+        model_breathe(1);
     if (++world.visits[index] > runs_most())
         model_fault = "a task is run twice";
     if (result)
@@ -228,7 +258,6 @@ void model_job_fill(struct job *job)
 
 /* ------------------------------------------------------------------------------------------ what must hold */
 
-/* A single task has its code from its part's outcome. */
 static int code_of(size_t task)
 {
     const struct job_outcome *outcome = &model_team->parts[0].outcome;
@@ -297,6 +326,9 @@ static const char *step_check(void)
 {
     if (is_thief_forgotten())
         return "a thief sleeps beside work that was given back";
+    if (scenario->program == MODEL_ALONE && world.calls_done == 0 && model_is_finished() &&
+        model_team->jobs[0].done[0] != 3)
+        return "bits of a job that has ended are taken back";
     if (scenario->program != MODEL_COARSE)
         return NULL;
     return !world.is_collected && model_is_finished() ? model_tasks_check() : NULL;
@@ -306,7 +338,7 @@ static const char *end_check(void)
 {
     for (int i = 0; i < MODEL_THREADS; i++)
         if (world.workers[i].status != MODEL_LEFT)
-            return i == MODEL_CALLER ? "the caller sleeps for ever" : "a worker sleeps for ever";
+            return i >= MODEL_CALLER ? "a caller sleeps for ever" : "a worker sleeps for ever";
     if (scenario->program != MODEL_COARSE)
         return model_calls_check();
     if (!model_is_finished())
@@ -355,7 +387,7 @@ static int list_try(const char *name)
         }
         return 0;
     }
-    fprintf(stderr, "model: no list `%s', only usual, quick, buffers, deep\n", name);
+    fprintf(stderr, "model: no list `%s', only usual, quick, more, buffers, beside, deep\n", name);
     return 2;
 }
 

@@ -13,21 +13,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sys/event.h"
 #include "team/team.h"
 
 #define MODEL_WORKERS 2
 #define MODEL_TASKS   8 /* at most, in one job */
 #define MODEL_CALLER  MODEL_WORKERS
-#define MODEL_THREADS (MODEL_WORKERS + 1)
+#define MODEL_BESIDE  (MODEL_WORKERS + 1) /* another thread of the caller's process */
+#define MODEL_THREADS (MODEL_WORKERS + 2)
 
 /* What the caller does. */
 enum model_program {
-    MODEL_COARSE,  /* makes coarse steps between the jobs' ends: model_machine.c */
-    MODEL_SINGLES, /* is a thread like the workers: single tasks, one after the other */
-    MODEL_MAPS,    /* maps, one after the other */
-    MODEL_TWO,     /* two single tasks at once, the first of which waits for the second */
-    MODEL_STOP,    /* a map, which it stops */
-    MODEL_BREAK    /* a single task that nobody takes; the other thread says that the team is broken */
+    MODEL_COARSE,     /* makes coarse steps between the jobs' ends: model_machine.c */
+    MODEL_SINGLES,    /* is a thread like the workers: single tasks, one after the other */
+    MODEL_MAPS,       /* maps, one after the other */
+    MODEL_TWO,        /* two single tasks at once, the first of which waits for the second */
+    MODEL_STOP,       /* a map, which it stops */
+    MODEL_BREAK,      /* a single task that nobody takes; the other thread says that the team is broken */
+    MODEL_JOIN,       /* maps in which it takes part, in the slot of a worker that sleeps */
+    MODEL_JOIN_TWO,   /* one of those, while another caller has a single task */
+    MODEL_JOIN_STOP,  /* one of those, while another thread stops the team */
+    MODEL_JOIN_QUIT,  /* one of those, while another thread says that it is the last */
+    MODEL_ALONE,      /* a small map that one worker begins alone, until the caller has watched in vain */
+    MODEL_WATCH,      /* a map that it watches as one of many */
+    MODEL_WATCH_CALLS /* queued calls, of which it watches the first */
 };
 
 struct model_scenario {
@@ -47,6 +56,8 @@ struct model_scenario {
     bool has_buffers; /* each thread has a store buffer of one entry */
     bool is_patient;  /* no sleep ends by its timeout */
     bool is_lopsided; /* all of the first job lies in the second part's range */
+    bool is_meeting;  /* the first task waits for another one: somebody has to take that meanwhile */
+    bool is_short;    /* begins when the first worker has run all tasks, and is about to say so */
     int steals;       /* at most, in one run: two thieves may take the same chunk from each other for ever */
 };
 
@@ -80,15 +91,22 @@ struct model_worker {
 
 /* All of a state but the team's memory and the stacks. */
 struct model_world {
-    struct model_worker workers[MODEL_THREADS]; /* the last one is the caller */
+    struct model_worker workers[MODEL_THREADS]; /* behind them the caller, and who is beside it */
     struct team_front front;
     struct team_job *job;
     int kills, jobs_left, steals;
-    bool is_collected; /* the caller has taken back the job that is finished */
-    bool has_pushed;   /* the stepped caller: a ticket of its call */
-    bool has_given;    /* a worker has given work back, and told thieves */
-    bool has_stopped;  /* MODEL_STOP: the stop was told */
+    bool is_collected;              /* the caller has taken back the job that is finished */
+    bool has_pushed[MODEL_THREADS]; /* a stepped caller: it has touched a slot for its call */
+    bool has_given;                 /* a worker has given work back, and told thieves */
+    bool has_stopped;               /* MODEL_STOP: the stop was told */
     int calls_done, begun_late;
+    int in_task[MODEL_WORKERS]; /* of each slot: threads that run a task in it */
+    int beside;                 /* MODEL_JOIN_TWO: the result of the other caller's task */
+    bool has_seen;              /* MODEL_WATCH_CALLS: the caller, that the first call has ended */
+    struct events events;
+    struct job_call calls[2];
+    struct job_terms terms;
+    _Alignas(8) unsigned char errors[sizeof(struct job_errors)]; /* no room for any */
     unsigned char begun[MODEL_TASKS], visits[MODEL_TASKS];
     int codes[MODEL_TASKS];
     int result; /* a single task's */
@@ -126,9 +144,15 @@ void model_store_hide(struct model_worker *worker);
 void model_store_drain(struct model_worker *worker);
 bool model_is_blocked(const struct model_worker *worker);
 
-/* model_calls.c: the life of the stepped caller, or of the one that breaks the team; what must hold at the end. */
+/* model_calls.c: the life of the stepped caller, or of the thread beside it; whether there is such a thread; whether the
+ * caller takes part; what must hold at the end. */
 void model_call(int id);
+bool model_has_beside(void);
+bool model_joins(void);
 const char *model_calls_check(void);
+
+/* The number of the slot whose worker the running thread is; -1: none. */
+int model_slot(void);
 
 /* Where the stepped caller stands between two calls that it makes at once. */
 #define MODEL_BETWEEN "between two calls"

@@ -44,38 +44,41 @@ void model_breathe(unsigned turn);
 
 #define atomic_thread_fence(order) model_fence(__func__, "fence")
 
-/* What is not _Atomic is accessed by the compiler's own names, in both compilers. A macro is not expanded
- * within itself: what stands on the right is the real one. */
+/* What is not _Atomic is accessed by the compiler's own names, in both compilers; in gcc the others are the same. A macro
+ * is not expanded within itself: what stands on the right is the real one. */
 #define __atomic_load_n(object, order)         (MODEL_LOAD(object), __atomic_load_n(object, order))
 #define __atomic_store_n(object, value, order) MODEL_STORE(__atomic_store_n, object, value, order)
+#define __atomic_fetch_add(object, ...)        (MODEL_WRITE("add", object), __atomic_fetch_add(object, __VA_ARGS__))
+#define __atomic_fetch_sub(object, ...)        (MODEL_WRITE("subtract", object), __atomic_fetch_sub(object, __VA_ARGS__))
+#define __atomic_fetch_or(object, ...)         (MODEL_WRITE("or", object), __atomic_fetch_or(object, __VA_ARGS__))
+#define __atomic_fetch_and(object, ...)        (MODEL_WRITE("and", object), __atomic_fetch_and(object, __VA_ARGS__))
+#define __atomic_exchange_n(object, ...)       (MODEL_WRITE("exchange", object), __atomic_exchange_n(object, __VA_ARGS__))
+#define __atomic_compare_exchange_n(object, ...)                                                                       \
+    (MODEL_WRITE("swap", object), __atomic_compare_exchange_n(object, __VA_ARGS__))
 
 #ifdef __clang__
-#define MODEL_DO(operation, ...)                    __c11_atomic_##operation(__VA_ARGS__)
-#define MODEL_SWAP(...)                             __c11_atomic_compare_exchange_strong(__VA_ARGS__)
 #define atomic_load_explicit(object, order)         (MODEL_LOAD(object), __c11_atomic_load(object, order))
 #define atomic_store_explicit(object, value, order) MODEL_STORE(__c11_atomic_store, object, value, order)
-#define MODEL_EXCHANGE(...)                         __c11_atomic_exchange(__VA_ARGS__)
+#define atomic_fetch_add_explicit(object, ...)      (MODEL_WRITE("add", object), __c11_atomic_fetch_add(object, __VA_ARGS__))
+#define atomic_fetch_sub_explicit(object, ...)                                                                         \
+    (MODEL_WRITE("subtract", object), __c11_atomic_fetch_sub(object, __VA_ARGS__))
+#define atomic_fetch_or_explicit(object, ...)  (MODEL_WRITE("or", object), __c11_atomic_fetch_or(object, __VA_ARGS__))
+#define atomic_fetch_and_explicit(object, ...) (MODEL_WRITE("and", object), __c11_atomic_fetch_and(object, __VA_ARGS__))
+#define atomic_exchange_explicit(object, ...)                                                                          \
+    (MODEL_WRITE("exchange", object), __c11_atomic_exchange(object, __VA_ARGS__))
+#define atomic_compare_exchange_strong_explicit(object, ...)                                                           \
+    (MODEL_WRITE("swap", object), __c11_atomic_compare_exchange_strong(object, __VA_ARGS__))
 #else
-#define MODEL_DO(operation, ...) __atomic_##operation(__VA_ARGS__)
-#define MODEL_SWAP(object, expected, desired, success, failure)                                                        \
-    __atomic_compare_exchange_n(object, expected, desired, false, success, failure)
 #define atomic_load_explicit(object, order)         __atomic_load_n(object, order)
 #define atomic_store_explicit(object, value, order) __atomic_store_n(object, value, order)
-#define MODEL_EXCHANGE(...)                         __atomic_exchange_n(__VA_ARGS__)
-#endif
-
-#define atomic_exchange_explicit(object, value, order)                                                                 \
-    (MODEL_WRITE("exchange", object), MODEL_EXCHANGE(object, value, order))
-#define atomic_fetch_add_explicit(object, value, order)                                                                \
-    (MODEL_WRITE("add", object), MODEL_DO(fetch_add, object, value, order))
-#define atomic_fetch_sub_explicit(object, value, order)                                                                \
-    (MODEL_WRITE("subtract", object), MODEL_DO(fetch_sub, object, value, order))
-#define atomic_fetch_or_explicit(object, value, order)                                                                 \
-    (MODEL_WRITE("or", object), MODEL_DO(fetch_or, object, value, order))
-#define atomic_fetch_and_explicit(object, value, order)                                                                \
-    (MODEL_WRITE("and", object), MODEL_DO(fetch_and, object, value, order))
+#define atomic_fetch_add_explicit(object, ...)      __atomic_fetch_add(object, __VA_ARGS__)
+#define atomic_fetch_sub_explicit(object, ...)      __atomic_fetch_sub(object, __VA_ARGS__)
+#define atomic_fetch_or_explicit(object, ...)       __atomic_fetch_or(object, __VA_ARGS__)
+#define atomic_fetch_and_explicit(object, ...)      __atomic_fetch_and(object, __VA_ARGS__)
+#define atomic_exchange_explicit(object, ...)       __atomic_exchange_n(object, __VA_ARGS__)
 #define atomic_compare_exchange_strong_explicit(object, expected, desired, success, failure)                           \
-    (MODEL_WRITE("swap", object), MODEL_SWAP(object, expected, desired, success, failure))
+    __atomic_compare_exchange_n(object, expected, desired, false, success, failure)
+#endif
 /* A weak swap that fails for no reason only goes round its loop again. */
 #define atomic_compare_exchange_weak_explicit atomic_compare_exchange_strong_explicit
 

@@ -32,7 +32,7 @@ static void life(void)
     model_point("life", "starts", false);
     int id = (int)(model_now - world.workers), pid = 100 * (id + 1) + model_now->lives;
     bool is_retired = false;
-    if (id == MODEL_CALLER || (id > 0 && model_scenario->program == MODEL_BREAK))
+    if (id >= MODEL_CALLER)
         model_call(id);
     else
         is_retired = team_work(model_team, id, pid, NULL, model_now->lives > 1);
@@ -160,7 +160,7 @@ static void call(void)
     }
 }
 
-static void two_lead(void);
+static void lead_in(void);
 
 /* So the first worker comes as a thief. */
 static void ranges_shift(void)
@@ -179,7 +179,9 @@ void model_begin(const struct model_scenario *chosen)
     team_front_init(&world.front, model_team);
     world.jobs_left = chosen->jobs;
     bool has_caller = chosen->program != MODEL_COARSE, breaks = chosen->program == MODEL_BREAK;
-    model_team->is_shared = chosen->program != MODEL_STOP; /* what is stopped goes on as threads do */
+    model_team->is_shared = chosen->program != MODEL_STOP && !model_joins(); /* what is stopped goes on as threads do */
+    model_team->events = &world.events;
+    world.front.is_lending = model_joins();
     if (!has_caller)
         job_submit();
     if (chosen->is_lopsided)
@@ -190,20 +192,23 @@ void model_begin(const struct model_scenario *chosen)
     for (int i = 0; i < MODEL_THREADS; i++) {
         birth_prepare(i);
         birth(i);
-        if (i == MODEL_CALLER ? !has_caller : breaks ? i == 0 : i >= workers) {
+        bool is_there = i == MODEL_CALLER   ? has_caller
+                        : i == MODEL_BESIDE ? model_has_beside()
+                                            : i < workers && !breaks;
+        if (!is_there) {
             memset(&world.workers[i], 0, sizeof world.workers[i]);
             world.workers[i].status = MODEL_LEFT;
         }
     }
-    if (chosen->program == MODEL_TWO)
-        two_lead();
+    if (chosen->program == MODEL_TWO || chosen->program == MODEL_ALONE || model_joins())
+        lead_in();
 }
 
 /* --------------------------------------------------------------------------------------------- steps */
 
 static bool is_killable(const struct model_worker *worker)
 {
-    if (worker == &world.workers[MODEL_CALLER])
+    if (worker >= &world.workers[MODEL_CALLER])
         return false;
     if (model_scenario->is_late && !world.is_collected && !(model_is_finished() && world.jobs_left))
         return false;
@@ -220,6 +225,10 @@ bool model_is_cut(void)
 {
     if (model_scenario->program == MODEL_TWO && world.visits[1] && world.visits[2])
         return true; /* they have met */
+    if (model_scenario->program == MODEL_ALONE && !model_scenario->is_short && !world.job->alone)
+        return true; /* from here on it is a map like others */
+    if (model_scenario->program == MODEL_JOIN_TWO && world.beside && world.job && world.job->has_joined)
+        return true; /* both calls are through, and what comes then is the same without the other */
     return world.steals > model_scenario->steals;
 }
 
@@ -245,12 +254,32 @@ static void lead(int id, const char *where)
 }
 
 /* Two calls at once would have too many states: so it begins when the first task has just been taken from the ring of a
- * worker that then found nothing and sleeps. */
-static void two_lead(void)
+ * worker that then found nothing and sleeps. Where the caller takes part there is something to borrow; and
+ * another thread comes while a task runs in the borrowed slot, or, a caller beside two workers, has come just before the
+ * first one sleeps. */
+static void lead_in(void)
 {
-    lead(MODEL_CALLER, MODEL_BETWEEN);
-    lead(1, "ticket_swapped");
+    int workers = model_team->workers;
+    if (model_scenario->program == MODEL_TWO) {
+        lead(MODEL_CALLER, MODEL_BETWEEN);
+        lead(1, "ticket_swapped");
+        lead(0, NULL);
+        return;
+    }
+    if (workers > 1)
+        lead(1, NULL);
+    if (model_scenario->program == MODEL_JOIN_TWO && workers > 1) {
+        lead(0, "store &worker->slot->state");
+        lead(MODEL_BESIDE, NULL);
+        return;
+    }
     lead(0, NULL);
+    if (model_scenario->program == MODEL_ALONE)
+        lead(MODEL_CALLER, "watches");
+    if (model_scenario->is_short)
+        lead(0, "or &job->done[word]");
+    if (model_scenario->program == MODEL_JOIN_TWO || model_scenario->program == MODEL_JOIN_QUIT)
+        lead(MODEL_CALLER, "begins");
 }
 
 /* A step that concerns nobody else commutes with all that the others may do: no other order is tried. */

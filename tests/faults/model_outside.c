@@ -5,16 +5,21 @@
  */
 #include <sched.h>
 
+#include "job/job.h"
 #include "sys/clock.h"
-#include "sys/event.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
 
-/* Nobody sleeps on these. */
-void events_tell(struct events *events, unsigned bits)
+/* No task ends its thread. */
+bool job_guard(void (*body)(void *), void *argument)
 {
-    (void)events;
-    (void)bits;
+    body(argument);
+    return false;
+}
+
+void job_thread_restore(struct job_thread *thread)
+{
+    (void)thread;
 }
 
 /* Nobody is bound here. */

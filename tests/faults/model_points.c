@@ -27,6 +27,7 @@ static unsigned char hidden[sizeof(uint64_t)];
 __attribute__((noinline)) void model_point(const char *function, const char *what, bool is_alone)
 {
     struct model_worker *worker = model_now;
+    model_team->wait = GRAIN_WAIT_PARK; /* call_alone() has its moment */
     worker->function = function;
     worker->what = what;
     worker->is_alone = is_alone;
@@ -44,7 +45,13 @@ static bool has_heirs(void)
 
 static bool is_caller(void)
 {
-    return model_now == &world.workers[MODEL_CALLER];
+    return model_now >= &world.workers[MODEL_CALLER];
+}
+
+/* Whether another thread calls too. */
+static bool has_second_caller(void)
+{
+    return model_scenario->program == MODEL_JOIN_TWO;
 }
 
 static bool is_within(const volatile void *object, const volatile void *from, size_t size)
@@ -52,12 +59,21 @@ static bool is_within(const volatile void *object, const volatile void *from, si
     return (uintptr_t)object >= (uintptr_t)from && (uintptr_t)object - (uintptr_t)from < size;
 }
 
+/* The caller may have borrowed one. */
+int model_slot(void)
+{
+    if (!is_caller())
+        return (int)(model_now - world.workers);
+    bool has_borrowed = model_joins() && model_now == &world.workers[MODEL_CALLER] && world.job && world.job->lent;
+    return has_borrowed ? world.job->lent - 1 : -1;
+}
+
 /* Memory that only the slot's own worker touches while it lives. Under `steal` a thief looks there. */
 static bool is_own(const volatile void *object)
 {
-    struct team_slot *slot = &model_team->slots[model_now - world.workers];
-    if (is_caller())
+    if (model_slot() < 0)
         return false;
+    const struct team_slot *slot = &model_team->slots[model_slot()];
     if (object == &slot->progress)
         return true;
     if (object == &slot->ticket && !has_heirs()) /* only they look at others' */
@@ -83,15 +99,20 @@ static bool is_payload(const volatile void *object)
 static bool is_private(const volatile void *object)
 {
     const struct team *team = model_team;
-    if (object == &team->caller_cpu || is_payload(object))
+    if (object == &team->caller_cpu || object == &team->caller_home || is_payload(object))
         return true;
+    for (int i = 0; i < MODEL_WORKERS; i++)
+        if (object == &team->slots[i].cpu || object == &team->slots[i].is_crowded)
+            return true;
     if (!is_caller())
-        return object == &team->slots[model_now - world.workers].cpu ||
-               object == &team->slots[model_now - world.workers].is_crowded;
+        return false;
+    if (has_second_caller() && (object == &world.front.lock.word || object == &world.front.free_jobs))
+        return false;
     return is_within(object, &world.front, sizeof world.front) ||
            is_within(object, &world.done_marks, sizeof world.done_marks) ||
-           (!world.has_pushed && (is_within(object, team->jobs, sizeof team->jobs) ||
-                                  is_within(object, team->parts, 2 * MODEL_WORKERS * sizeof team->parts[0])));
+           (!world.has_pushed[model_now - world.workers] &&
+            (is_within(object, team->jobs, sizeof team->jobs) ||
+             is_within(object, team->parts, 2 * MODEL_WORKERS * sizeof team->parts[0])));
 }
 
 /* What the caller alone writes, once it has no more to do; and in jobs where nobody requests an interrupt, that. */
@@ -166,8 +187,8 @@ static void note_write(const volatile void *object)
     model_now->is_looping = false;
     if (!model_is_kept(object))
         model_fault = "somebody writes where no state looks";
-    if (is_caller() && is_within(object, model_team->slots, MODEL_WORKERS * sizeof *model_team->slots))
-        world.has_pushed = true;
+    if (is_within(object, model_team->slots, MODEL_WORKERS * sizeof *model_team->slots))
+        world.has_pushed[model_now - world.workers] = true;
 }
 
 void model_fence(const char *function, const char *what)
@@ -222,6 +243,11 @@ void inject_at(const char *name)
 
 void model_task(const char *what)
 {
+    if (model_joins() && model_slot() >= 0) {
+        world.in_task[model_slot()] += strcmp(what, "begins") == 0 ? 1 : strcmp(what, "ends") == 0 ? -1 : 0;
+        if (world.in_task[model_slot()] > 1)
+            model_fault = "two threads run tasks in one slot";
+    }
     model_point("task", what, false);
 }
 

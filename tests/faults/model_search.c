@@ -151,7 +151,7 @@ static void search_drop(void)
 
 static void step_tell(struct model_step step, const char *function, const char *what)
 {
-    const char *who = step.worker == MODEL_CALLER ? "caller" : "worker";
+    const char *who = step.worker >= MODEL_CALLER ? "caller" : "worker";
     switch (step.act) {
     case MODEL_RUN:
         if (what)

@@ -29,7 +29,7 @@ static void regions_find(void)
     regions[0] = (struct region){memory, (size_t)(team->jobs[0].small - memory)};
     regions[1] = (struct region){(unsigned char *)team->parts, MODEL_WORKERS * sizeof team->parts[0]};
     region_count = 2 + MODEL_WORKERS;
-    if (model_scenario->program == MODEL_TWO) { /* two jobs at once */
+    if (model_scenario->program == MODEL_TWO || model_scenario->program == MODEL_JOIN_TWO) { /* two jobs at once */
         unsigned char *second = (unsigned char *)&team->jobs[1], *parts = (unsigned char *)&team->parts[team->workers];
         regions[region_count++] = (struct region){second, (size_t)(team->jobs[1].small - second)};
         regions[region_count++] = (struct region){parts, sizeof team->parts[0]};
@@ -146,7 +146,9 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 
 uint64_t model_hash_shared(void)
 {
+    const uint32_t looked_at[] = {world.front.lock.word, (uint32_t)world.beside, world.has_seen, world.begun[1]};
     uint64_t hash = hash_bytes(1, (const void *)world.done_marks, sizeof world.done_marks);
+    hash = hash_bytes(hash, looked_at, sizeof looked_at);
     for (size_t i = 0; i < REGIONS; i++)
         hash = hash_bytes(hash, regions[i].at, regions[i].size);
     return hash;

@@ -14,7 +14,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -DSTEAL_PACE_FIRST=3 -DTHIEF_PAUSES=1 -DTHIEF_LINGER_NS=0 -O2 -U_FORTIFY_SOURCE -w)
+flags=(-std=c11 -D_GNU_SOURCE -DGRAIN_INJECT -DSTEAL_PACE_FIRST=3 -DTHIEF_PAUSES=1 -DTHIEF_LINGER_NS=0
+  -DPATIENCE_TURNS=1 -O2 -U_FORTIFY_SOURCE -w)
 
 # The driver is the same in all mutants; the structures it sees are too.
 build_driver() {
@@ -46,9 +47,12 @@ mutant() { # NAME FILE EDIT...: EDIT is a command that reads the file's text and
     return
   fi
   cp -r "$work/team" "$work/mutant"
-  build_team "$work/impl" "$work/mutant" "$file"
+  case $file in
+  *.h) build_team "$work/impl" "$work/mutant" "${sources[@]}" ;;
+  *) build_team "$work/impl" "$work/mutant" "$file" ;;
+  esac
   "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
-  timeout 100 "$work/model" "${mode:-quick}" >"$work/out" 2>&1 || status=$?
+  timeout 100 "$work/model" "${lists[@]}" >"$work/out" 2>&1 || status=$?
   judge "$name" "$status"
 }
 
@@ -65,7 +69,8 @@ judge() { # NAME STATUS
 # FENCE(n) alone: FENCE_AFTER_RMW(n) is nothing on x86.
 fence_mutants() {
   local n status fences
-  mapfile -t fences < <(cat "$impl"/team/*.[ch] "$impl"/backend/*.[ch] "$impl"/backend/fork/*.[ch] | grep -oE '\bFENCE\([0-9]+\)' | grep -oE '[0-9]+' | sort -nu)
+  mapfile -t fences < <(cat "$impl"/team/*.[ch] "$impl"/job/*.[ch] "$impl"/backend/*.[ch] \
+    "$impl"/backend/fork/*.[ch] | grep -oE '\bFENCE\([0-9]+\)' | grep -oE '[0-9]+' | sort -nu)
   [ "${#fences[@]}" -gt 0 ] || failed=1
   for n in "${fences[@]}"; do
     status=0
@@ -74,7 +79,7 @@ fence_mutants() {
     build_team "$impl" "$work/mutant" "${sources[@]}"
     unset 'flags[-1]'
     "$cc" "$work"/driver_*.o "$work"/mutant/*.o -o "$work/model" -pthread
-    timeout 100 "$work/model" buffers >"$work/out" 2>&1 || status=$?
+    timeout 100 "$work/model" buffers beside >"$work/out" 2>&1 || status=$?
     judge "fence F$n left out" "$status"
   done
 }
@@ -120,10 +125,11 @@ build_driver
 build_team "$impl" "$work/team" "${sources[@]}"
 
 "$cc" "$work"/driver_*.o "$work"/team/*.o -o "$work/model" -pthread
-"$work/model" quick buffers || {
+"$work/model" quick || {
   echo "the model finds a fault in the code as it is"
   exit 1
 }
+lists=(quick more)
 mutant "a front taken by a plain store" sched/steal.c swap_to_store steal_take_front
 mutant "a half taken by a plain store" sched/steal.c swap_to_store steal_take_half
 mutant "a ticket taken by a plain store" team/ring.c swap_to_store ring_take
@@ -137,18 +143,18 @@ mutant "chunks marked after the slot forgot them" team/piece.c lines_swapped pie
   'slot->begin, NO_PIECE'
 mutant "a piece's begin stored before its end" team/piece.c lines_swapped piece_run 'slot->end, end' \
   'slot->begin, begin'
-mutant "a ticket taken before it is announced" team/loop.c lines_swapped ring_ticket 'TICKET_TENTATIVE' \
+mutant "a ticket taken before it is announced" team/worker.c lines_swapped ticket_from_ring 'TICKET_TENTATIVE' \
   'ring_take\('
 mutant "the last part's bit set without looking" team/complete.c \
   sed 's/return bits == full_word(parts, word) \&\& /return /'
 mutant "orphans left alone" team/complete.c sed 's/^ *orphans_run(worker, job, ticket);$/;/'
 mutant "a replacement that runs the task again" team/recover.c sed 's/begin = after;/begin = at;/'
-mutant "a replacement that tries again without end" team/recover.c sed 's/used >= job->retries/false/'
+mutant "a replacement that tries again without end" team/recover.c sed 's/used >= job_retries(job, at)/false/'
 mutant "a replacement that does not count tries" team/recover.c sed 's/slot->tries, used + 1/slot->tries, 1/'
 mutant "a replacement that tries again and moves on" team/recover.c sed 's/^ *after = at;/;/'
 mutant "a replacement that trusts the next job's bits" team/recover.c sed '/what was just read may be/,+1d'
-mutant "a ring of two taken from as if alone" team/loop.c sed 's/workers == 1/workers <= 2/'
-mutant "a single's cursor not cleared" team/loop.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
+mutant "a ring of two taken from as if alone" team/worker.c sed 's/workers == 1/workers <= 2/'
+mutant "a single's cursor not cleared" team/worker.c sed '/^ *job_set_index(&slot->ctx, NO_TASK);$/d'
 mutant "a single finished before it is run" team/single.c lines_swapped single_do 'job_run_one\(' 'single_finish\('
 mutant "a replacement that runs a single again" team/single.c sed 's/job_index(&slot->ctx) == NO_TASK/true/'
 mutant "a replacement that trusts the next single's state" team/single.c sed '/ticket_is_current(/,+1d'
@@ -163,7 +169,23 @@ mutant "a replacement that looks unmarked" team/recover.c \
   sed 's/ticket | TICKET_TENTATIVE | TICKET_LOOKING/ticket | TICKET_TENTATIVE/'
 mutant "a replacement that adopts what lies in a ring" team/recover.c sed '/is_in_a_ring(team, ticket))/,+1d'
 mutant "a replacement that forgets the ticket it keeps" team/recover.c sed '/^ *if (is_over)$/d'
-mode=buffers mutant "a lock dropped by a plain store, without a fence" team/submit_one.c \
+lists=(buffers)
+mutant "a lock dropped by a plain store, without a fence" team/submit_one.c \
   sed 's/lock_drop(&front->lock);/__atomic_signal_fence(__ATOMIC_SEQ_CST);/'
+lists=(beside)
+mutant "bits of a job that has ended taken back by a plain store" team/submit.c swap_to_store parts_release
+mutant "a lent slot's worker goes on when it is woken" team/loop.c sed 's/if (seen != SLOT_LENT)/if (true)/'
+mutant "a slot borrowed by a plain store" team/lend.c swap_to_store slot_borrow
+mutant "a slot given back before the part is over" team/join.c \
+  sed 's/^    while (job_guard(join_run, &join))$/    slot_give_back(team, id);\n&/'
+mutant "a borrower that does not look into its ring" team/lend.c \
+  sed 's/if (ring_has_next(&team->slots\[slot\].ring))/if (false)/'
+mutant "a slot given back without a look at the rings" team/lend.c sed 's/team_is_anything_queued(team) ||/false ||/'
+mutant "a slot given back without a look at the phase" team/lend.c sed 's/!= TEAM_RUN)/!= TEAM_RUN \&\& false)/'
+mutant "a caller whose own ticket is pushed too" team/submit.c sed 's/if (part == own)/if (false)/'
+mutant "a caller that begins while everybody sleeps" team/submit.c sed 's/^        part_wake(front, job, looking > 0);$/        ;/'
+mutant "a call that ends and tells nobody" job/job.h sed 's/^    if (watch)$/    if (false)/'
+mutant "a call that is told only when the next one has run" job/run.c sed 's/if (i > begin)/if (false)/'
+mutant "a job that tells only who sleeps on it" team/wake.c sed 's/if (whom > AWAITED)/if (false)/'
 fence_mutants
 [ "$failed" -eq 0 ]
