@@ -139,25 +139,23 @@ pid_t child_fork(void)
     return pid;
 }
 
-/* 1 byte is glibc's way to say that a stream has no buffer. A stream that was printed to before has its end set for a
- * full
- * buffer: without the store putc() would not see that lines are to be written. (The field is one of those that putc()
- * itself, as a macro, may use.) */
-static void lines_of(FILE *stream)
+/* 1 byte is glibc's way to say that a stream has no buffer. With a buffer of ours the stream begins anew; without one,
+ * what was printed before would leave it set for a full buffer, and putc() would not see that lines are to be written.
+ */
+static void lines_of(FILE *stream, char *buffer)
 {
-    if (__fbufsize(stream) == 1)
-        return;
-    setvbuf(stream, NULL, _IOLBF, 0);
-    stream->_IO_write_end = stream->_IO_write_base;
+    if (__fbufsize(stream) != 1)
+        setvbuf(stream, buffer, _IOLBF, BUFSIZ);
 }
 
 void child_streams(void)
 {
+    static char buffers[2][BUFSIZ];
     child_purge();
     __fpurge(stdin);
-    lines_of(stdout);
+    lines_of(stdout, buffers[0]);
     if (__fbufsize(stderr) > 1) /* before its first use it says 0, and has none */
-        lines_of(stderr);
+        lines_of(stderr, buffers[1]);
 }
 
 /* --------------------------------------------------------------------------------------------- the parent */
