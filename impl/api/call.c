@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a caller touches: arguments are checked here, a job is filled, the backend runs it. Next: job.h,
- * then backend/backend.h.
+ * Calls: arguments are checked, a job is filled, the backend runs it. Next: job/job.h, then backend/backend.h.
  */
 #include <errno.h>
 #include <string.h>

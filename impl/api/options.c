@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See options.h. One row a field: a new option is a field at the end of its struct, a row here, and what it does.
+ * See options.h. One row per field: a new option is a field at the end of its struct, a row here, and what it does.
  */
 #include "options.h"
 

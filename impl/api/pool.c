@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The life of a pool: open, close, terminate, join, free; its counters and the memory that it gives out. Compiled with
- * -fexceptions, as call.c is: initializers and finalizers of `serial` run on the caller's thread. Who may
- * come in: pool/gate.c.
+ * -fexceptions, as call.c is: initializers and finalizers of `serial` run on the caller's thread. Who may come
+ * in: pool/gate.c.
  */
 #include <errno.h>
 #include <malloc.h>

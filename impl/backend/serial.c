@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The oracle among the backends: one range, one call of job_run(), in the caller's thread. It is also
- * the baseline `serial callback`: the same loop object code that every worker runs, and nothing else.
+ * The reference among the backends: one range, one call of job_run(), in the caller's thread. It is also the baseline
+ * `serial callback`: the same loop object code that every worker runs, and nothing else.
  *
  * The caller's thread is the caller's: a C++ exception may pass through here, and pthread_exit may end it. Both
  * unwind, so this file is compiled with -fexceptions, and what a call holds is given back by `cleanup` attributes: the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The worker's part of a limit: limit.h. Where workers are processes, their supervisor looks at the same deadline, and
- * knows for how long the pool was stopped: backend/fork/supervisor_watch.c.
+ * knows for how long the pool was stopped: backend/fork/watchdog.c.
  */
 #include "limit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Running the tasks of a job. job_run() is the only place where user code is called. Its fast path is one indirect call
- * and one test a task; everything about failures is out of line (fail.c), and tasks with a limit have a loop of their
+ * and one test per task; everything about failures is out of line (fail.c), and tasks with a limit have a loop of their
  * own.
  */
 #include <errno.h>

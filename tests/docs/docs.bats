@@ -93,3 +93,19 @@ strays() { # SED-SCRIPT EXPECTED
   strays 's/^[0-9]* stays in/1 stays in/' 'walk 1: it is '
   strays 's/walk$/run/' 'only 0 walks, of 0 hops'
 }
+
+# Files of the library that sources and pages of TREE name by folder, and that are not there.
+strangers() { # TREE
+  local name files='\b(sys|sched|job|team|backend|fork|pool|async|api)(/[a-z_]+)+\.[ch]\b'
+  for name in $(cd "$1" && grep -rhE "$files" impl tests docs CONTRIBUTING.md --include=*.[ch] --include=*.md |
+    grep -v '#include <' | grep -oE "$files" | sort -u); do
+    [ -e "$1/impl/$name" ] || [ -e "$1/impl/backend/$name" ] || echo "$name"
+  done
+}
+
+@test "files that comments and pages name are there" {
+  [ -z "$(strangers "$GRAIN_SOURCE")" ]
+  mkdir -p tree/impl/sys tree/tests tree/docs
+  echo '/* See sys/clock.h and sys/watch.h. */' | tee tree/impl/sys/clock.h >tree/CONTRIBUTING.md
+  [ "$(strangers tree)" = sys/watch.h ]
+}

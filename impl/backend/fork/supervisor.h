@@ -6,7 +6,7 @@
  *
  * Who notices whose death:
  *   worker      the supervisor is its parent (SIGCHLD on a signalfd, waitpid on its pid)
- *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); a caller that sleeps looks ten times a second
+ *   supervisor  its workers get SIGKILL (PR_SET_PDEATHSIG); callers that sleep have a guard (fork.c)
  *   caller      a pidfd opened before the fork (where the kernel has none: getppid() ten times a second), and the end
  *               of the socket that they share, which an exec closes as well. (Children that the host forks have copies
  *               of it: then an exec is seen when they have ended.)
