@@ -63,6 +63,7 @@ static void orphans_run(struct worker *worker, struct team_job *job, uint64_t ti
         if (worker_is_stopped(worker, job))
             return;
         piece_run(worker, job, ticket_part_index(ticket), begin, count - begin > chunk ? begin + chunk : count);
+        slot_progress(worker->slot); /* there are only so many */
     }
 }
 

@@ -58,9 +58,6 @@ void parts_release(struct team_front *front, struct team_job *job);
 /* Jobs that are not returned and have a ticket for this slot. */
 int slot_tickets(const struct team_front *front, int slot);
 
-/* Of a job that is watched: wakes those that were left asleep because somebody would ask. */
-void team_hurry(struct team_front *front, struct team_job *job);
-
 /* Whether what is given to this slot begins at once, as far as the caller knows. mine: its descriptor's bit, the
  * only one in use most of the time. */
 static inline bool is_free(const struct team_front *front, int slot, uint64_t mine)
@@ -74,9 +71,9 @@ static inline bool is_free(const struct team_front *front, int slot, uint64_t mi
  * when all are busy (is_occupied). mine: as above. */
 int slot_choose(const struct team_front *front, uint64_t mine, bool *is_occupied);
 
-/* Wakes the workers that parts_push() left asleep, for tickets that may still lie in their rings: the job is taking so
- * long that its tasks may be waiting for something. False: it left none. */
-bool team_wake_rest(struct team_front *front, struct team_job *job);
+/* Wakes the workers that parts_push() left asleep, from that part on, for tickets that may still lie in their rings:
+ * the job takes so long that its tasks may be waiting for something. */
+void parts_rouse(struct team_front *front, const struct team_job *job, uint32_t first);
 
 /* What has become of a job that has ended: 0, or why tasks of it were dropped: -ECANCELED, -ENOTRECOVERABLE. */
 int team_job_status(struct team_front *front, struct team_job *job);

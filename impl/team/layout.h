@@ -32,6 +32,9 @@
  *   sleep on `finished`          anybody takes the ticket)
  *   merge outcomes  <-----------------------   part done: its bit in `done`; the last bit: finished
  *
+ * On threads the calling thread works on a part itself, in the slot of a worker that sleeps: team/lend.c, join.c. On
+ * processes a small call begins with one worker, the other parts when the caller has watched in vain: team/submit.c.
+ * Whoever enters a task while others could take tickets has seen that somebody is awake to do so, or has woken one.
  * A single task (apply) takes a shorter way through the same rings: team/single.c.
  *
  * The kill rule (processes only; a thread is never killed): every hand-over takes work away from the
@@ -50,7 +53,8 @@
  *   inside a task                         that task fails with -EOWNERDEAD, or with `retries` left is run again; the
  *                                         rest of the piece is run
  *   after the last task, before the bytes the same: that task is reported dead although it had finished
- *   after the last bit, before `finished` sees that all bits are set, completes the job
+ *   after the last bit, before `finished` sees that all bits are set, completes the job; a caller that wanted the other
+ *                                         parts to begin finds all bits set, and leaves them
  * A worker that has run max_chunks leaves between two pieces, or between two tickets, and what it holds stays in its
  * slot: its replacement goes on as after a death at that point. So threads are replaced in the same way.
  * The cursor of the running task costs nothing: it is the index that job_run() keeps in the context, and

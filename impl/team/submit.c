@@ -163,7 +163,7 @@ static bool is_spinner_looking(const struct team_front *front)
 }
 
 /* As many workers as there are CPUs. More would only take turns, each with caches and page tables of its own; whoever
- * works takes the others' tickets too. Should the tasks turn out to block, team_wake_rest() follows, or each wakes the
+ * works takes the others' tickets too. Should the tasks turn out to block, parts_rouse() follows, or each wakes the
  * next. */
 static void parts_wake(struct team_front *front, struct team_job *job, uint32_t first, uint32_t last)
 {
@@ -215,26 +215,12 @@ static void parts_push(struct team_front *front, struct team_job *job, uint32_t 
     thieves_wake(team);
 }
 
-void team_hurry(struct team_front *front, struct team_job *job)
+/* No fence: that of parts_push came after these tickets were pushed. Who goes to sleep later sees them (F3); who slept
+ * then is seen to sleep. */
+void parts_rouse(struct team_front *front, const struct team_job *job, uint32_t first)
 {
-    struct team *team = front->team;
-    if (!job->has_rest)
-        return;
-    job->has_rest = false;
-    for (uint32_t part = 0; part < job->parts; part++) /* no fence: as in team_wake_rest */
-        slot_wake(team, (int)((job->slot + part) % (uint32_t)team->workers), true);
-}
-
-bool team_wake_rest(struct team_front *front, struct team_job *job)
-{
-    struct team *team = front->team;
-    if (job->parts <= (uint32_t)team->usable_cpus)
-        return false;
-    /* No fence: that of parts_push came after these tickets were pushed. Who goes to sleep later sees them (F3); who
-     * slept then is seen to sleep. */
-    for (uint32_t part = (uint32_t)team->usable_cpus; part < job->parts; part++)
-        slot_wake(team, (int)((job->slot + part) % (uint32_t)team->workers), true);
-    return true;
+    for (uint32_t part = first; part < job->parts; part++)
+        slot_wake(front->team, (int)((job->slot + part) % (uint32_t)front->team->workers), true);
 }
 
 /* A call for one worker alone; where none is free, it is for all of them after all. */

@@ -85,9 +85,10 @@ __attribute__((noinline)) static int caller_wait(struct caller *caller, uint64_t
         limits.sleep_ns = !has_woken ? WAKE_REST_NS : ticks ? ALIVE_TICK_NS : UINT64_MAX;
         enum wait_end end = wait_once(&caller_kind, &limits, caller);
         if (end == WAIT_TIME_UP && !has_woken)
-            has_woken = team_wake_rest(front, job);
+            parts_rouse(front, job, (uint32_t)front->team->usable_cpus);
         else if (end == WAIT_TIME_UP && front->is_alive && !front->is_alive(front->user))
             team_set_phase(front->team, TEAM_BROKEN);
+        has_woken = has_woken || end == WAIT_TIME_UP;
     }
     return 0;
 }
@@ -169,9 +170,11 @@ bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch
     if (watch) {
         uint32_t whom = atomic_load_explicit(&job->is_awaited, memory_order_relaxed);
         atomic_store_explicit(&job->is_awaited, whom | AWAITED_BY(watch), memory_order_relaxed);
-        if (atomic_load_explicit(&job->finished, memory_order_relaxed) !=
-            state_make(team_job_generation(job), STATE_DONE))
-            team_hurry(front, job);
+        if (job->has_rest && atomic_load_explicit(&job->finished, memory_order_relaxed) !=
+                                 state_make(team_job_generation(job), STATE_DONE)) {
+            job->has_rest = false; /* those that were left asleep because somebody would ask */
+            parts_rouse(front, job, 0);
+        }
         /* F11 pairs with F2, and for the phase with F10: either we see the end, or who brings it sees that it is
          * watched, and by a sleeper (event_begin). */
         FENCE(11);
