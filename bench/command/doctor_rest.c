@@ -179,7 +179,7 @@ static void look_peers(struct finding *finding)
     }
     if (*missing)
         doctor_find(finding, DOCTOR_NOTE, "`grain list' says of each what it needs; ./bootstrap.sh peers installs them",
-                    "missing: %s", missing);
+                    "missing: %s", *there ? missing : "all"); /* their names would not fit */
     else
         doctor_find(finding, DOCTOR_OK, NULL, "%s", there);
 }
