@@ -216,8 +216,9 @@ struct grain_pool_options {
     size_t keep_count;
     /* pthread: tasks run on workers alone. Without this option the thread that calls map, map_chunks or starmap takes
      * part in its own call, in the place of a worker that sleeps (never more than `workers` tasks run at once): tasks
-     * may run on the caller's thread, with its signal mask, stack and thread-local data. It waits anyway where the pool
-     * has an initializer, a finalizer or max_tasks_per_worker, and where it is itself a worker of any pool. */
+     * may run on the caller's thread, with its signal mask, stack and thread-local data. A cancellation of that thread
+     * that comes meanwhile, from a task too, takes effect after the call. The caller waits anyway where the pool has an
+     * initializer, a finalizer or max_tasks_per_worker, and where it is itself a worker of any pool. */
     bool caller_waits;
 };
 
