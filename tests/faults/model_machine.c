@@ -225,7 +225,8 @@ bool model_is_cut(void)
 {
     if (model_scenario->program == MODEL_TWO && world.visits[1] && world.visits[2])
         return true; /* they have met */
-    if (model_scenario->program == MODEL_ALONE && !model_scenario->is_short && !world.job->alone)
+    if (model_scenario->program == MODEL_ALONE && !model_scenario->is_short && !world.job->alone &&
+        !world.workers[MODEL_CALLER].store.object)
         return true; /* from here on it is a map like others */
     if (model_scenario->program == MODEL_JOIN_TWO && world.beside && world.job && world.job->has_joined)
         return true; /* both calls are through, and what comes then is the same without the other */
