@@ -14,6 +14,12 @@
 
 #include "contract.h"
 
+#if defined(__SANITIZE_THREAD__)
+#define HAS_OWN_THREAD 1 /* which looks again and again */
+#else
+#define HAS_OWN_THREAD 0
+#endif
+
 #define WORKERS   2
 #define WINDOW_MS 1000
 #define SETTLE_MS 300
@@ -62,6 +68,8 @@ static long switches_of_tree(const char *pid)
 
 static void all_sleep(const char *what)
 {
+    if (HAS_OWN_THREAD)
+        return;
     char self[16];
     long woken = MOST + 1;
     snprintf(self, sizeof self, "%d", (int)getpid());
