@@ -46,7 +46,6 @@ bool future_look(struct grain_future *future, unsigned watch)
 }
 
 struct waiter {
-    struct async *async;
     bool (*look)(void *user, unsigned watch);
     void *user;
 };
@@ -57,47 +56,32 @@ static bool is_over(void *who)
     return waiter->look(waiter->user, 0);
 }
 
-static bool lie_down(void *who)
+static bool is_over_or_watched(void *who)
 {
     const struct waiter *waiter = who;
-    event_begin(waiter->async->events, EVENT_FUTURES);
-    return !waiter->look(waiter->user, EVENT_BIT(EVENT_FUTURES));
-}
-
-static void get_up(void *who)
-{
-    const struct waiter *waiter = who;
-    event_end(waiter->async->events, EVENT_FUTURES);
+    return waiter->look(waiter->user, EVENT_BIT(EVENT_FUTURES));
 }
 
 /* Yielding lets the workers of the CPU that this thread is on go on: what comes of many short tasks is there at once
  * afterwards. */
-static bool is_there_soon(const struct async *async, bool (*look)(void *user, unsigned watch), void *user)
-{
-    for (int i = 0; !async->may_spin && async->wait != GRAIN_WAIT_PARK && i < YIELDS; i++) {
-        if (look(user, 0))
-            return true;
-        sched_yield();
-    }
-    return look(user, 0);
-}
-
 int async_await(struct async *async, bool (*look)(void *user, unsigned watch), void *user, uint64_t timeout_ns)
 {
-    static const struct wait_kind kind = {.is_over = is_over, .lie_down = lie_down, .get_up = get_up};
-    struct waiter waiter = {async, look, user};
+    static const struct wait_kind kind = {.is_over = is_over};
+    struct waiter waiter = {look, user};
     uint64_t until = clock_until_ns(timeout_ns);
-    struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_FUTURES].word,
-                                 .is_endless = async->wait == GRAIN_WAIT_SPIN,
-                                 .is_shared = async->events->is_shared};
-    bool is_there = is_there_soon(async, look, user);
+    bool is_there = look(user, 0);
+    for (int i = 0; !is_there && !async->may_spin && async->wait != GRAIN_WAIT_PARK && i < YIELDS; i++) {
+        sched_yield();
+        is_there = look(user, 0);
+    }
     while (!is_there) {
         uint64_t now = until == UINT64_MAX ? 0 : clock_ns(), left = until == UINT64_MAX ? until : until - now;
         if (now >= until)
             return -ETIMEDOUT;
-        limits.sleep_ns = left;
-        limits.spin_ns = !async->may_spin ? 0 : left < WAIT_SPIN_NS ? left : WAIT_SPIN_NS;
-        wait_once(&kind, &limits, &waiter);
+        if (async->may_spin)
+            wait_spin(&kind, left < WAIT_SPIN_NS ? left : WAIT_SPIN_NS, &waiter);
+        if (async->wait != GRAIN_WAIT_SPIN)
+            event_wait(async->events, EVENT_FUTURES, is_over_or_watched, &waiter, left);
         is_there = look(user, 0);
     }
     return 0;

@@ -70,7 +70,7 @@ void batch_drop(struct batch *batch)
 
 static size_t bytes_kept(const struct batch *batch)
 {
-    return batch->bytes + futures_bytes(batch->room);
+    return batch->bytes + futures_bytes(batch->room) + (batch->extras ? batch->room * sizeof *batch->extras : 0);
 }
 
 /* Of memory that is limited the calls themselves are to have the most. */

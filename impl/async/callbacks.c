@@ -169,27 +169,9 @@ static bool is_called(void *who)
 
 /* ------------------------------------------------------------------------------------------- the thread */
 
-static bool lie_down(void *who)
-{
-    struct async *async = who;
-    event_begin(async->events, EVENT_CALLBACKS);
-    FENCE(11);
-    return !is_called(async);
-}
-
-static void get_up(void *who)
-{
-    struct async *async = who;
-    event_end(async->events, EVENT_CALLBACKS);
-}
-
 static void *callbacks_main(void *argument)
 {
-    static const struct wait_kind kind = {.is_over = is_called, .lie_down = lie_down, .get_up = get_up};
     struct async *async = argument;
-    struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_CALLBACKS].word,
-                                 .sleep_ns = UINT64_MAX,
-                                 .is_shared = async->events->is_shared};
     bool may_come;
     inside = async;
     job_thread_keep();
@@ -202,7 +184,7 @@ static void *callbacks_main(void *argument)
         } else if (!may_come && async_is_stopping(async)) {
             return NULL;
         } else {
-            wait_once(&kind, &limits, async);
+            event_wait(async->events, EVENT_CALLBACKS, is_called, async, UINT64_MAX);
             turn = 0;
         }
     }

@@ -291,7 +291,7 @@ static int apply_queue(struct async *async, const struct apply *apply, const str
     } else if (batch->count <= 1) { /* empty, it has to go all the same */
         if (apply->is_gathered)
             async->last_start_ns = clock_ns();
-        service_call(async, async->last_start_ns + BATCH_GATHER_FREE_NS);
+        service_call(async, async_is_full(async) ? 0 : async->last_start_ns + BATCH_GATHER_FREE_NS);
     }
     return status;
 }

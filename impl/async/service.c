@@ -67,45 +67,25 @@ struct sleeper {
 
 static bool is_called(void *who)
 {
-    (void)who; /* it does not spin */
-    return false;
-}
-
-static bool lie_down(void *who)
-{
-    struct sleeper *sleeper = who;
-    struct async *async = sleeper->async;
-    event_begin(async->events, EVENT_SERVICE);
-    FENCE(11);
-    lock_take(&async->lock);
-    bool sleeps = due_ns(async) >= sleeper->until_ns && !(async_can_fly(async) && has_ended(async));
-    async->service_ns = sleeps ? sleeper->until_ns : 0;
-    lock_drop(&async->lock);
-    return sleeps;
-}
-
-static void get_up(void *who)
-{
     struct sleeper *sleeper = who;
     struct async *async = sleeper->async;
     lock_take(&async->lock);
-    async->service_ns = 0;
+    bool is_called = due_ns(async) < sleeper->until_ns || (async_can_fly(async) && has_ended(async));
+    async->service_ns = is_called ? 0 : sleeper->until_ns;
     lock_drop(&async->lock);
-    event_end(async->events, EVENT_SERVICE);
+    return is_called;
 }
 
 static void service_sleep(struct async *async, uint64_t until_ns)
 {
-    static const struct wait_kind kind = {.is_over = is_called, .lie_down = lie_down, .get_up = get_up};
     struct sleeper sleeper = {async, until_ns};
     uint64_t now = until_ns == UINT64_MAX ? 0 : clock_ns();
-    struct wait_limits limits = {.word = (_Atomic uint32_t *)&async->events->of[EVENT_SERVICE].word,
-                                 .sleep_ns = until_ns == UINT64_MAX ? UINT64_MAX : until_ns - now,
-                                 .is_shared = async->events->is_shared};
     lock_drop(&async->lock);
     if (now < until_ns)
-        wait_once(&kind, &limits, &sleeper);
+        event_wait(async->events, EVENT_SERVICE, is_called, &sleeper,
+                   until_ns == UINT64_MAX ? until_ns : until_ns - now);
     lock_take(&async->lock);
+    async->service_ns = 0;
 }
 
 static void *service_main(void *argument)

@@ -4,8 +4,8 @@
  * but only where somebody sleeps. So nobody has to look again and again. A pool has three (enum event), in memory that
  * its workers share. No _Atomic types, so that C++ can include this; atomics use GCC builtins.
  *
- *   sleeper  reads the word; event_begin: counts itself; says what it waits for; F11; looks: is it there?
- *            no: sleeps while the word is as it was (wait_once, sys/futex.h). In any case event_end
+ *   sleeper  reads the word; counts itself; says what it waits for; F11; looks: is it there? no: sleeps while the word
+ *            is as it was
  *   teller   makes it true; F12; looks whether it is waited for, and whether anybody sleeps: moves the word on, wakes
  *
  * F11 and F12 pair: either the sleeper finds it true, or the teller finds a sleeper. Told once too often is no harm:
@@ -35,16 +35,9 @@ struct events {
     bool is_shared; /* between processes */
 };
 
-/* The sleeper's: before and after its look and its sleep. seq_cst: it counts before what it waits for is looked at. */
-static inline void event_begin(struct events *events, enum event event)
-{
-    __atomic_fetch_add(&events->of[event].sleepers, 1, __ATOMIC_SEQ_CST);
-}
-
-static inline void event_end(struct events *events, enum event event)
-{
-    __atomic_fetch_sub(&events->of[event].sleepers, 1, __ATOMIC_RELAXED);
-}
+/* The sleeper's: sleeps once, at most sleep_ns (UINT64_MAX: until it is told), unless is_there(who), which also says
+ * what is waited for. May return for no reason. */
+void event_wait(struct events *events, enum event event, bool (*is_there)(void *who), void *who, uint64_t sleep_ns);
 
 /* The teller's, after F12: moves on those words of `bits` that somebody sleeps on. Async-signal-safe. NULL: nobody can
  * sleep. */

@@ -54,11 +54,14 @@ static void rows_fill(void)
     memset(futures, 0xff, sizeof futures);
 }
 
-static void rows_submit(struct grain_pool *pool, int count)
+/* alternates: every other call has other options. */
+static void rows_submit(struct grain_pool *pool, int count, bool alternates)
 {
+    struct grain_call_options other = {.retries = 1, .task_timeout_ns = 3600 * UINT64_C(1000000000)};
     for (int i = 0; i < count; i++)
-        assert_int_equal(
-            grain_apply_async(pool, add_up, &rows[i], sizeof rows[i], &sums[i], sizeof sums[i], NULL, &futures[i]), 0);
+        assert_int_equal(grain_apply_async(pool, add_up, &rows[i], sizeof rows[i], &sums[i], sizeof sums[i],
+                                           alternates && i % 2 ? &other : NULL, &futures[i]),
+                         0);
 }
 
 static void rows_collect(int count)
@@ -140,9 +143,8 @@ static struct grain_future *workers_hold(struct grain_pool *pool, struct gate *g
     return held;
 }
 
-static void pending_futures_cost_at_most_128_bytes_each(void **state)
+static void pending_futures_cost_little(bool alternates)
 {
-    (void)state;
     needs("runs tasks");
     if (HAS_OWN_ALLOCATOR)
         skip();
@@ -153,7 +155,7 @@ static void pending_futures_cost_at_most_128_bytes_each(void **state)
     rows_fill();
     struct grain_future *held = workers_hold(pool, gate);
     long before = pss_kb();
-    rows_submit(pool, PENDING);
+    rows_submit(pool, PENDING, alternates);
     double bytes = (double)(pss_kb() - before) * 1024 / PENDING - (double)(sizeof rows[0] + sizeof sums[0]);
     print_message("%s: %.1f bytes a pending future beside argument and result\n", backend, bytes);
     atomic_store(&gate->is_open, 1);
@@ -162,6 +164,21 @@ static void pending_futures_cost_at_most_128_bytes_each(void **state)
     rows_collect(PENDING);
     grain_pool_free(pool);
     assert_true(bytes <= BYTES_EACH);
+}
+
+static void pending_futures_cost_at_most_128_bytes_each(void **state)
+{
+    (void)state;
+    pending_futures_cost_little(false);
+}
+
+/* They share what they are queued in. */
+static void nor_do_those_whose_options_alternate(void **state)
+{
+    (void)state;
+    if (cannot("limits"))
+        skip();
+    pending_futures_cost_little(true);
 }
 
 static int number_of_rounds(void)
@@ -182,7 +199,7 @@ static void rounds_of_pending_futures_leak_nothing(void **state)
     for (int round = 0; round < rounds; round++) {
         if (round == ROUNDS_FIRST)
             before = pss_kb();
-        rows_submit(pool, count);
+        rows_submit(pool, count, false);
         rows_collect(count);
     }
     long grown = (pss_kb() - before) / 4;
@@ -200,7 +217,7 @@ static void futures_are_ready_when_the_pool_is_gone(void **state)
     needs("runs tasks");
     struct grain_pool *pool = pool_with(WORKERS);
     rows_fill();
-    rows_submit(pool, 5000);
+    rows_submit(pool, 5000, false);
     assert_int_equal(grain_pool_close(pool), 0);
     assert_int_equal(grain_pool_join(pool), 0);
     grain_pool_free(pool);
@@ -278,7 +295,7 @@ static void looking_races_with_the_end_of_the_pool(void **state)
         pthread_t watchers[WATCHERS];
         size_t numbers[WATCHERS];
         rows_fill();
-        rows_submit(pool, WATCHED);
+        rows_submit(pool, WATCHED, false);
         for (size_t i = 0; i < WATCHERS; i++) {
             numbers[i] = i;
             assert_int_equal(pthread_create(&watchers[i], NULL, watch, &numbers[i]), 0);
@@ -306,6 +323,7 @@ int main(int argc, char **argv)
     contract_start(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pending_futures_cost_at_most_128_bytes_each),
+        cmocka_unit_test(nor_do_those_whose_options_alternate),
         cmocka_unit_test(rounds_of_pending_futures_leak_nothing),
         cmocka_unit_test(futures_are_ready_when_the_pool_is_gone),
         cmocka_unit_test(calls_run_though_nobody_asks_for_them),
