@@ -169,8 +169,16 @@ static bool is_called(void *who)
 
 /* ------------------------------------------------------------------------------------------- the thread */
 
+static bool is_over(void *who)
+{
+    (void)who;
+    return false;
+}
+
 static void *callbacks_main(void *argument)
 {
+    static const struct wait_kind pause = {.is_over =
+                                               is_over}; /* a microsecond or two: looking takes the calls' lines */
     struct async *async = argument;
     bool may_come;
     inside = async;
@@ -179,8 +187,7 @@ static void *callbacks_main(void *argument)
         if (callbacks_work(async, turn == 0 ? LOOK_CALLS : SIZE_MAX, &may_come)) {
             turn = 0;
         } else if (may_come && turn++ < YIELDS) {
-            for (unsigned i = 1; i <= WAIT_LOOK; i++) /* the last one yields */
-                cpu_relax(i);
+            wait_spin(&pause, 0, async);
         } else if (!may_come && async_is_stopping(async)) {
             return NULL;
         } else {
