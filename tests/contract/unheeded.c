@@ -105,7 +105,10 @@ static void nor_do_the_tasks_of_a_map(void **state)
     for (int i = 0; i < COUNT; i++)
         items[i] = i;
     for (int round = 0; round < 6; round++) {
-        struct grain_pool *pool = pool_with(2);
+        struct grain_pool *pool = NULL;
+        struct grain_pool_options of_workers = options_with(2);
+        of_workers.caller_waits = true;
+        assert_int_equal(grain_pool_open(&pool, &of_workers), 0);
         grain_task_fn task = round % 2 || !strcmp(backend, "serial") ? goes_on : cancels_unheeded;
         map_checked(pool, task, items);
         grain_pool_free(pool);
