@@ -9,7 +9,7 @@
  *   worker   slot.ticket tentative; the cell -> 0; slot.ticket; slot.begin and the cursor; the result;
  *            finished = done (release), F2, then looks at is_awaited
  *   caller   is_awaited, FUTEX_WAIT, which is a fence, then looks at finished: one of the two sees the other
- * 
+ *
  * What a kill leaves, and what the replacement does (single_recover):
  *   before the swap in the ring       the ticket is there; anybody takes it
  *   before the task began             the cursor says NO_TASK: the replacement runs it
