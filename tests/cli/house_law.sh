@@ -165,10 +165,9 @@ uses_of_later_files() { # FILE...
     }' | sort
 }
 
-# Breaches that are still there may be listed, as "FILE OF", in tests/cli/known_breaches. The list may only shrink.
+# Files in the order of their folders, and no use of what a later file has.
 check_order() {
-  local order file folder last=0 i user symbol home known=tests/cli/known_breaches
-  declare -A met=()
+  local order file folder last=0 i user symbol home
   mapfile -t order < <(sources_in_order)
   for file in "${order[@]}"; do
     folder=${file%%/*}
@@ -178,14 +177,8 @@ check_order() {
     [[ -e $build/impl/CMakeFiles/grain_internal.dir/$file.o || $file == backend/*omp* ]] || breach "$file: not built"
   done
   while read -r user symbol home; do
-    met["$user $home"]=1
-    if ! grep -qsxF "$user $home" "$known"; then breach "impl/$user: uses $symbol of impl/$home, which comes later"; fi
+    breach "impl/$user: uses $symbol of impl/$home, which comes later"
   done < <(uses_of_later_files "${order[@]}")
-  if [ -e "$known" ]; then
-    while read -r user home; do
-      [ -n "${met["$user $home"]:-}" ] || breach "$known: \"$user $home\" is a breach no more: remove the line"
-    done <"$known"
-  fi
 }
 
 check_top() {

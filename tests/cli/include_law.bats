@@ -169,13 +169,3 @@ small_law_says() { # LINE...
   small_library sys/a.c "/* ä$(printf '%0113d' 0) */"
   small_law_says
 }
-
-@test "known breaches are passed over, and the list of them may only shrink" {
-  small_library sys/a.c 'int b(void); int c(void); int a(void) { return b() + c(); }' \
-    sys/b.c 'int b(void) { return 0; }' sys/c.c 'int c(void) { return 0; }'
-  mkdir -p "$SMALL/tests/cli"
-  printf 'sys/a.c sys/b.c\n' >"$SMALL/tests/cli/known_breaches"
-  small_law_says "impl/sys/a.c: uses c of impl/sys/c.c, which comes later"
-  printf 'sys/a.c sys/b.c\nsys/a.c sys/c.c\nsys/b.c sys/c.c\n' >"$SMALL/tests/cli/known_breaches"
-  small_law_says 'tests/cli/known_breaches: "sys/b.c sys/c.c" is a breach no more: remove the line'
-}
