@@ -203,8 +203,6 @@ int options_take_pool(struct backend_pool *core, const struct grain_pool_options
     core->options = *options;
     core->options.grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE;
     core->workers = options->workers;
-    core->schedules = core->backend->schedules;
-    core->default_schedule = core->backend->default_schedule;
     status = backend_bind(core);
     return status ? cpus_refuse(status, options->cpus, core->backend) : 0;
 }

@@ -41,7 +41,7 @@ static inline int options_take_call(const struct grain_call_options **options, s
 static inline enum grain_schedule options_schedule(const struct backend_pool *core,
                                                    const struct grain_call_options *options)
 {
-    return options->schedule ? options->schedule : core->default_schedule;
+    return options->schedule ? options->schedule : core->backend->default_schedule;
 }
 
 /* Whether this pool has the schedule that right options ask for: 0 or -ENOTSUP. */
@@ -49,7 +49,7 @@ int options_refuse_schedule(const struct backend_pool *core, const struct grain_
 
 static inline int options_fit(const struct backend_pool *core, const struct grain_call_options *options)
 {
-    bool is_fit = core->schedules & (1u << options_schedule(core, options));
+    bool is_fit = core->backend->schedules & (1u << options_schedule(core, options));
     return __builtin_expect(is_fit, 1) ? 0 : options_refuse_schedule(core, options);
 }
 

@@ -162,7 +162,7 @@ static struct batch *first_take(struct async *async, enum batch_phase phase)
     if (batch->kind == BATCH_CALLS) {
         batch->job.count = batch->count;
         batch->job.chunk = 1;
-        batch->job.schedule = async->pool->core.default_schedule;
+        batch->job.schedule = async->pool->core.backend->default_schedule;
         batch->job.is_watched = async->has_service && batch->count > 1;
     }
     batch->job.is_queued = true;

@@ -252,7 +252,7 @@ static bool lone_submit(struct async *async, const struct apply *apply, const st
     job->item_size = apply->arg_size;
     job->result_size = apply->result_size;
     job->count = job->chunk = 1;
-    job->schedule = async->pool->core.default_schedule;
+    job->schedule = async->pool->core.backend->default_schedule;
     batch->futures[0] =
         (struct grain_future){.batch = batch, .result = apply->result, .result_size = (uint32_t)apply->result_size};
     *future = &batch->futures[0];

@@ -51,8 +51,6 @@ struct backend_pool {
     int cpu_count;                     /* how many CPUs the workers may use */
     struct machine_mask *mask; /* workers may run on these alone; NULL: wherever the opener may, or they are bound */
     sigset_t signals;          /* the opener's mask, without the signals of faults: for threads that run user code */
-    unsigned schedules;        /* the backend's, as the next */
-    enum grain_schedule default_schedule;
     const volatile int *worker_pids;     /* `workers` process ids, or NULL where workers are threads */
     const volatile uint64_t *replaced;   /* how many workers were replaced, or NULL */
     uint64_t call_bytes_now, call_bytes; /* of shared memory: backend_bytes_take(); 0 where nothing is shared */
