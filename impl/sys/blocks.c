@@ -161,10 +161,10 @@ static size_t free_bytes(const struct block *block)
 
 struct block *blocks_room(struct blocks *blocks, size_t size)
 {
-    struct block *block = tree_fit(blocks, true, size), *largest = blocks_largest(blocks);
+    struct block *block = tree_fit(blocks, true, size), *largest;
     if (block)
         return block;
-    if (largest) {
+    if ((largest = blocks_largest(blocks))) {
         size_t from_here = largest->size + free_bytes(largest->behind);
         if (from_here >= size)
             return largest;
