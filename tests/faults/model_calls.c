@@ -210,21 +210,23 @@ static void call_alone(void)
 
 /* ------------------------------------------------------------- one of many that a thread waits for */
 
+struct look {
+    bool (*is_over)(void);
+    bool has_seen;
+};
+
+static bool look(void *who)
+{
+    struct look *look = who;
+    return look->has_seen = look->is_over();
+}
+
 /* As async/ sleeps: until `is_over` holds, which says whom to tell first. */
 static void event_await(bool (*is_over)(void))
 {
-    for (bool is_there = false; !is_there;) {
-        _Atomic uint32_t *word = (_Atomic uint32_t *)&world.events.of[EVENT_FUTURES].word;
-        model_load(__func__, "load word", word);
-        uint32_t seen = atomic_load_explicit(word, memory_order_acquire);
-        model_write(__func__, "add sleepers", &world.events.of[EVENT_FUTURES].sleepers);
-        event_begin(&world.events, EVENT_FUTURES);
-        is_there = is_over();
-        if (!is_there)
-            wait_sleep(word, seen, UINT64_MAX, true);
-        model_write(__func__, "subtract sleepers", &world.events.of[EVENT_FUTURES].sleepers);
-        event_end(&world.events, EVENT_FUTURES);
-    }
+    struct look who = {is_over, false};
+    while (!who.has_seen)
+        event_wait(&world.events, EVENT_FUTURES, look, &who, UINT64_MAX);
 }
 
 static bool is_job_over(void)
