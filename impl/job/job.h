@@ -299,7 +299,7 @@ static inline void job_call_tell(const struct job *job, const struct job_call *c
         events_tell(job->events, watch);
 }
 
-/* The sleeper's, between event_begin() and F11: whoever ends the call is to tell those of `bits` too. */
+/* The sleeper's, in the look of event_wait() and before F11: whoever ends the call is to tell those of `bits` too. */
 static inline void job_call_watch(struct job_call *call, unsigned bits)
 {
     __atomic_fetch_or(&call->watch, (uint16_t)bits, __ATOMIC_RELAXED);

@@ -176,7 +176,7 @@ bool team_is_done(struct team_front *front, struct team_job *job, unsigned watch
             parts_rouse(front, job, 0);
         }
         /* F11 pairs with F2, and for the phase with F10: either we see the end, or who brings it sees that it is
-         * watched, and by a sleeper (event_begin). */
+         * watched, and by a sleeper (event_wait). */
         FENCE(11);
     }
     return atomic_load_explicit(&job->finished, memory_order_acquire) ==
