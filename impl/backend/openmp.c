@@ -170,27 +170,8 @@ static void region_loop(struct openmp_state *state, const struct job *job, size_
 #pragma clang diagnostic ignored "-Wsign-compare"
 #endif
 
-/* With one thread the tasks run undeferred: libgomp stalls for a scheduler slice otherwise. */
-static void region_taskloop(struct openmp_state *state, const struct job *job, long units, size_t chunk)
-{
-    int workers = state->pool->workers;
-#pragma omp parallel num_threads(workers) default(none) shared(state, job, units, chunk, workers)
-    {
-        thread_place(state);
-        const void *outer = job_enter(state->pool);
-#pragma omp single
-#pragma omp taskloop grainsize(1) if (workers > 1) default(none) shared(state, job, units, chunk)
-        for (long unit = 0; unit < units; unit++)
-            unit_run(state, job, (size_t)unit * chunk, chunk);
-        job_leave(outer);
-    }
-}
-
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#endif
-
-/* Queued calls of apply: a task each, as an OpenMP programmer would write it. */
+/* One thread makes the tasks, for all: of a `taskloop`, and of queued calls, as an OpenMP programmer would write them.
+ * With one thread they run undeferred: libgomp stalls for a scheduler slice otherwise. */
 static void region_tasks(struct openmp_state *state, const struct job *job, long units, size_t chunk)
 {
     int workers = units > 1 ? state->pool->workers : 1;
@@ -199,12 +180,22 @@ static void region_tasks(struct openmp_state *state, const struct job *job, long
         thread_place(state);
         const void *outer = job_enter(state->pool);
 #pragma omp single
-        for (long unit = 0; unit < units; unit++)
+        if (job->form == JOB_CALLS) {
+            for (long unit = 0; unit < units; unit++)
 #pragma omp task if (workers > 1) default(none) firstprivate(unit) shared(state, job, chunk)
-            unit_run(state, job, (size_t)unit * chunk, chunk);
+                unit_run(state, job, (size_t)unit * chunk, chunk);
+        } else {
+#pragma omp taskloop grainsize(1) if (workers > 1) default(none) shared(state, job, units, chunk)
+            for (long unit = 0; unit < units; unit++)
+                unit_run(state, job, (size_t)unit * chunk, chunk);
+        }
         job_leave(outer);
     }
 }
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 static int job_do(struct openmp_state *state, struct job *job)
 {
@@ -217,10 +208,8 @@ static int job_do(struct openmp_state *state, struct job *job)
         job_outcome_clear(&state->workers[i].outcome);
     if (units > 1)
         driver_keeps(state->driver, (int)parts - 1);
-    if (job->form == JOB_CALLS) {
+    if (job->form == JOB_CALLS || job->schedule == GRAIN_SCHEDULE_TASKLOOP) {
         region_tasks(state, job, units, chunk);
-    } else if (job->schedule == GRAIN_SCHEDULE_TASKLOOP) {
-        region_taskloop(state, job, units, chunk);
     } else {
         struct pilot pilot;
         pilot_start(&pilot, job->count, parts);
@@ -301,8 +290,9 @@ static void openmp_cancel(struct backend_pool *pool)
 
 /* ------------------------------------------------------------------------------------ open and close */
 
-static void state_drop(struct openmp_state *state)
+static void openmp_close(struct backend_pool *pool)
 {
+    struct openmp_state *state = pool->state;
     pthread_mutex_destroy(&state->queue.lock);
     free(state->workers);
 }
@@ -330,7 +320,7 @@ static int openmp_open(struct backend_pool *pool)
     if (status == 0)
         status = driver_start(&state->driver, &pool->signals, serve, state, pool->workers - 1);
     if (status)
-        state_drop(state);
+        openmp_close(pool);
     return status;
 }
 
@@ -339,11 +329,6 @@ static void openmp_quit(struct backend_pool *pool)
     struct openmp_state *state = pool->state;
     queue_close(&state->queue);
     driver_join(state->driver);
-}
-
-static void openmp_close(struct backend_pool *pool)
-{
-    state_drop(pool->state);
 }
 
 const struct grain_backend backend_openmp = {
