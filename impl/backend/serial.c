@@ -45,44 +45,42 @@ static void stay_end(struct stay *stay)
     pthread_mutex_unlock(&state->turn);
 }
 
-/* The whole of a job. */
-struct run {
-    const struct job *job;
-    struct grain_context *ctx;
-    size_t step;
-};
-
-static size_t step_end(const struct run *run, size_t begin)
+/* The whole of a job: tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
+static void all_run(const struct job *job, struct grain_context *ctx)
 {
-    return run->job->count - begin > run->step ? begin + run->step : run->job->count;
+    size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;
+    for (size_t begin = 0; begin < job->count; begin += step) {
+        size_t end = job->count - begin > step ? begin + step : job->count;
+        if (job->is_queued)
+            job_run_guarded(job, begin, end, ctx);
+        else
+            job_run(job, begin, end, ctx);
+    }
 }
 
 static void queued_run(void *argument)
 {
-    struct run *run = argument;
+    struct grain_context *ctx = argument;
     struct job_thread thread;
     job_thread_note(&thread);
-    run->ctx->thread = &thread;
-    for (size_t begin = 0; begin < run->job->count; begin += run->step)
-        job_run_guarded(run->job, begin, step_end(run, begin), run->ctx);
+    ctx->thread = &thread;
+    all_run(ctx->job, ctx);
 }
 
 static int serial_wait(struct backend_pool *pool, struct job *job, void *ticket)
 {
     struct serial_state *state = pool->state;
     (void)ticket;
-    struct grain_context ctx = {.outcome = &job->outcome, .state_at = &state->worker_state};
-    /* Tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
-    struct run run = {job, &ctx, job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count};
+    struct grain_context ctx = {.job = job, .outcome = &job->outcome, .state_at = &state->worker_state};
     pthread_mutex_lock(&state->turn);
     struct stay stay __attribute__((cleanup(stay_end))) = {pool, job_enter(pool)};
     pool->caller = stay.outer;
     if (__atomic_load_n(&state->is_cancelled, __ATOMIC_RELAXED))
         return -ECANCELED;
     if (job->is_queued)
-        job_guard_going_on(queued_run, &run);
-    for (size_t begin = 0; begin < job->count && !job->is_queued; begin += run.step)
-        job_run(job, begin, step_end(&run, begin), &ctx);
+        job_guard_going_on(queued_run, &ctx);
+    else
+        all_run(job, &ctx);
     return 0;
 }
 
