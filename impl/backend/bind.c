@@ -21,10 +21,9 @@ static int mask_make(struct backend_pool *pool, const int *cpus, int count)
 
 static bool is_among(int cpu, const int *cpus, int count)
 {
-    bool found = false;
-    for (int i = 0; i < count; i++)
-        found = found || cpus[i] == cpu;
-    return found;
+    while (count > 0 && cpus[count - 1] != cpu)
+        count--;
+    return count > 0;
 }
 
 /* By a list: its CPUs in its order. */
@@ -36,10 +35,8 @@ static int bind_to_list(struct backend_pool *pool, const char *list, const int *
     for (int i = 0; i < count; i++)
         if (!is_among(cpus[i], usable, usable_count))
             status = -EINVAL;
-    if (pool->workers == 0) {
-        int most = machine_cpu_count();
-        pool->workers = count < most ? count : most;
-    }
+    if (pool->options.workers == 0 && count < pool->workers)
+        pool->workers = count;
     pool->cpu_count = count;
     if (status == 0 && pool->options.bind == GRAIN_BIND_NONE)
         status = mask_make(pool, cpus, count);
@@ -53,8 +50,6 @@ static int bind_to_list(struct backend_pool *pool, const char *list, const int *
 /* Without a list. Workers inherit the opener's mask; where OpenMP has bound the opener, that is not the usable CPUs. */
 static int bind_by_number(struct backend_pool *pool, const int *usable, int count)
 {
-    if (pool->workers == 0)
-        pool->workers = machine_cpu_count();
     pool->cpu_count = count;
     if (pool->options.bind == GRAIN_BIND_NONE || pool->workers < count)
         return count != machine_affinity_count() ? mask_make(pool, usable, count) : 0;
@@ -64,14 +59,11 @@ static int bind_by_number(struct backend_pool *pool, const int *usable, int coun
 
 int backend_bind(struct backend_pool *pool)
 {
-    const char *list = pool->options.cpus;
-    bool can_bind = pool->backend->capabilities & BACKEND_BINDS;
-    if (!can_bind) {
-        if (pool->workers == 0)
-            pool->workers = machine_cpu_count();
+    const char *list = pool->options.cpus, *variable = getenv("GRAIN_CPUS");
+    if (pool->workers == 0)
+        pool->workers = machine_cpu_count();
+    if (!(pool->backend->capabilities & BACKEND_BINDS))
         return list ? -ENOTSUP : 0;
-    }
-    const char *variable = getenv("GRAIN_CPUS");
     if (!list && variable && *variable)
         list = variable;
     int *usable, count = machine_usable_cpus(&usable);
