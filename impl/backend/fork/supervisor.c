@@ -47,10 +47,11 @@ static int worker_fork(struct supervisor_state *state, int id, bool is_replaceme
     return 0;
 }
 
-/* Ends everything at once: nobody is left to work for. Callers that wait are woken when no worker is left that could
- * still change what they look at then. */
-static _Noreturn void give_up(struct supervisor_state *state)
+/* Ends everything at once; an open that still waits fails with `error`. Callers that wait are woken when no worker is
+ * left that could still change what they look at then. */
+static _Noreturn void give_up(struct supervisor_state *state, int error)
 {
+    start_tell(state->shared, SUPERVISOR_STARTED + (uint32_t)error);
     supervisor_kill_all(state, SIGKILL);
     for (int i = 0; i < state->count; i++)
         if (state->workers[i].pid > 0 && supervisor_bury(&state->workers[i]))
@@ -59,22 +60,7 @@ static _Noreturn void give_up(struct supervisor_state *state)
     _exit(1);
 }
 
-/* The same where an open may still wait. */
-static _Noreturn void fail(struct supervisor_state *state, int error)
-{
-    start_tell(state->shared, SUPERVISOR_STARTED + (uint32_t)error);
-    give_up(state);
-}
-
 /* -------------------------------------------------------------------------------- a worker has died */
-
-static uint64_t progress_of_all(const struct supervisor_state *state)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < state->count; i++)
-        sum += progress_of_slot(state, i);
-    return sum;
-}
 
 static int patience_of(const struct supervisor_state *state)
 {
@@ -85,7 +71,9 @@ static int patience_of(const struct supervisor_state *state)
  * little longer than the one before. Progress of the other slots interrupts the row; is_lost() looks at this one's. */
 static bool is_hopeless(struct supervisor_state *state)
 {
-    uint64_t progress = progress_of_all(state);
+    uint64_t progress = 0;
+    for (int i = 0; i < state->count; i++)
+        progress += progress_of_slot(state, i);
     state->unready = progress == state->progress ? state->unready + 1 : 1;
     state->progress = progress;
     if (state->unready > 2)
@@ -118,22 +106,18 @@ static void missing_replace(struct supervisor_state *state, int id)
     struct supervisor_shared *shared = state->shared;
     struct supervisor_worker *worker = &state->workers[id];
     bool is_over = phase_of(state) >= TEAM_STOP;
-    if (!is_over) {
-        shared->replaced += worker->counted; /* before the replacement can finish a job whose caller looks at it */
-        is_over = worker_fork(state, id, true) == 0;
-        if (!is_over)
-            shared->replaced -= worker->counted;
-    }
-    if (is_over) {
+    uint64_t counted = is_over ? 0 : worker->counted, now = clock_ns();
+    shared->replaced += counted; /* before the replacement can finish a job whose caller looks at it */
+    if (is_over || worker_fork(state, id, true) == 0) {
         worker->is_missing = false;
         state->missing--;
         return;
     }
-    uint64_t now = clock_ns();
+    shared->replaced -= counted;
     if (state->alive > 0)
         state->alone_ns = now;
     if (now - state->alone_ns >= SHORTAGE_NS)
-        fail(state, ENOTRECOVERABLE);
+        give_up(state, ENOTRECOVERABLE);
 }
 
 static void worker_replace(struct supervisor_state *state, int id, pid_t pid, int wait_status)
@@ -150,7 +134,7 @@ static void worker_replace(struct supervisor_state *state, int id, pid_t pid, in
     }
     slot->ctx.deadline_ns = 0; /* the dead one's */
     if (is_lost(state, id, stage))
-        fail(state, ENOTRECOVERABLE);
+        give_up(state, ENOTRECOVERABLE);
     worker->counted = stage != STAGE_RETIRED || WIFSIGNALED(wait_status);
     worker->is_missing = true;
     state->missing++;
@@ -183,8 +167,7 @@ static void ending_go_on(struct supervisor_state *state)
     if (phase_of(state) < TEAM_STOP)
         return;
     uint64_t now = clock_ns(), grace_ns = state->pool->options.grace_ns;
-    if (!state->is_ending) {
-        state->is_ending = true;
+    if (state->ending_since_ns == 0) {
         state->ending_since_ns = now;
         supervisor_kill_all(state, SIGTERM);
         supervisor_kill_all(state, SIGCONT);
@@ -199,19 +182,13 @@ static void ending_go_on(struct supervisor_state *state)
 static int poll_timeout_ms(const struct supervisor_state *state)
 {
     uint64_t wait_ns = state->look_in_ns, grace_ns = state->pool->options.grace_ns;
-    if (state->is_ending && !state->was_killed && grace_ns < wait_ns)
+    bool is_ending = state->ending_since_ns > 0;
+    if (is_ending && !state->was_killed && grace_ns < wait_ns)
         wait_ns = grace_ns;
-    bool must_tick = state->caller_fd < 0 || state->child_fd < 0 || state->missing > 0 || state->is_ending;
-    bool is_endless = wait_ns == UINT64_MAX && !must_tick;
-    uint64_t wait_ms = wait_ns / 1000000u + 1;
-    return is_endless ? -1 : wait_ms < TICK_MS ? (int)wait_ms : TICK_MS;
-}
-
-/* Empties the descriptor; what it told is looked at anyway. False: its other end is closed. */
-static bool drain(int fd)
-{
-    char buffer[64];
-    return read(fd, buffer, sizeof buffer) != 0;
+    bool must_tick = state->caller_fd < 0 || state->child_fd < 0 || state->missing > 0 || is_ending;
+    if (wait_ns == UINT64_MAX && !must_tick)
+        return -1;
+    return wait_ns / 1000000u < TICK_MS ? (int)(wait_ns / 1000000u + 1) : TICK_MS;
 }
 
 /* At most one of each kind waits. */
@@ -229,9 +206,10 @@ static bool step_await(struct supervisor_state *state)
     struct pollfd fds[3] = {{.fd = state->command_fd, .events = POLLIN},
                             {.fd = state->child_fd, .events = POLLIN},
                             {.fd = state->caller_fd, .events = POLLIN}};
+    char told[64]; /* emptied only: what it tells is looked at anyway */
     poll(fds, 3, poll_timeout_ms(state));
-    if (fds[0].revents && !drain(state->command_fd))
-        return false;
+    if (fds[0].revents && read(state->command_fd, told, sizeof told) == 0)
+        return false; /* its other end is closed */
     if (fds[1].revents)
         signals_read(state);
     return state->caller_fd >= 0 ? (fds[2].revents & POLLIN) == 0 : getppid() == state->caller;
@@ -246,20 +224,19 @@ void supervisor_main(const struct supervisor_state *given)
     state->looked_ns = clock_ns();
     state->look_in_ns = UINT64_MAX;
     signals_supervisor(&state->pool->signals, &awaited);
-    if (state->pool->options
-            .close_descriptors) /* else workers keep what the caller had, and replacements are copies of this */
+    if (state->pool->options.close_descriptors) /* else workers keep what the caller had; replacements are copies */
         fd_close_but(state->kept, state->kept_count);
     state->child_fd = signalfd(-1, &awaited, SFD_NONBLOCK | SFD_CLOEXEC);
     fd_above_stdio(&state->child_fd);
     for (int i = 0; i < state->count; i++) {
         int status = worker_fork(state, i, false);
         if (status)
-            fail(state, -status);
+            give_up(state, -status);
     }
     ready_tell(state->shared);
     while (state->alive > 0 || state->missing > 0) {
-        if (!step_await(state))
-            give_up(state);
+        if (!step_await(state)) /* nobody is left to work for */
+            give_up(state, ENOTRECOVERABLE);
         ending_go_on(state);
         for (int i = 0; i < state->count; i++)
             if (state->workers[i].is_missing)

@@ -81,12 +81,12 @@ struct supervisor_state {
     pid_t self;
     int child_fd; /* signalfd, or -1 */
     int alive;
-    int missing;       /* workers that could not be replaced yet */
-    uint64_t alone_ns; /* when there was last a worker beside them */
-    bool is_ending, was_killed;
-    uint64_t ending_since_ns;
-    int unready;       /* how many workers in a row ended before they were ready */
-    uint64_t progress; /* of all slots when the last of these ended */
+    int missing;              /* workers that could not be replaced yet */
+    uint64_t alone_ns;        /* when there was last a worker beside them */
+    uint64_t ending_since_ns; /* 0: it does not end its workers yet */
+    bool was_killed;          /* they got SIGKILL */
+    int unready;              /* how many workers in a row ended before they were ready */
+    uint64_t progress;        /* of all slots when the last of these ended */
     /* Looks at limits: when it looked last, and after which time it wants to look again (UINT64_MAX: no need); whether
      * it got SIGCONT since. */
     uint64_t looked_ns, look_in_ns;
