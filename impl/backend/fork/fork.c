@@ -193,23 +193,17 @@ static void call_push(struct fork_state *state, struct staging *staging)
         team_loaded(&state->front, staging->desc, staging_load_more(staging));
 }
 
-/* Why there was no descriptor. */
-static int refusal(struct team_front *front)
-{
-    int status = team_abort_reason(front);
-    return status ? status : -EBUSY;
-}
-
 static int fork_submit(struct backend_pool *pool, struct job *job, void **ticket)
 {
     struct fork_state *state = pool->state;
     *ticket = NULL;
     struct team_job *desc = job->is_queued ? team_job_try(&state->front) : team_job_take(&state->front);
+    int status = desc ? 0 : team_abort_reason(&state->front);
     if (!desc)
-        return refusal(&state->front);
+        return status ? status : -EBUSY;
     struct staging *staging = &state->stagings[desc - state->shared->team->jobs];
     staging_init(staging, pool, &state->arena, desc, job);
-    int status = job_is_single(job) ? staging_load_single(staging) : staging_load(staging);
+    status = job_is_single(job) ? staging_load_single(staging) : staging_load(staging);
     if (status) {
         call_drop(state, staging);
         return status;

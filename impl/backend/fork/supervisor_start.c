@@ -65,12 +65,6 @@ static int ends_open(int ends[2])
     return first ? first : second;
 }
 
-static void fd_close(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 /* What the supervisor has in memory of its own: all that it needs is taken before the fork. 0 or -errno. */
 static int state_make(struct supervisor_state *state, struct supervisor_shared *shared, int ends[2])
 {
@@ -96,8 +90,8 @@ static int state_make(struct supervisor_state *state, struct supervisor_shared *
 
 static void state_drop(struct supervisor_state *state)
 {
-    fd_close(state->command_fd);
-    fd_close(state->caller_fd);
+    close(state->command_fd); /* a negative one: nothing happens */
+    close(state->caller_fd);
     free(state->workers);
     free(state->kept);
 }
@@ -129,7 +123,7 @@ int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *sh
         status = start_in_thread(&start);
     state_drop(&start.state);
     if (status) {
-        fd_close(ends[0]);
+        close(ends[0]);
         return status;
     }
     pthread_mutex_init(&supervisor->lock, NULL);
@@ -205,7 +199,7 @@ static void process_await(pid_t pid, uint64_t until_ns)
     struct pollfd end = {.fd = fd, .events = POLLIN};
     while ((fd < 0 ? kill(pid, 0) == 0 || errno == EPERM : poll(&end, 1, 0) == 0) && clock_ns() < until_ns)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
-    fd_close(fd);
+    close(fd);
 }
 
 /* The supervisor ends after its workers; when it was killed the kernel kills them. */

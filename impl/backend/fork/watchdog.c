@@ -63,12 +63,10 @@ void supervisor_kill_all(struct supervisor_state *state, int signo)
 
 bool supervisor_is_left_alone(const struct supervisor_state *state)
 {
-    bool has_workers = false, has_reach = false;
-    for (int i = 0; i < state->count; i++) {
-        has_workers |= state->workers[i].pid > 0;
+    bool has_reach = false;
+    for (int i = 0; i < state->count; i++)
         has_reach |= state->workers[i].pid > 0 && !state->workers[i].is_out_of_reach;
-    }
-    return has_workers && !has_reach;
+    return !has_reach;
 }
 
 bool supervisor_bury(const struct supervisor_worker *worker)
