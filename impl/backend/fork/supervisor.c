@@ -19,12 +19,6 @@
 #define TICK_MS     100         /* where the kernel has no pidfd, and while workers are being ended */
 #define SHORTAGE_NS 1000000000u /* how long a pool without workers tries to get one */
 
-/* acquire: as every reader of the phase. */
-static uint32_t phase_of(const struct supervisor_state *state)
-{
-    return atomic_load_explicit(&state->shared->team->phase, memory_order_acquire);
-}
-
 static uint64_t progress_of_slot(const struct supervisor_state *state, int id)
 {
     return atomic_load_explicit(&state->shared->team->slots[id].progress, memory_order_relaxed);
@@ -105,7 +99,7 @@ static void missing_replace(struct supervisor_state *state, int id)
 {
     struct supervisor_shared *shared = state->shared;
     struct supervisor_worker *worker = &state->workers[id];
-    bool is_over = phase_of(state) >= TEAM_STOP;
+    bool is_over = phase_of(state->shared) >= TEAM_STOP;
     uint64_t counted = is_over ? 0 : worker->counted, now = clock_ns();
     shared->replaced += counted; /* before the replacement can finish a job whose caller looks at it */
     if (is_over || worker_fork(state, id, true) == 0) {
@@ -152,7 +146,7 @@ static void worker_reap(struct supervisor_state *state, int id)
     state->workers[id].pid = 0;
     state->shared->pids[id] = 0;
     state->alive--;
-    uint32_t phase = phase_of(state);
+    uint32_t phase = phase_of(state->shared);
     bool has_left = stage_of(state->shared, id) == STAGE_LEFT &&
                     atomic_load_explicit(&state->shared->team->slots[id].ticket, memory_order_acquire) == 0;
     if (phase == TEAM_RUN || (phase == TEAM_QUIT && !has_left))
@@ -164,7 +158,7 @@ static void worker_reap(struct supervisor_state *state, int id)
 /* At TEAM_QUIT the workers leave by themselves. */
 static void ending_go_on(struct supervisor_state *state)
 {
-    if (phase_of(state) < TEAM_STOP)
+    if (phase_of(state->shared) < TEAM_STOP)
         return;
     uint64_t now = clock_ns(), grace_ns = state->pool->options.grace_ns;
     if (state->ending_since_ns == 0) {

@@ -109,6 +109,12 @@ void supervisor_follow(struct supervisor_shared *shared, struct grain_context *c
 
 /* ------------------------------------------------------------------------------------------- worker.c */
 
+/* acquire: as every reader of the phase. */
+static inline uint32_t phase_of(const struct supervisor_shared *shared)
+{
+    return atomic_load_explicit(&shared->team->phase, memory_order_acquire);
+}
+
 /* What the open waits for; only the first word counts. That all workers are ready, once they are. */
 void start_tell(struct supervisor_shared *shared, uint32_t word);
 void ready_tell(struct supervisor_shared *shared);

@@ -41,12 +41,6 @@ void ready_tell(struct supervisor_shared *shared)
     start_tell(shared, SUPERVISOR_STARTED);
 }
 
-/* acquire: as every reader of the phase. */
-static bool is_stopping(const struct supervisor_shared *shared)
-{
-    return atomic_load_explicit(&shared->team->phase, memory_order_acquire) >= TEAM_STOP;
-}
-
 struct life {
     struct supervisor_shared *shared;
     int id;
@@ -74,7 +68,7 @@ static void live(void *argument)
     life->stage = team_work(shared->team, id, pid, state, life->is_replacement) ? STAGE_RETIRED : STAGE_LEFT;
     state = ctx->state; /* a task may have put another one there */
     stage_set(shared, id, life->stage);
-    if (!is_stopping(shared))
+    if (phase_of(shared) < TEAM_STOP)
         backend_finalize(shared->pool, id, pid, &state);
 }
 
@@ -87,12 +81,11 @@ __attribute__((noinline)) void worker_main(const struct supervisor_state *state,
     child_depend(state->self);
     child_streams(); /* again: the host's pthread_atfork() handlers may print in the supervisor */
     signals_worker(&shared->pool->signals, &shared->team->phase, TEAM_STOP);
-    if (is_stopping(shared)) /* SIGTERM may have come before the line above: then it was ignored */
+    if (phase_of(shared) >= TEAM_STOP) /* SIGTERM may have come before the line above: then it was ignored */
         _exit(0);
     close(state->command_fd);
     close(state->child_fd);
-    if (state->caller_fd >= 0)
-        close(state->caller_fd);
+    close(state->caller_fd);
     job_enter(shared->pool);
     if (job_guard(live, &life))
         exit(0);
