@@ -20,12 +20,11 @@ struct pthread_worker {
     struct pthread_state *pool;
     pthread_t thread;
     int id;
-    int tries; /* that its initializer has left */
-    enum { LIFE_BEGINS, LIFE_WORKS, LIFE_ENDS } stage;
-    bool has_told;       /* the opener that its first initializer has ended */
-    bool is_replacement; /* not the first of its slot */
-    bool is_retired;     /* another thread is to go on */
-    bool has_before;     /* takes the place of a thread that a task has ended, and waits for its end first */
+    int tries;       /* that its initializer has left */
+    bool has_begun;  /* its first initializer has ended: who comes now is a replacement */
+    bool has_ended;  /* this life, as planned */
+    bool is_retired; /* another thread is to go on */
+    bool has_before; /* takes the place of a thread that a task has ended, and waits for its end first */
     pthread_t before;
 };
 
@@ -38,13 +37,6 @@ struct pthread_state {
     _Atomic uint32_t initialized; /* futex: of the first workers, those whose initializer has ended */
     uint64_t replaced;            /* threads that the user's code has ended */
 };
-
-/* The first ones tell the opener. release: pairs with initializers_await. */
-static void initialized_say(struct pthread_state *state)
-{
-    atomic_fetch_add_explicit(&state->initialized, 1, memory_order_release);
-    wait_wake(&state->initialized, 1, false);
-}
 
 /* Its initializer, as often as it may still be tried: one that ends its thread has used a try up. */
 static int worker_initialize(struct pthread_worker *worker, void **state)
@@ -71,14 +63,16 @@ static void worker_live(void *argument)
         atomic_store_explicit(&pool->team->is_lost, 1, memory_order_relaxed);
         team_set_phase(pool->team, TEAM_STOP);
     }
-    if (!worker->has_told)
-        initialized_say(pool);
-    worker->has_told = true;
-    worker->stage = LIFE_WORKS;
-    worker->is_retired = team_work(pool->team, worker->id, 0, state, worker->is_replacement);
+    bool is_replacement = worker->has_begun;
+    if (!is_replacement) {
+        atomic_fetch_add_explicit(&pool->initialized, 1, memory_order_release); /* pairs with initializers_await */
+        wait_wake(&pool->initialized, 1, false);
+    }
+    worker->has_begun = true;
+    worker->tries = BACKEND_TRIES; /* of the next life */
+    worker->is_retired = team_work(pool->team, worker->id, 0, state, is_replacement);
     state = pool->team->slots[worker->id].ctx.state; /* a task may have put another one there */
-    worker->is_replacement = true;
-    worker->stage = LIFE_ENDS;
+    worker->has_ended = true;
     if (status == 0)
         backend_finalize(pool->pool, worker->id, 0, &state);
 }
@@ -86,14 +80,11 @@ static void worker_live(void *argument)
 /* False: the user's code has ended the thread before its time. */
 static bool worker_life(struct pthread_worker *worker)
 {
-    if (worker->stage != LIFE_BEGINS)
-        worker->tries = BACKEND_TRIES;
-    worker->stage = LIFE_BEGINS;
+    worker->has_ended = false;
     bool has_left = job_guard(worker_live, worker);
     job_leave(NULL);
-    if (!has_left || worker->stage == LIFE_ENDS)
+    if (!has_left || worker->has_ended)
         return true;
-    worker->is_replacement = worker->is_replacement || worker->stage == LIFE_WORKS;
     worker->is_retired = true;
     __atomic_fetch_add(&worker->pool->replaced, 1, __ATOMIC_RELAXED); /* for the stats */
     return false;
@@ -109,8 +100,7 @@ static int successor_start(struct pthread_worker *worker)
     worker->before = pthread_self();
     worker->has_before = true;
     int status = signals_thread(&thread, &worker->pool->pool->signals, worker_main, worker);
-    if (status)
-        worker->has_before = false;
+    worker->has_before = status == 0;
     return status;
 }
 
@@ -211,19 +201,16 @@ static int pthread_open(struct backend_pool *pool)
     state->pool = pool;
     state->workers = calloc((size_t)pool->workers, sizeof *state->workers);
     state->team = aligned_alloc(64, team_size(pool->workers));
-    int status = state->workers && state->team ? team_make(pool, state) : -ENOMEM;
-    if (status) {
-        free(state->team);
-        free(state->workers);
-        return status;
-    }
     pool->singles = (const volatile uint64_t *)&state->front.singles;
     pool->replaced = &state->replaced;
-    status = workers_start(state, pool->workers);
-    if (status) {
-        pthread_quit(pool);
-        pthread_close(pool);
+    int status = state->workers && state->team ? team_make(pool, state) : -ENOMEM;
+    if (status == 0) {
+        status = workers_start(state, pool->workers);
+        if (status)
+            pthread_quit(pool);
     }
+    if (status)
+        pthread_close(pool);
     return status;
 }
 
