@@ -37,12 +37,6 @@ static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next
 static struct driver *waiting;
 static uint64_t list_owner;
 
-static void driver_work(void *argument)
-{
-    struct driver *driver = argument;
-    driver->work(driver->user);
-}
-
 static void *driver_main(void *argument)
 {
     struct driver *driver = argument;
@@ -54,7 +48,7 @@ static void *driver_main(void *argument)
         pthread_mutex_unlock(&driver->lock);
         sigset_t before;
         pthread_sigmask(SIG_SETMASK, &driver->mask, &before);
-        job_guard_going_on(driver_work, driver);
+        job_guard_going_on(driver->work, driver->user);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         pthread_mutex_lock(&driver->lock);
         driver->is_working = false;
