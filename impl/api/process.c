@@ -35,21 +35,10 @@ struct grain_process {
 
 /* ------------------------------------------------------------------------------------------- start */
 
-/* Exit statuses have 8 bits: a code that would come out as 0 becomes 255. */
-static int status_of(int code)
+static void task_run(void *argument)
 {
-    return code == 0 ? 0 : (code & 0xff) ? code & 0xff : 0xff;
-}
-
-struct errand {
-    struct job job;
-    struct grain_context ctx;
-};
-
-static void errand_run(void *argument)
-{
-    struct errand *errand = argument;
-    job_run(&errand->job, 0, 1, &errand->ctx);
+    struct grain_context *ctx = argument;
+    job_run(ctx->job, 0, 1, ctx);
 }
 
 /* A task that ends the only thread ends the process, with 0; what the host pushed to clean up is none of this one's. */
@@ -58,19 +47,20 @@ __attribute__((noinline)) static _Noreturn void child_main(grain_task_fn task, c
 {
     JOB_STACK_ENDS();
     signals_process(mask);
-    struct errand errand;
-    struct job *job = &errand.job;
-    job_clear(job);
-    job->task = task;
-    job->items = arg;
-    job->item_size = arg_size;
-    job->count = 1;
-    errand.ctx = (struct grain_context){.outcome = &job->outcome, .pid = getpid()};
+    struct job job;
+    job_clear(&job);
+    job.task = task;
+    job.items = arg;
+    job.item_size = arg_size;
+    job.count = 1;
+    struct grain_context ctx = {.job = &job, .outcome = &job.outcome, .pid = getpid()};
     job_enter(NULL); /* the child of a worker is no worker */
-    if (job_guard(errand_run, &errand))
+    if (job_guard(task_run, &ctx))
         exit(0);
     child_flush();
-    _exit(status_of(job->outcome.failed ? job->outcome.first.code : 0));
+    /* Exit statuses have 8 bits: a code that would come out as 0 becomes 255. */
+    int code = job.outcome.failed ? job.outcome.first.code : 0;
+    _exit(code != 0 && (code & 0xff) == 0 ? 0xff : code & 0xff);
 }
 
 int grain_process_start_sized(struct grain_process **out, const struct grain_process_options *options,
