@@ -27,12 +27,8 @@ bool pool_is_idle(struct grain_pool *pool)
 
 int pool_phase(const struct grain_pool *pool)
 {
-    static const int refusal[] = {
-        [POOL_OPEN] = 0,
-        [POOL_CLOSED] = -ESHUTDOWN,
-        [POOL_TERMINATED] = -ECANCELED,
-    };
-    return refusal[atomic_load_explicit(&pool->phase, memory_order_seq_cst)];
+    int phase = atomic_load_explicit(&pool->phase, memory_order_seq_cst);
+    return phase == POOL_OPEN ? 0 : phase == POOL_CLOSED ? -ESHUTDOWN : -ECANCELED;
 }
 
 static bool is_below(const struct backend_pool *pool, uint64_t id)
