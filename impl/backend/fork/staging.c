@@ -104,11 +104,11 @@ static int items_load(struct staging *staging)
     void *memory;
     int status = room_for(staging, job->items, job->item_size, size, &memory);
     inside->items = memory;
-    if (status || memory == job->items)
-        return status;
-    staging->loaded = 0;
-    staging_load_more(staging);
-    return 0;
+    if (status == 0 && memory != job->items) {
+        staging->loaded = 0;
+        staging_load_more(staging);
+    }
+    return status;
 }
 
 size_t staging_load_more(struct staging *staging)
@@ -157,12 +157,11 @@ static int marks_place(struct staging *staging)
 static int codes_place(struct staging *staging)
 {
     const struct job *job = staging->job;
+    size_t size = job->count * sizeof *job->codes;
     void *memory;
-    if (!job->codes)
-        return 0;
-    int status = take(staging, job->count * sizeof *job->codes, JOB_ALIGN_LEAST, &memory);
-    if (status == 0)
-        staging->desc->job.codes = memset(memory, 0, job->count * sizeof *job->codes);
+    int status = job->codes ? take(staging, size, JOB_ALIGN_LEAST, &memory) : 0;
+    if (job->codes && status == 0)
+        staging->desc->job.codes = memset(memory, 0, size);
     return status;
 }
 
@@ -246,18 +245,12 @@ int staging_load(struct staging *staging)
     struct job *inside = &staging->desc->job;
     job_describe(inside, staging->job);
     team_fit(inside);
-    int status =
-        copy_in(staging, staging->job->params, staging->job->params_size, staging->job->params_size, &inside->params);
-    if (status == 0)
-        status = results_place(staging);
-    if (status == 0)
-        status = codes_place(staging);
-    if (status == 0)
-        status = marks_place(staging);
-    if (status == 0 && inside->column_count)
-        status = columns_load(staging);
-    if (status == 0)
-        status = items_load(staging);
+    const struct job *job = staging->job;
+    int status = copy_in(staging, job->params, job->params_size, job->params_size, &inside->params);
+    status = status ? status : results_place(staging);
+    status = status ? status : codes_place(staging);
+    status = status ? status : marks_place(staging);
+    status = status ? status : inside->column_count ? columns_load(staging) : items_load(staging);
     if (status == 0)
         figures_count(staging);
     return status;
