@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The contract between the pool and a backend: one struct of at most eight hooks. To add a backend, copy
- * bench/peers/null.c, fill the struct, and call backend_register(), or, inside the library, add a row to registry.c. No
- * _Atomic types, so that C++ can include this.
+ * The contract between the pool and a backend: one struct of eight hooks. A new one begins as a copy of
+ * bench/peers/null.c. No _Atomic types, so that C++ can include this.
  */
 #ifndef GRAIN_BACKEND_H
 #define GRAIN_BACKEND_H
@@ -40,9 +39,8 @@ struct backend_pool {
     const struct grain_backend *backend;
     void *state; /* state_size zeroed bytes, the backend's own */
     int workers; /* >= 1: options.workers may be 0 */
-    /* So that a worker is known as one of every pool that waits for it: a number that no other pool has; those of the
-     * pools in whose workers this one was opened, 0: none; and, while serial runs a call that a worker made, the pool
-     * of that worker. */
+    /* So that a worker is known as one of every pool that waits for it: a number that no other pool has; of the pools
+     * in whose workers this one was opened, 0: none; and, while serial runs a worker's call, that worker's pool. */
     uint64_t id;
     uint64_t outer_ids[BACKEND_DEPTH];
     const struct backend_pool *caller;
@@ -66,8 +64,8 @@ struct grain_backend {
     unsigned capabilities;
     size_t state_size;
 
-    /* Required. Caller's thread, once. Starts the workers. After a failure everything is undone and no
-     * other hook is called. Returns 0 or a negative errno value. */
+    /* Required. Once. Starts the workers; after a failure everything is undone and no other hook is called. Returns 0
+     * or a negative errno value. */
     int (*open)(struct backend_pool *pool);
 
     /* Starts a job, and never waits for its end. NULL: there is nothing to do before wait. Any caller thread, several
@@ -88,21 +86,20 @@ struct grain_backend {
      * waits. NULL: the job runs inside wait. */
     bool (*is_done)(struct backend_pool *pool, struct job *job, void *ticket, unsigned watch);
 
-    /* Required where calls can be outstanding. Any thread. Stops as soon as it can: queued work is
-     * dropped, waiting calls return -ECANCELED. Idempotent. May be NULL. */
+    /* Any thread, more than once. Stops as soon as it can: queued work is dropped, waiting calls return -ECANCELED.
+     * NULL: no calls can be outstanding. */
     void (*cancel)(struct backend_pool *pool);
 
-    /* Ends the workers, and waits until they are gone and their finalizers with them. One thread, once, after the last
-     * call has returned. Meanwhile others may call cancel, finalizers among them: it may take long. NULL: nothing
-     * runs. */
+    /* Once, after the last call has returned. Waits until the workers are gone and their finalizers with them;
+     * meanwhile others may call cancel, finalizers among them. NULL: nothing runs. */
     void (*quit)(struct backend_pool *pool);
 
     /* Required. The same thread, after quit: gives back what open took. No other hook is called any more. */
     void (*close)(struct backend_pool *pool);
 
-    /* Memory that workers see without a copy: size > 0 gives memory, 64-byte aligned, in *memory;
-     * size 0 releases *memory; of a NULL *memory it gives back to the system all that is unused. NULL: ordinary memory
-     * is good enough (workers are threads). Any caller thread. Returns 0 or -ENOMEM. */
+    /* Any caller thread. Memory that workers see without a copy: size > 0 gives memory, 64-byte aligned; size 0
+     * releases *memory; of a NULL *memory it gives the system back all that is unused. NULL: ordinary memory is good
+     * enough. Returns 0 or -ENOMEM. */
     int (*alloc)(struct backend_pool *pool, size_t size, void **memory);
 };
 
@@ -144,6 +141,9 @@ int backend_initialize(const struct backend_pool *pool, int worker, int pid, int
 
 /* In a worker that leaves: the finalizer. */
 void backend_finalize(const struct backend_pool *pool, int worker, int pid, void **state);
+
+/* The built-in ones, an object per file; only registry.c names them. */
+extern const struct grain_backend backend_serial, backend_fork, backend_pthread, backend_openmp;
 
 /* The index-th backend, NULL past the last; the one with that name, or NULL. */
 const struct grain_backend *backend_at(size_t index);

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "builtin.h"
+#include "backend.h"
 #include "omp_thread.h"
 #include "sched/pilot.h"
 #include "sys/clock.h"

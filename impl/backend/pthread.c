@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "builtin.h"
+#include "backend.h"
 #include "sys/futex.h"
 #include "sys/machine.h"
 #include "sys/signals.h"

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The only file that names every built-in backend. A new one is a file beside this and a row here; peers
- * that live outside the library add themselves with backend_register().
+ * A new backend of the library is a file beside this, a name in backend.h and a row here; peers outside of it add
+ * themselves with backend_register().
  */
 #include <errno.h>
 #include <string.h>
 
 #include "backend.h"
-#include "builtin.h"
 
 #define PEERS_MAX 16
 

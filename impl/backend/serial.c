@@ -12,7 +12,6 @@
 #include <pthread.h>
 
 #include "backend.h"
-#include "builtin.h"
 
 /* Every caller is the one worker: what the initializer leaves is all callers', who take turns. */
 struct serial_state {

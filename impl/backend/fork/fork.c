@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backend/builtin.h"
+#include "backend/backend.h"
 #include "staging.h"
 #include "supervisor.h"
 #include "sys/arena.h"
