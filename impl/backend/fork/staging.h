@@ -26,25 +26,21 @@ struct staging {
 void staging_init(struct staging *staging, struct backend_pool *pool, struct arena *arena, struct team_job *desc,
                   const struct job *job);
 
-/* Fills the descriptor's job so that workers can run it. Of many items that have to be copied only the first are there
- * afterwards (`loaded`) under `steal`: workers start on them while staging_load_more() brings the others. Returns 0 or
- * -ENOMEM; staging_drop() is due in any case. */
+/* Fills the descriptor's job so that workers can run it; the second one for a single task. Returns 0 or -ENOMEM;
+ * staging_drop() is due in any case. */
 int staging_load(struct staging *staging);
-
-/* Copies the next items in; returns how many are in place now. */
-size_t staging_load_more(struct staging *staging);
-
-/* The same for a job of a single task. */
 int staging_load_single(struct staging *staging);
+
+/* Under `steal` only the first of many items are there by then (`loaded`): workers start on them while this brings the
+ * next ones. Returns how many are in place now. */
+size_t staging_load_more(struct staging *staging);
 
 /* Copies results and codes out, when the job has ended. */
 void staging_unload(const struct staging *staging, struct job *job);
 void staging_unload_single(const struct staging *staging, struct job *job);
 
-/* Gives the blocks back. */
+/* Gives back the blocks; the chunks' marks of a descriptor that the caller has, where they are more than `most`. */
 void staging_drop(struct staging *staging);
-
-/* Gives back the chunks' marks of a descriptor that the caller has, where they are more than `most`. */
 void staging_trim(struct arena *arena, struct team_job *desc, size_t most);
 
 #endif

@@ -26,8 +26,7 @@
 
 /* ------------------------------------------------------------------------------------- shared memory */
 
-/* Where the worker of a slot is in its life, and so what its end means. The supervisor says STAGE_NEW before it forks
- * one, the worker says the rest. */
+/* Where a slot's worker is in its life, and so what its end means. The supervisor says the first, the worker the rest. */
 enum worker_stage {
     STAGE_NEW,     /* its initializer runs: a death is one like any other */
     STAGE_REFUSED, /* the initializer failed: it is tried again a few times, then the pool is given up */
@@ -71,9 +70,9 @@ struct supervisor_state {
     /* Filled by supervisor_start() before the fork. */
     struct supervisor_shared *shared;
     const struct backend_pool *pool;
-    struct supervisor_worker *workers; /* one per slot */
-    int count;                         /* of workers */
-    int command_fd, caller_fd;         /* its end of the socket; a pidfd, or -1 */
+    struct supervisor_worker *workers; /* `count` of them, one per slot */
+    int count;
+    int command_fd, caller_fd; /* its end of the socket; a pidfd, or -1 */
     pid_t caller;
     int *kept; /* descriptors that stay open where the pool has close_descriptors */
     size_t kept_count;
@@ -93,13 +92,12 @@ struct supervisor_state {
     bool was_continued;
 };
 
-/* ----------------------------------------------------------------------------------------- watchdog.c */
-
 /* How long the end of workers is waited for that no signal reaches, or that the kernel holds. */
 #define SUPERVISOR_END_NS UINT64_C(1000000000)
 
+/* watchdog.c */
 void supervisor_kill_all(struct supervisor_state *state, int signo);
-/* Whether all workers that are left are out of reach; after SIGKILL, the end of one: false when that one is. */
+/* Whether no worker is left within reach; after SIGKILL, the end of one: false when that one is out of it. */
 bool supervisor_is_left_alone(const struct supervisor_state *state);
 bool supervisor_bury(const struct supervisor_worker *worker);
 /* Kills the workers whose tasks have had their time, and says when to look again. */
@@ -107,9 +105,7 @@ void supervisor_watch(struct supervisor_state *state);
 /* In a worker: its tasks' limits are measured by the clock that the supervisor keeps. */
 void supervisor_follow(struct supervisor_shared *shared, struct grain_context *ctx);
 
-/* ------------------------------------------------------------------------------------------- worker.c */
-
-/* acquire: as every reader of the phase. */
+/* worker.c. acquire: as every reader of the phase. */
 static inline uint32_t phase_of(const struct supervisor_shared *shared)
 {
     return atomic_load_explicit(&shared->team->phase, memory_order_acquire);
@@ -139,15 +135,13 @@ struct supervisor {
 /* Forks the supervisor and waits until it has forked the workers. 0 or -errno; then nothing is left. */
 int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *shared);
 
-/* Whether it still runs. */
 bool supervisor_is_alive(const struct supervisor *supervisor);
 
 /* Makes it end the workers as the team's phase says (TEAM_QUIT: they leave by themselves; TEAM_STOP: SIGTERM, after the
- * grace SIGKILL). Where it was stopped and the caller was not, by Ctrl-Z for example, it goes on. Does not wait. */
+ * grace SIGKILL), also where it was stopped and the caller was not. Does not wait. */
 void supervisor_notify(const struct supervisor *supervisor);
 
-/* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it takes
- * here. */
+/* Waits until it is gone, and all workers with it; others may notify it meanwhile. Then gives back what it took. */
 void supervisor_await(const struct supervisor *supervisor);
 void supervisor_drop(struct supervisor *supervisor);
 

@@ -27,10 +27,7 @@
 struct start {
     struct supervisor *supervisor;
     struct supervisor_state state; /* the child's copy is its own */
-    int status;
 };
-
-/* ------------------------------------------------------------------------------------------- the open */
 
 static void *start_main(void *argument)
 {
@@ -40,8 +37,7 @@ static void *start_main(void *argument)
         close(start->supervisor->command_fd);
         supervisor_main(&start->state);
     }
-    start->status = pid < 0 ? -errno : 0;
-    start->supervisor->pid = pid;
+    start->supervisor->pid = pid < 0 ? -errno : pid;
     return NULL;
 }
 
@@ -49,10 +45,9 @@ static int start_in_thread(struct start *start)
 {
     pthread_t thread;
     int status = signals_thread(&thread, NULL, start_main, start);
-    if (status)
-        return status;
-    pthread_join(thread, NULL);
-    return start->status;
+    if (status == 0)
+        pthread_join(thread, NULL);
+    return status == 0 && start->supervisor->pid < 0 ? start->supervisor->pid : status;
 }
 
 /* The caller's end and the supervisor's. */
@@ -139,8 +134,7 @@ int supervisor_start(struct supervisor *supervisor, struct supervisor_shared *sh
 
 static void wake(const struct supervisor *supervisor)
 {
-    if (send(supervisor->command_fd, "", 1, MSG_NOSIGNAL) < 0)
-        return; /* full: it is awake already; or gone */
+    send(supervisor->command_fd, "", 1, MSG_NOSIGNAL); /* where it fails: it is awake already, or gone */
 }
 
 /* Only a child that is there and not reaped has this number for sure. */
