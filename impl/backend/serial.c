@@ -44,7 +44,7 @@ static void stay_end(struct stay *stay)
     pthread_mutex_unlock(&state->turn);
 }
 
-/* The whole of a job: tasks run as one range, whatever the chunk; a chunk task is called once a chunk, as everywhere. */
+/* The whole of a job: tasks run as one range, whatever the chunk; a chunk task is called once per chunk. */
 static void all_run(const struct job *job, struct grain_context *ctx)
 {
     size_t step = job->form == JOB_CHUNK && job->chunk ? job->chunk : job->count;

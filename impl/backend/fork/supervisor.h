@@ -26,7 +26,7 @@
 
 /* ------------------------------------------------------------------------------------- shared memory */
 
-/* Where a slot's worker is in its life, and so what its end means. The supervisor says the first, the worker the rest. */
+/* Where a slot's worker is in its life, so what its end means. The supervisor says the first, the worker the rest. */
 enum worker_stage {
     STAGE_NEW,     /* its initializer runs: a death is one like any other */
     STAGE_REFUSED, /* the initializer failed: it is tried again a few times, then the pool is given up */
