@@ -84,11 +84,9 @@ static bool is_alive(void *user)
 
 static int shared_make(struct backend_pool *pool, struct fork_state *state)
 {
-    size_t count = (size_t)pool->workers;
-    size_t team_bytes = team_size(pool->workers), shared_bytes = line_round_up(sizeof(struct supervisor_shared));
-    size_t lists_bytes = count * (sizeof(int) + sizeof(uint32_t));
+    size_t team_bytes = team_size(pool->workers);
     void *memory;
-    int status = arena_alloc(&state->arena, team_bytes + shared_bytes + lists_bytes, &memory);
+    int status = arena_alloc(&state->arena, team_bytes + sizeof(struct supervisor_shared), &memory);
     if (status)
         return status;
     /* Fresh pages of the arena read as zero. */
@@ -96,8 +94,6 @@ static int shared_make(struct backend_pool *pool, struct fork_state *state)
     struct supervisor_shared *shared = (struct supervisor_shared *)((char *)memory + team_bytes);
     shared->team = team;
     shared->pool = pool;
-    shared->pids = (int *)((char *)shared + shared_bytes);
-    shared->stages = (_Atomic uint32_t *)((int *)shared->pids + count);
     team_init(team, pool->workers, backend_usable_cpus(pool), pool->options.wait, true);
     team_place(team, pool->mask, pool->cpus, pool->cpu_count);
     team->max_chunks = pool->options.max_tasks_per_worker;

@@ -43,14 +43,14 @@ enum worker_stage {
 struct supervisor_shared {
     _Atomic uint32_t start;     /* futex; the supervisor, or the last worker to become ready */
     volatile uint64_t replaced; /* supervisor: workers that died, without those that retired */
-    volatile int *pids;         /* supervisor, for the stats alone: one per worker */
-    _Atomic uint32_t *stages;   /* enum worker_stage, one per worker */
     struct team *team;
     _Atomic uint64_t stopped_ns;       /* supervisor: for how long the whole pool was stopped while calls had a limit */
     _Atomic uint32_t looks;            /* supervisor: how often it has looked for that */
     _Atomic uint64_t limited_since_ns; /* caller, before limit_ns: when limit_ns was 0 last */
     _Atomic uint64_t limit_ns;         /* caller: the shortest task_timeout_ns of the calls that run; 0: none has any */
     const struct backend_pool *pool;   /* as it was when the supervisor was forked */
+    volatile int pids[BACKEND_WORKERS_MAX];       /* supervisor, for the stats alone */
+    _Atomic uint32_t stages[BACKEND_WORKERS_MAX]; /* enum worker_stage */
 };
 
 /* ------------------------------------------------------------------------------- the supervisor's own */
