@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,8 +14,6 @@
 #include "supervisor.h"
 #include "sys/arena.h"
 #include "sys/fd.h"
-#include "sys/machine.h"
-#include "sys/page.h"
 #include "sys/signals.h"
 #include "team/team.h"
 
@@ -51,21 +48,20 @@ static void *guard_main(void *argument)
     return NULL;
 }
 
-/* False: it is not to be had, and sleepers look themselves. */
-static bool guard_start(struct fork_state *state)
+/* Where it is not to be had, sleepers look themselves. */
+static void guard_start(struct fork_state *state)
 {
     if (atomic_load_explicit(&state->front.is_guarded, memory_order_acquire))
-        return true;
+        return;
     pthread_mutex_lock(&state->supervisor.lock);
-    bool is_guarded = atomic_load_explicit(&state->front.is_guarded, memory_order_relaxed);
-    if (!is_guarded && (state->guard_fd = fd_of_process(state->supervisor.pid)) >= 0) {
-        is_guarded = signals_thread(&state->guard, NULL, guard_main, state) == 0;
+    if (!atomic_load_explicit(&state->front.is_guarded, memory_order_relaxed) &&
+        (state->guard_fd = fd_of_process(state->supervisor.pid)) >= 0) {
+        bool is_guarded = signals_thread(&state->guard, NULL, guard_main, state) == 0;
         atomic_store_explicit(&state->front.is_guarded, is_guarded, memory_order_release);
         if (!is_guarded)
             close(state->guard_fd);
     }
     pthread_mutex_unlock(&state->supervisor.lock);
-    return is_guarded;
 }
 
 static void guard_join(struct fork_state *state)
@@ -76,10 +72,13 @@ static void guard_join(struct fork_state *state)
     close(state->guard_fd);
 }
 
-static bool is_alive(void *user)
+static bool caller_looks(void *user)
 {
     struct fork_state *state = user;
-    return supervisor_is_alive(&state->supervisor) && (guard_start(state), true);
+    bool is_alive = supervisor_is_alive(&state->supervisor);
+    if (is_alive)
+        guard_start(state);
+    return is_alive;
 }
 
 static int shared_make(struct backend_pool *pool, struct fork_state *state)
@@ -113,7 +112,7 @@ static int fork_open(struct backend_pool *pool)
         status = team_front_init(&state->front, state->shared->team);
     if (status)
         goto no_front;
-    state->front.is_alive = is_alive;
+    state->front.is_alive = caller_looks;
     state->front.user = state;
     status = team_account_prepare(&state->front);
     if (status == 0)
