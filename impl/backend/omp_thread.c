@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "job/job.h"
-#include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/owner.h"
 #include "sys/signals.h"
@@ -203,10 +202,11 @@ void driver_join(struct driver *driver)
 
 /* Waits until *word differs from `seen`: spinning first where a CPU is free for it. The word is moved on before the
  * wake, so no wake-up is lost. */
-static void word_await(_Atomic uint32_t *word, uint32_t seen, enum grain_wait wait, bool may_spin)
+static void word_await(const struct queue *queue, _Atomic uint32_t *word, uint32_t seen, bool may_spin)
 {
+    enum grain_wait wait = queue->pool->options.wait;
     struct wait_limits limits = {.word = word,
-                                 .spin_ns = may_spin && wait != GRAIN_WAIT_PARK ? WAIT_SPIN_NS : 0,
+                                 .spin_ns = may_spin && queue->may_spin && wait != GRAIN_WAIT_PARK ? WAIT_SPIN_NS : 0,
                                  .is_endless = wait == GRAIN_WAIT_SPIN,
                                  .sleep_ns = UINT64_MAX};
     while (atomic_load_explicit(word, memory_order_acquire) == seen)
@@ -262,7 +262,7 @@ struct job *queue_next(struct queue *queue)
         struct job *job = queue_pop(queue);
         if (job || atomic_load_explicit(&queue->is_closed, memory_order_acquire))
             return job;
-        word_await(&queue->wake_word, seen, queue->pool->options.wait, queue->may_spin);
+        word_await(queue, &queue->wake_word, seen, true);
     }
 }
 
@@ -295,6 +295,6 @@ bool queue_has_ended(struct job *job, unsigned watch)
 int queue_wait(struct queue *queue, struct job *job, bool may_spin)
 {
     for (uint32_t seen; !((seen = atomic_load_explicit(word_of(job), memory_order_acquire)) & JOB_ENDED);)
-        word_await(word_of(job), seen, queue->pool->options.wait, may_spin && queue->may_spin);
+        word_await(queue, word_of(job), seen, may_spin);
     return job->status;
 }
