@@ -12,7 +12,6 @@
 
 #include "backend.h"
 #include "sys/futex.h"
-#include "sys/machine.h"
 #include "sys/signals.h"
 #include "team/team.h"
 

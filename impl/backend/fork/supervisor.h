@@ -10,9 +10,6 @@
  *   caller      a pidfd opened before the fork (where the kernel has none: getppid() ten times a second), and the end
  *               of the socket that they share, which an exec closes as well. (Children that the host forks have copies
  *               of it: then an exec is seen when they have ended.)
- *
- * The files, in their order: watchdog.c (signals to workers, limits of tasks), worker.c (a worker's life), supervisor.c
- * (the supervisor's), supervisor_start.c (the caller's side).
  */
 #ifndef GRAIN_BACKEND_SUPERVISOR_H
 #define GRAIN_BACKEND_SUPERVISOR_H
@@ -95,7 +92,7 @@ struct supervisor_state {
 /* How long the end of workers is waited for that no signal reaches, or that the kernel holds. */
 #define SUPERVISOR_END_NS UINT64_C(1000000000)
 
-/* watchdog.c */
+/* watchdog.c: signals to workers, limits of tasks. */
 void supervisor_kill_all(struct supervisor_state *state, int signo);
 /* Whether no worker is left within reach; after SIGKILL, the end of one: false when that one is out of it. */
 bool supervisor_is_left_alone(const struct supervisor_state *state);
