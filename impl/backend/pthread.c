@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Workers that are POSIX threads: a team in ordinary memory. Tasks see the caller's memory as it is, so
- * nothing is copied, and signals find the mask that the opener had. Where workers are replaced after so many chunks, a
- * thread beside each of them, which blocks all signals, starts the next one. A thread that a task has
- * ended (pthread_exit) starts another one in its place, which recovers what it held as after a death.
+ * Workers that are POSIX threads: a team in ordinary memory, in which nothing is copied. Where workers are replaced
+ * after so many chunks, a thread beside each of them, which blocks all signals, starts the next one. Else a thread that
+ * a task has ended (pthread_exit) starts another one in its place, which recovers what it held as after a death.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pool as its own files see it: gate.c (who may come in, and the way to the backend) and memory.c (what all workers
- * see). Its life: api/pool.c.
+ * The pool, and what gate.c and memory.c do with it. Its life: api/pool.c.
  */
 #ifndef GRAIN_POOL_H
 #define GRAIN_POOL_H
@@ -15,8 +14,7 @@
 
 enum pool_phase { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
 
-/* In front of each block of ordinary memory that grain_alloc gave out: 64 bytes, so that the block behind
- * it stays aligned. */
+/* In front of each block of ordinary memory that grain_alloc gave out. */
 struct pool_block {
     _Alignas(64) struct pool_block *next;
     struct pool_block **link; /* what points at this one */

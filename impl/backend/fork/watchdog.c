@@ -2,9 +2,8 @@
  *
  * The supervisor's signals to its workers, and the limits of tasks.
  *
- * Signals: a task may have made its worker another user's. They reach it as long as the supervisor, which has the
- * caller's credentials as they were at the open, may send them. Where it may not, nothing waits for such a worker for
- * ever: it leaves by itself when its task has returned, as a thread would.
+ * Signals: a task may have made its worker another user's, out of the reach of the supervisor, which has the caller's
+ * credentials as they were at the open. Nothing waits for such a worker for ever: it leaves when its task has returned.
  *
  * Limits (task_timeout_ns): the supervisor kills a worker whose task has had its time. The rest is that of any death:
  * the replacement fails the task (team/recover.c) and goes on.
@@ -13,8 +12,7 @@
  *   worker      stores the task's deadline when it begins, 0 when it has returned (job/limit.c)
  *   supervisor  sees a deadline that has passed: SIGSTOP; the worker stands; the deadline is still the same: SIGKILL.
  *               Else the task has just ended: SIGCONT
- *
- * It sleeps until the next deadline, but no longer than the shortest limit: so it sees every deadline in time.
+ *               It sleeps until the next deadline, but no longer than the shortest limit: so it sees each in time
  *
  * Deadlines are times of a clock that stands still while the pool is stopped (by Ctrl-Z, for example): CLOCK_MONOTONIC
  * without shared->stopped_ns. When the supervisor goes on it adds the time since it looked last, at most some 100 ms
