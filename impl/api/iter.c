@@ -240,7 +240,7 @@ void grain_iter_free(struct grain_iter *iter)
 {
     if (!iter)
         return;
-    /* What is under way writes into results until it is settled. */
+    /* What is under way writes into results until it is complete. */
     for (size_t slot = 0; slot < iter->window; slot++)
         grain_future_free(iter->slots[slot].future);
     free(iter->results);

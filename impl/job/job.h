@@ -144,7 +144,7 @@ struct grain_context {
      * where tasks were given away or dropped. */
     size_t (*on_interrupt)(struct grain_context *ctx, size_t next, size_t end);
     size_t end;           /* one past the last task of this run */
-    size_t fail_floor;    /* tasks below this are settled: a second failure of theirs is ignored */
+    size_t fail_floor;    /* tasks below this have been told of: a second failure of theirs is ignored */
     size_t first_ok;      /* chunk form: the lowest task that has not failed */
     size_t failed_before; /* chunk form: what the outcome counted when this chunk began */
     size_t base;          /* what index counts from for the task: itself for a queued call, which is a job of one */

@@ -103,7 +103,7 @@ static void the_figures_know_every_call(void **state)
             fail_msg("call %d of %zu bytes: %llu", call, 2 * AREA, (unsigned long long)first);
         for (int i = 0; i < 10; i++)
             assert_int_equal(call_make(pool, call, in, out), 0);
-        /* The most, not the sum. Of calls that nobody waits for, each dispatcher may still have one to put away. */
+        /* The most, not the sum. Of calls that nobody waits for, some may not have been put away yet. */
         bool is_waited_for = call != IMAP && call != APPLY_ASYNC && call != MAP_ASYNC;
         if (call_bytes(pool) > (is_waited_for ? first : 6 * first))
             fail_msg("call %d ten times: %llu after %llu", call, (unsigned long long)call_bytes(pool),

@@ -230,7 +230,7 @@ static void calls_that_come_at_once_run_at_once(void **state)
     struct grain_future *futures[3];
     int ms[1] = {400 * slowness()};
     bool was_quick[2] = {false, false};
-    /* Two dispatchers sleep when three calls come. */
+    /* Both workers are asleep when three calls come. */
     for (int count = 2, attempt = 0; count <= 3 && attempt < ATTEMPTS; attempt++) {
         uint64_t start = now_ns();
         for (int i = 0; i < count; i++)
