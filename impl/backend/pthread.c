@@ -98,7 +98,8 @@ static int successor_start(struct pthread_worker *worker)
     worker->before = pthread_self();
     worker->has_before = true;
     int status = signals_thread(&thread, &worker->pool->pool->signals, worker_main, worker);
-    worker->has_before = status == 0;
+    if (status) /* else the new thread's, from its start on */
+        worker->has_before = false;
     return status;
 }
 
