@@ -93,7 +93,7 @@ static int open_peak(struct subject *subject)
 {
     int cpus = grain_cpu_count(), parts = subject->cell.workers < cpus ? subject->cell.workers : cpus;
     struct grain_pool_options options = subject_pool_options(subject);
-    subject->copies = calloc((size_t)parts, sizeof *subject->copies);
+    subject->copies = calloc((size_t)parts, sizeof *subject->copies); /* NOLINT(bugprone-sizeof-expression): pointers */
     int status = subject->copies ? 0 : -ENOMEM;
     for (int i = 1; i < parts && status == 0; i++) {
         status = grain_pool_open(&subject->copies[i - 1], &options);

@@ -61,7 +61,7 @@ static void measure(char *memory, size_t bytes, const char *name, int advice, in
         waitpid(pid, NULL, 0);
     if (pid != 0)
         return;
-    double pages = (double)(bytes / PAGE);
+    double pages = (double)bytes / PAGE;
     struct moment begin = now();
     if (advice)
         madvise(memory, bytes, advice);

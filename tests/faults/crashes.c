@@ -256,6 +256,19 @@ static int tells_supervisor(const void *arg, void *result, struct grain_context 
     return 0;
 }
 
+/* One that has looked for work and found none. On a busy machine a replacement may take longer than 3 ms to come that
+ * far, and workers that die before they are ready do use up the pool. */
+static bool is_asleep(pid_t pid)
+{
+    char path[64], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *stat = fopen(path, "re");
+    bool is_known = stat && fscanf(stat, "%*d %*s %c", &state) == 1;
+    if (stat)
+        fclose(stat);
+    return is_known && state == 'S';
+}
+
 /* Any child of the supervisor: it has no others. */
 static int worker_kill(pid_t supervisor)
 {
@@ -263,7 +276,7 @@ static int worker_kill(pid_t supervisor)
     pid_t pid;
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)supervisor, (int)supervisor);
     FILE *list = fopen(path, "re");
-    int is_killed = list && fscanf(list, "%d", &pid) == 1 && kill(pid, SIGKILL) == 0;
+    int is_killed = list && fscanf(list, "%d", &pid) == 1 && is_asleep(pid) && kill(pid, SIGKILL) == 0;
     if (list)
         fclose(list);
     return is_killed;

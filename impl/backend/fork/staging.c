@@ -273,7 +273,8 @@ static inline bool is_same(const void *a, const void *b, size_t size)
 }
 
 /* copy_in() for what fits a cache line of the descriptor, each in one of its own: no alignment asks for more. */
-static inline int line_in(struct staging *staging, const void *data, size_t size, const void **inside)
+static inline int line_in(struct staging *staging, const void *data, size_t size, bool may_be_there,
+                          const void **inside)
 {
     if (size > 64)
         return copy_in(staging, data, size, size, inside);
@@ -283,7 +284,7 @@ static inline int line_in(struct staging *staging, const void *data, size_t size
     void *line = staging->desc->small + staging->small_used;
     staging->small_used += 64;
     *inside = line;
-    if (!is_same(line, data, size)) /* see copy_small() */
+    if (!may_be_there || !is_same(line, data, size)) /* see copy_small() */
         copy_few(line, data, size);
     return 0;
 }
@@ -293,9 +294,9 @@ int staging_load_single(struct staging *staging)
     const struct job *job = staging->job;
     struct job *inside = &staging->desc->job;
     job_describe_task(inside, job);
-    int status = line_in(staging, job->params, job->params_size, &inside->params);
+    int status = line_in(staging, job->params, job->params_size, true, &inside->params);
     if (status == 0)
-        status = line_in(staging, job->items, job->item_size, &inside->items);
+        status = line_in(staging, job->items, job->item_size, false, &inside->items);
     if (job->result_size <= TEAM_REPLY && !arena_contains(staging->arena, job->results, job->result_size))
         inside->results = staging->desc->reply;
     else if (status == 0)
