@@ -77,6 +77,20 @@ static int call_late(struct grain_pool *pool, struct job *job, const struct grai
     return status;
 }
 
+/* What every call begins with: its options, a task, the gate of the pool. 0: pool_leave() is due. */
+__attribute__((always_inline)) static inline int call_enter(struct grain_pool *pool, struct job *job,
+                                                            const struct grain_call_options **options, size_t size,
+                                                            struct grain_call_options *room)
+{
+    int status = options_take_call(options, size, room);
+    if (status)
+        return status;
+    if (!job->task && !job->chunk_task && !job->star_task)
+        return refuse(-EINVAL, "task: NULL");
+    status = pool_enter(pool);
+    return status ? call_late(pool, job, *options, status) : 0;
+}
+
 /* Also when an exception passes, or pthread_exit ends the caller's thread: where tasks run on it, as on serial. */
 static void entered_leave(struct grain_pool **pool)
 {
@@ -88,14 +102,9 @@ __attribute__((always_inline)) static inline int call_here(struct grain_pool *po
                                                            const struct grain_call_options *options, size_t size)
 {
     struct grain_call_options room;
-    int status = options_take_call(&options, size, &room);
+    int status = call_enter(pool, job, &options, size, &room);
     if (status)
         return status;
-    if (!job->task && !job->chunk_task && !job->star_task)
-        return refuse(-EINVAL, "task: NULL");
-    status = pool_enter(pool);
-    if (status)
-        return call_late(pool, job, options, status);
     struct grain_pool *entered __attribute__((cleanup(entered_leave))) = pool;
     struct grain_report *report = options->report;
     status = job_prepare(entered, job, options);
@@ -192,14 +201,9 @@ static int call_async(struct grain_pool *pool, struct job *job, const struct gra
     struct grain_call_options room;
     if (future)
         *future = NULL;
-    int status = options_take_call(&options, size, &room);
+    int status = call_enter(pool, job, &options, size, &room);
     if (status)
         return status;
-    if (!job->task && !job->chunk_task && !job->star_task)
-        return refuse(-EINVAL, "task: NULL");
-    status = pool_enter(pool);
-    if (status)
-        return call_late(pool, job, options, status);
     status = job_prepare(pool, job, options);
     if (status == 0) {
         report_begin(options->report, job);
