@@ -43,7 +43,8 @@ static pid_t depends_on;
 
 /* -------------------------------------------------------------------------------------------- the end */
 
-void child_purge(void)
+/* Drops what waits in stdout and stderr. */
+static void child_purge(void)
 {
     __fpurge(stdout);
     __fpurge(stderr);

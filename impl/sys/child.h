@@ -27,8 +27,7 @@ pid_t child_fork(void);
  * other, and of what a task has printed a crash loses no more than a line that is not finished. */
 void child_streams(void);
 
-/* In a child: drops what waits in stdout and stderr; writes it. */
-void child_purge(void);
+/* In a child: writes what waits in stdout and stderr. */
 void child_flush(void);
 
 /* Whether text waits in a stream. No lock: a hint that is exact where no other thread prints. No call in the usual

@@ -125,7 +125,8 @@ static uint64_t ticket_await(struct worker *worker)
 
 /* ----------------------------------------------------------------------------------------------------------- a life */
 
-void team_bind_self(const struct team *team, int id)
+/* Goes where team_place() said. Async-signal-safe. */
+static void team_bind_self(const struct team *team, int id)
 {
     int cpu = atomic_load_explicit(&team->slots[id].cpu, memory_order_relaxed);
     if (cpu >= 0)

@@ -71,9 +71,6 @@ bool team_has_sleepers(struct team_front *front);
 /* Anyone: changes the phase (it only grows) and wakes everybody. Async-signal-safe. */
 void team_set_phase(struct team *team, enum team_phase phase);
 
-/* Worker, first of all: goes where team_place() said. Async-signal-safe. */
-void team_bind_self(const struct team *team, int id);
-
 /* Worker: works until the phase says otherwise, or, then true, until it has run its most chunks and a replacement is to
  * go on. pid: 0 in a thread; state: what the initializer left; is_replacement: a replacement, which ends first what
  * its predecessor held. */
