@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bound.h"
+#include "relax.h"
 #include "sys/machine.h"
 
 #define ECHO_SLEEP      UINT64_MAX
@@ -122,16 +123,6 @@ static bool line_trip(struct echo *echo, uint64_t index)
 
 /* ------------------------------------------------------------------------------------------ mailbox */
 
-/* With the pause: without it who waits takes the line back between the other's two stores. */
-static void breathe(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 static void mail_answer(struct echo *echo)
 {
     struct line *line = echo->line;
@@ -141,7 +132,7 @@ static void mail_answer(struct echo *echo)
         while (seen != ECHO_SLEEP || atomic_load_explicit(&line->sent, memory_order_relaxed) != ECHO_SLEEP) {
             uint64_t sent = atomic_load_explicit(&line->sent, memory_order_acquire); /* pairs with mail_send() */
             if (sent == seen) {
-                breathe();
+                relax();
                 continue;
             }
             uint32_t sum = 0;
@@ -160,7 +151,7 @@ static bool mail_await(const struct echo *echo, uint64_t count)
     while (atomic_load_explicit(&echo->line->answered, memory_order_acquire) != count) { /* pairs with mail_answer() */
         if ((++spins & ECHO_CHECK_MASK) == 0 && is_gone(echo))
             return false;
-        breathe();
+        relax();
     }
     return true;
 }

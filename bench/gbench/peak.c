@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "bound.h"
+#include "relax.h"
 #include "sys/machine.h"
 
 struct part {
@@ -39,15 +40,6 @@ struct peak {
     struct bound bound;
 };
 
-static void breathe(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 static void *helper_main(void *argument)
 {
     struct part *part = argument;
@@ -63,7 +55,7 @@ static void *helper_main(void *argument)
             unsigned round;
             /* pairs with round_start() */
             while ((round = atomic_load_explicit(&peak->round, memory_order_acquire)) == seen)
-                breathe();
+                relax();
             seen = round;
             is_awake = peak->share != NULL;
             if (is_awake)
@@ -84,7 +76,7 @@ static void round_start(struct peak *peak, peak_share share, void *user)
 static void round_end(struct peak *peak)
 {
     while (atomic_load_explicit(&peak->done, memory_order_acquire) < peak->started)
-        breathe();
+        relax();
 }
 
 int peak_run(struct peak *peak, peak_share share, void *user)
