@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # reliability.py: does to CPython's multiprocessing.Pool, concurrent.futures.ProcessPoolExecutor and, where it can be
-# imported, loky (joblib brings one) what docs/reliability.md promises to bear, and prints the table that stands there. Each run is a process
-# of its own; what has said nothing within the limit hangs. Argument: `cpython` leaves loky out.
+# imported, loky (joblib brings one) what docs/reliability.md promises to bear, and prints the table that stands there.
+# Each run is a process of its own; what has said nothing within the limit hangs. Argument: `cpython` leaves loky out.
 import concurrent.futures
 import importlib
 import multiprocessing
